@@ -1,0 +1,70 @@
+/* counter.h - LumaDB's own metrics, each listed once here and exported at /metrics.
+ *
+ * X(id, name, kind, labels, help): `name` is the exported family, `labels` the fixed label text of
+ * this member ("" or `reason="x"`), kind is COUNTER or GAUGE. Members of one family stand together.
+ * Values that are computed when asked (memory, queue lengths) are added by the server when it
+ * renders. Threads: relaxed atomics, each on a cache line of its own.
+ */
+#ifndef LUMA_BASE_COUNTER_H
+#define LUMA_BASE_COUNTER_H
+
+#include <stdint.h>
+
+/* clang-format off */
+#define COUNTER_LIST(X)                                                                            \
+    X(WAL_ENTRIES, "lumadb_wal_entries_total", COUNTER, "", "Entries appended to the write-ahead log.") \
+    X(WAL_BYTES, "lumadb_wal_written_bytes_total", COUNTER, "", "Bytes appended to the write-ahead log.") \
+    X(WAL_SYNCS, "lumadb_wal_syncs_total", COUNTER, "", "Calls of fdatasync on write-ahead log segments.") \
+    X(WAL_SYNC_NS, "lumadb_wal_sync_nanoseconds_total", COUNTER, "", "Time spent in fdatasync of the write-ahead log.") \
+    X(WAL_FAILURES, "lumadb_wal_failures_total", COUNTER, "", "Failed writes or syncs of the write-ahead log; any stops ingestion.") \
+    X(SAMPLES_STORED, "lumadb_samples_stored_total", COUNTER, "", "Samples acknowledged and stored.") \
+    X(HISTOGRAMS_STORED, "lumadb_histograms_stored_total", COUNTER, "", "Native histogram samples acknowledged and stored.") \
+    X(ROWS_STORED, "lumadb_rows_stored_total", COUNTER, "", "Rows acknowledged and stored in tables.") \
+    X(SERIES_CREATED, "lumadb_series_created_total", COUNTER, "", "Series registered.") \
+    X(CONNECTIONS_OPENED, "lumadb_connections_opened_total", COUNTER, "", "Connections accepted on any listener.") \
+    X(CONNECTIONS_OPEN, "lumadb_connections_open", GAUGE, "", "Connections open now.") \
+    X(NET_READ_BYTES, "lumadb_net_read_bytes_total", COUNTER, "", "Bytes read from clients.") \
+    X(NET_WRITTEN_BYTES, "lumadb_net_written_bytes_total", COUNTER, "", "Bytes written to clients.") \
+    X(HTTP_REQUESTS, "lumadb_http_requests_total", COUNTER, "", "HTTP requests answered.") \
+    X(HTTP_BAD_REQUESTS, "lumadb_http_bad_requests_total", COUNTER, "", "HTTP requests refused by the parser or its limits.") \
+    X(PG_QUERIES, "lumadb_postgres_queries_total", COUNTER, "", "Statements run over the PostgreSQL protocol.") \
+    X(QUERIES_SQL, "lumadb_queries_total", COUNTER, "language=\"sql\"", "Queries started.") \
+    X(QUERIES_PROMQL, "lumadb_queries_total", COUNTER, "language=\"promql\"", "Queries started.") \
+    X(QUERIES_FAILED, "lumadb_queries_failed_total", COUNTER, "", "Queries that ended with an error.") \
+    X(QUERIES_CANCELLED, "lumadb_queries_cancelled_total", COUNTER, "", "Queries ended by a client or a timeout.")
+/* clang-format on */
+
+typedef enum CounterId {
+#define X(id, name, kind, labels, help) COUNTER_##id,
+    COUNTER_LIST(X)
+#undef X
+        COUNTER_COUNT_
+} CounterId;
+
+typedef enum CounterKind { COUNTER_KIND_COUNTER, COUNTER_KIND_GAUGE } CounterKind;
+
+typedef struct CounterInfo {
+    const char *name;
+    const char *labels;
+    const char *help;
+    CounterKind kind;
+} CounterInfo;
+
+extern const CounterInfo counter_infos[COUNTER_COUNT_];
+
+typedef struct CounterCell {
+    int64_t value; /* atomic: relaxed */
+    char pad[56];
+} CounterCell;
+extern CounterCell counter_cells[COUNTER_COUNT_];
+
+static inline void counter_add(CounterId id, int64_t n)
+{
+    __atomic_fetch_add(&counter_cells[id].value, n, __ATOMIC_RELAXED);
+}
+static inline int64_t counter_get(CounterId id)
+{
+    return __atomic_load_n(&counter_cells[id].value, __ATOMIC_RELAXED);
+}
+
+#endif
