@@ -1,0 +1,175 @@
+/* query.h - the door of the query module: text in, record batches or series out.
+ *
+ * Sessions belong to PostgreSQL connections (or to one REST request). Everything here may block and
+ * must run on the query pool, never on an event loop; query_cancel may be called from any thread.
+ *
+ *   session_parse    one string -> statements (several, separated by ';')
+ *   statement_bind   analyses one statement against the catalog with parameter types
+ *   query_start      runs it with parameter values
+ *   query_next       pulls batches until row_count 0
+ *   query_free
+ */
+#ifndef LUMA_QUERY_QUERY_H
+#define LUMA_QUERY_QUERY_H
+
+#include "arrow/batch.h"
+#include "base/label.h"
+#include "base/thread.h"
+#include "storage/engine/engine.h"
+
+typedef struct QueryEngine QueryEngine;
+typedef struct Session Session;
+typedef struct Script Script;
+typedef struct Statement Statement;
+typedef struct Query Query;
+
+typedef struct QueryOptions {
+    Engine *engine;
+    Pool *pool;                 /* workers for parallel pipelines and for callers' tasks */
+    MemBudget *budget;          /* all queries together */
+    int64_t query_bytes_max;    /* one query */
+    int64_t timeout_ns;         /* default per query, 0 = none */
+    int64_t lookback_ms;        /* PromQL, default 5 minutes */
+    uint64_t samples_max;       /* PromQL, per query */
+    const char *server_version; /* "15.0 (LumaDB x.y.z)" */
+} QueryOptions;
+
+Status query_engine_new(const QueryOptions *options, QueryEngine **ret_engine, Error *err);
+QueryEngine *query_engine_free(QueryEngine *engine);
+Pool *query_engine_pool(QueryEngine *engine);
+/* Changes what can be changed while running (SIGHUP). */
+void query_engine_set_limits(QueryEngine *engine, int64_t query_bytes_max, int64_t timeout_ns);
+
+/* ---------------------------------------------------------------- SQL sessions */
+
+typedef enum Role { ROLE_READ, ROLE_WRITE, ROLE_ADMIN } Role;
+
+typedef struct SessionOptions {
+    Str user;
+    Str database;
+    Str application_name;
+    Role role;
+    uint32_t backend_pid;
+} SessionOptions;
+
+typedef enum TransactionState {
+    TRANSACTION_IDLE = 'I',
+    TRANSACTION_OPEN = 'T',
+    TRANSACTION_FAILED = 'E'
+} TransactionState;
+
+/* Confined to one thread at a time. */
+Status session_new(QueryEngine *engine, const SessionOptions *options, Session **ret_session,
+                   Error *err);
+Session *session_free(Session *session); /* rolls back what is open */
+TransactionState session_transaction(const Session *session);
+/* A settings value as SHOW prints it; false when unknown. */
+bool session_setting(Session *session, Str name, Str *ret_value);
+Status session_set(Session *session, Str name, Str value, Error *err);
+/* Called when a setting that PostgreSQL reports (ParameterStatus) changes. */
+void session_on_setting(Session *session, void (*fn)(void *ctx, Str name, Str value), void *ctx);
+/* Marks an open transaction as failed, after an error outside of a query. */
+void session_fail(Session *session);
+/* Begins / ends the implicit transaction of a simple-protocol string or of an extended-protocol
+ * pipeline up to Sync. `ok` false rolls back. */
+Status session_begin_implicit(Session *session, Error *err);
+Status session_end_implicit(Session *session, bool ok, Error *err);
+
+/* Parses a string of statements. Positions are characters of `text`. */
+Status session_parse(Session *session, Str text, Script **ret_script, Error *err);
+Script *script_free(Script *script);
+uint32_t script_count(const Script *script);
+
+/* Analyses statement `idx`. param_types: as the client declared, TYPE_UNKNOWN = infer; may be fewer
+ * than there are. The statement keeps what it needs of the script. */
+Status statement_bind(Session *session, const Script *script, uint32_t idx, const Type *param_types,
+                      uint32_t param_count, Statement **ret_statement, Error *err);
+Statement *statement_free(Statement *statement);
+const Type *statement_param_types(const Statement *statement, uint32_t *ret_count);
+/* Result columns; field_count 0 = none (the statement returns no rows). */
+const Schema *statement_schema(const Statement *statement);
+bool statement_returns_rows(const Statement *statement);
+/* COPY and other statements that the protocol must drive itself. */
+typedef enum StatementKind {
+    STATEMENT_QUERY,   /* rows */
+    STATEMENT_COMMAND, /* no rows */
+    STATEMENT_COPY_IN,
+    STATEMENT_COPY_OUT,
+    STATEMENT_EMPTY,
+} StatementKind;
+StatementKind statement_kind(const Statement *statement);
+
+/* Starts it: takes a snapshot, plans, opens. `params`: one column of one row each, of the types
+ * above. `timeout_ns` 0 = the session's statement_timeout. */
+Status query_start(Session *session, Statement *statement, const Column *params,
+                   uint32_t param_count, Query **ret_query, Error *err);
+/* The next batch, valid until the next call or query_free; row_count 0 = end. At the end of a
+ * statement that writes, the write is durable and visible. */
+Status query_next(Query *query, RecordBatch *ret_batch, Error *err);
+/* "SELECT 5", "INSERT 0 3", "CREATE TABLE": after the end. */
+Str query_command_tag(const Query *query);
+/* Notices gathered (e.g. "relation ... already exists, skipping"), one at a time; false = none. */
+bool query_take_notice(Query *query, Error *ret_notice);
+/* From any thread: the query ends with STATUS_CANCELLED (57014) soon. */
+void query_cancel(Query *query);
+Query *query_free(Query *query);
+
+/* ---------------------------------------------------------------- PromQL */
+
+typedef enum PromqlType { PROMQL_SCALAR, PROMQL_STRING, PROMQL_VECTOR, PROMQL_MATRIX } PromqlType;
+
+typedef struct PromqlRequest {
+    Str query;
+    int64_t start_ms;
+    int64_t end_ms;      /* == start_ms for an instant query */
+    int64_t step_ms;     /* 0 = instant */
+    int64_t lookback_ms; /* 0 = the server's */
+    int64_t timeout_ns;  /* 0 = the server's */
+} PromqlRequest;
+
+/* One series of the result: points with presence (absent is not NaN). */
+typedef struct PromqlSeries {
+    LabelSet labels;
+    const int64_t *ts_ms;
+    const double *values;
+    const NativeHistogram *const *histograms; /* NULL = floats only; entry NULL = float */
+    uint32_t point_count;
+} PromqlSeries;
+
+typedef struct PromqlStats {
+    uint64_t samples_read;
+    uint64_t samples_peak;
+    int64_t parse_ns;
+    int64_t prepare_ns;
+    int64_t eval_ns;
+} PromqlStats;
+
+typedef struct PromqlResult {
+    PromqlType type;
+    double scalar; /* of PROMQL_SCALAR in an instant query */
+    Str string;
+    PromqlSeries *series; /* sorted by labels for a matrix */
+    uint32_t series_count;
+    const Str *warnings;
+    uint32_t warning_count;
+    const Str *infos;
+    uint32_t info_count;
+    PromqlStats stats;
+} PromqlResult;
+
+/* A running query that another thread may cancel; init before promql_execute. */
+typedef struct QueryCancel {
+    volatile int cancelled; /* atomic: set once, read relaxed */
+} QueryCancel;
+static inline void query_cancel_set(QueryCancel *cancel)
+{
+    __atomic_store_n(&cancel->cancelled, 1, __ATOMIC_RELAXED);
+}
+
+/* Runs to the end; everything of *ret_result lives in `arena`. Errors: INVALID = bad_data (parse),
+ * LIMIT/UNSUPPORTED/other INVALID at run time = execution, TIMEOUT, CANCELLED. A parse error has
+ * Error.sqlstate "42601". */
+Status promql_execute(QueryEngine *engine, const PromqlRequest *request, QueryCancel *cancel,
+                      Arena *arena, PromqlResult *ret_result, Error *err);
+
+#endif

@@ -1,0 +1,317 @@
+/* engine.h - the door of storage: write, scan, schema, snapshots.
+ *
+ * Write:  engine_write takes a WriteBatch, appends it to the write-ahead log (group commit,
+ *         fdatasync), applies it to memory in LSN order, and calls back. When the callback says OK
+ *         the write is durable and every later snapshot sees it.
+ * Read:   a Snapshot is visible_lsn, a catalog version and the set of segments; engine_scan yields
+ *         rows in record batches, engine_scan_series yields series.
+ *
+ * Threads: every function may be called from any thread unless it says otherwise; those that can
+ * wait (open, close, ddl, *_wait, scans) must not be called on an event loop.
+ */
+#ifndef LUMA_STORAGE_ENGINE_ENGINE_H
+#define LUMA_STORAGE_ENGINE_ENGINE_H
+
+#include "arrow/batch.h"
+#include "base/label.h"
+#include "base/mem.h"
+#include "base/thread.h"
+#include "storage/catalog/catalog.h"
+
+typedef uint64_t Lsn;
+typedef uint32_t SeriesRef; /* memory's own number of a series; never stored in parts */
+
+typedef struct Engine Engine;
+typedef struct Snapshot Snapshot;
+typedef struct WriteBatch WriteBatch;
+typedef struct SeriesCursor SeriesCursor;       /* successor prediction of one sender */
+typedef struct NativeHistogram NativeHistogram; /* format/histogram */
+struct Vfs;
+
+typedef enum EngineSync { ENGINE_SYNC_ALWAYS, ENGINE_SYNC_INTERVAL, ENGINE_SYNC_OFF } EngineSync;
+
+typedef struct EngineOptions {
+    const char *data_dir;
+    struct Vfs *vfs;   /* NULL = the operating system's files */
+    MemBudget *budget; /* hot memory; at its limit writers are told to retry */
+    EngineSync sync;
+    int64_t sync_interval_ns;  /* for ENGINE_SYNC_INTERVAL */
+    bool wal_json;             /* wal.encoding: json */
+    int64_t wal_segment_bytes; /* size at which a segment is closed */
+} EngineOptions;
+
+/* What opening found; the server logs it. */
+typedef struct EngineReport {
+    uint64_t entries_replayed;
+    uint64_t samples_replayed;
+    uint64_t rows_replayed;
+    uint64_t bytes_cut;      /* torn tail */
+    uint32_t damaged_places; /* quarantined into lost/ */
+    int64_t replay_ns;
+    char first_damage[512]; /* where, "" = none */
+} EngineReport;
+
+/* Opens or creates the directory and replays the log. A second process on it gets UNAVAILABLE. */
+Status engine_open(const EngineOptions *options, Engine **ret_engine, EngineReport *ret_report,
+                   Error *err);
+/* Waits for writes under way, syncs, closes. NULL is fine; returns NULL. */
+Engine *engine_close(Engine *engine);
+/* False once the log has failed: reads go on, writes get UNAVAILABLE. `err` says why. */
+bool engine_writable(Engine *engine, Error *err);
+Lsn engine_visible_lsn(Engine *engine);
+
+/* ---------------------------------------------------------------- writing */
+
+/* Encodings of raw label bytes that the series lookup knows apart. */
+typedef enum LabelCodec {
+    LABEL_CODEC_REMOTE_WRITE, /* the Label messages of a prometheus.TimeSeries, as received */
+    LABEL_CODEC_TEXT,         /* `name{a="b"}` of an exposition plus the target's labels */
+    LABEL_CODEC_OTLP,
+    LABEL_CODEC_SQL,
+} LabelCodec;
+
+/* UNAVAILABLE when hot memory is full or the log has failed. Batches belong to one thread. */
+Status write_batch_new(Engine *engine, WriteBatch **ret_batch, Error *err);
+WriteBatch *write_batch_free(WriteBatch *batch); /* NULL is fine; returns NULL */
+
+/* A sender's cursor; keep one per connection or target. Confined to one thread at a time. */
+SeriesCursor *series_cursor_new(void);
+SeriesCursor *series_cursor_free(SeriesCursor *cursor);
+
+/* Looks a series up by its raw label bytes; false = not known under these bytes. */
+bool write_batch_find_series(WriteBatch *batch, SeriesCursor *cursor, LabelCodec codec, Str raw,
+                             SeriesRef *ret_ref);
+/* Registers a normalized label set under the raw bytes (raw may be empty: labels only). */
+Status write_batch_add_series(WriteBatch *batch, SeriesCursor *cursor, LabelCodec codec, Str raw,
+                              LabelSet labels, SeriesRef *ret_ref, Error *err);
+/* One float sample. ts in ms since 1970. Staleness marker: WRITE_STALE_BITS. */
+#define WRITE_STALE_BITS UINT64_C(0x7ff0000000000002)
+Status write_batch_sample(WriteBatch *batch, SeriesRef ref, int64_t ts_ms, uint64_t value_bits,
+                          Error *err);
+/* As above, with the start (created) timestamp of the counter, 0 = unknown. */
+Status write_batch_sample_start(WriteBatch *batch, SeriesRef ref, int64_t ts_ms, int64_t start_ms,
+                                uint64_t value_bits, Error *err);
+/* A validated native histogram sample; copied. */
+Status write_batch_histogram(WriteBatch *batch, SeriesRef ref, int64_t ts_ms, int64_t start_ms,
+                             const NativeHistogram *histogram, Error *err);
+Status write_batch_exemplar(WriteBatch *batch, SeriesRef ref, int64_t ts_ms, double value,
+                            LabelSet labels, Error *err);
+Status write_batch_metadata(WriteBatch *batch, Str metric, Str type, Str unit, Str help,
+                            Error *err);
+/* Rows of a table; `rows` has one column per live column of the table, in order; it is copied.
+ * NOT NULL and types are checked by the caller (query or ingest). */
+Status write_batch_rows(WriteBatch *batch, const Table *table, const RecordBatch *rows, Error *err);
+/* What the batch holds by now. */
+uint64_t write_batch_sample_count(const WriteBatch *batch);
+
+/* Called once, on an engine thread: it must be short (post a message). `lsn` is the write's. */
+typedef void (*EngineWriteDone)(void *ctx, Status status, const Error *err, Lsn lsn);
+
+/* Takes the batch. Never waits; a full queue gives UNAVAILABLE through the callback. */
+void engine_write(Engine *engine, WriteBatch *batch, EngineWriteDone on_done, void *ctx);
+/* Takes the batch and waits for the end. Not on an event loop. */
+Status engine_write_wait(Engine *engine, WriteBatch *batch, Lsn *ret_lsn, Error *err);
+
+/* ---------------------------------------------------------------- schema */
+
+typedef struct CreateTable {
+    Str schema;
+    Str name;
+    const TableColumn *columns;
+    uint32_t column_count;
+    Str time_column; /* "" = the first timestamp column, if any */
+    Str options;     /* JSON object text */
+    const uint16_t *primary_key;
+    uint32_t primary_key_count;
+    bool if_not_exists;
+} CreateTable;
+
+/* Durable when they return. EXISTS / NOT_FOUND carry SQLSTATE 42P07 / 42P01. */
+Status engine_create_table(Engine *engine, const CreateTable *create, uint32_t *ret_id, Error *err);
+Status engine_drop_table(Engine *engine, Str schema, Str name, bool if_exists, Error *err);
+Status engine_create_schema(Engine *engine, Str name, bool if_not_exists, Error *err);
+Status engine_drop_schema(Engine *engine, Str name, bool if_exists, Error *err);
+Status engine_create_view(Engine *engine, Str schema, Str name, Str query, bool replace,
+                          Error *err);
+Status engine_drop_view(Engine *engine, Str schema, Str name, bool if_exists, Error *err);
+
+/* ---------------------------------------------------------------- reading */
+
+/* Never waits for I/O. Hold it only as long as the query runs. */
+Status engine_snapshot(Engine *engine, Snapshot **ret_snapshot, Error *err);
+Snapshot *snapshot_free(Snapshot *snapshot);
+const CatalogVersion *snapshot_catalog(const Snapshot *snapshot);
+Lsn snapshot_lsn(const Snapshot *snapshot);
+
+/* Finds a table, prom.<metric> included; NULL when there is none. Lives as long as the snapshot. */
+const Table *snapshot_find_table(Snapshot *snapshot, Str schema, Str name);
+
+/* One conjunct that storage may use to skip rows and must then apply exactly: column <op> constant.
+ */
+typedef enum ScanOp {
+    SCAN_EQ,
+    SCAN_NE,
+    SCAN_LT,
+    SCAN_LE,
+    SCAN_GT,
+    SCAN_GE,
+    SCAN_IS_NULL,
+    SCAN_IS_NOT_NULL
+} ScanOp;
+typedef struct ScanPredicate {
+    uint16_t column; /* index in Table.columns */
+    ScanOp op;
+    Column value; /* constant of the column's type, len 1 */
+} ScanPredicate;
+
+typedef struct ScanSpec {
+    const Table *table;
+    const uint16_t *columns; /* projection: indexes in Table.columns, in output order */
+    uint32_t column_count;
+    const ScanPredicate *predicates; /* AND; applied exactly by the scan */
+    uint32_t predicate_count;
+    const LabelMatcher *matchers; /* metrics tables only: on the labels, AND */
+    uint32_t matcher_count;
+    int64_t row_limit; /* stop early is allowed after this many rows; INT64_MAX = none */
+} ScanSpec;
+
+typedef struct Scan Scan;
+typedef struct Morsel Morsel; /* a piece of a scan, worked by one thread */
+
+/* `spec` and what it points to must outlive the scan. */
+Status engine_scan(Snapshot *snapshot, const ScanSpec *spec, Scan **ret_scan, Error *err);
+Scan *scan_free(Scan *scan); /* after every morsel is closed */
+/* Estimated rows, for planning and progress. */
+uint64_t scan_row_estimate(const Scan *scan);
+/* Claims the next piece; *ret_morsel = NULL at the end. Any thread, concurrently. */
+Status scan_next_morsel(Scan *scan, Morsel **ret_morsel, Error *err);
+/* The next batch of at most BATCH_ROWS rows; row_count 0 = end. The batch is valid until the next
+ * call; what must be allocated lies in `arena` (reset it per batch). */
+Status morsel_next(Morsel *morsel, Arena *arena, RecordBatch *ret_batch, Error *err);
+Morsel *morsel_close(Morsel *morsel);
+
+/* ---- series */
+
+typedef struct SeriesList {
+    SeriesRef *refs;
+    uint32_t count;
+} SeriesList;
+
+/* Series that match all matchers and may have samples in [min_ms, max_ms]. */
+Status engine_select_series(Snapshot *snapshot, const LabelMatcher *matchers,
+                            uint32_t matcher_count, int64_t min_ms, int64_t max_ms, Arena *arena,
+                            SeriesList *ret_list, Error *err);
+/* Labels of one series; the texts live as long as the snapshot, the array in the arena. */
+Status engine_series_labels(Snapshot *snapshot, SeriesRef ref, Arena *arena, LabelSet *ret_labels,
+                            Error *err);
+/* One label's value, empty when absent. */
+Str engine_series_label(Snapshot *snapshot, SeriesRef ref, Str name);
+/* Groups series by the values of `names` (or by all others when `without`; __name__ is never kept
+ * by `without`): group_ids[i] for refs[i], and each group's labels. Works on symbol ids, no texts.
+ */
+Status engine_group_series(Snapshot *snapshot, const SeriesRef *refs, uint32_t ref_count,
+                           const Str *names, uint32_t name_count, bool without, Arena *arena,
+                           uint32_t **ret_group_ids, LabelSet **ret_groups,
+                           uint32_t *ret_group_count, Error *err);
+
+/* Decoded samples of one series; arrays are reused from call to call. */
+typedef struct SampleRun {
+    int64_t *ts_ms;
+    double *values;    /* staleness markers keep their bits; undefined where a histogram stands */
+    int64_t *start_ms; /* start timestamps, or NULL when the series has none */
+    const NativeHistogram **histograms; /* NULL when all samples are floats; entries NULL = float */
+    uint32_t count;
+    uint32_t cap;
+    Arena histogram_arena; /* owns the decoded histograms; reset by the next read */
+} SampleRun;
+void sample_run_done(SampleRun *run);
+
+/* Samples with min_ms <= ts <= max_ms, ascending, duplicates resolved. */
+Status engine_read_series(Snapshot *snapshot, SeriesRef ref, int64_t min_ms, int64_t max_ms,
+                          SampleRun *run, Error *err);
+/* The newest sample in the window: *ret_found = false when there is none. A histogram sample sets
+ * *ret_histogram (in the arena); otherwise it is NULL. */
+Status engine_last_sample(Snapshot *snapshot, SeriesRef ref, int64_t min_ms, int64_t max_ms,
+                          Arena *arena, bool *ret_found, int64_t *ret_ts_ms, double *ret_value,
+                          const NativeHistogram **ret_histogram, Error *err);
+
+/* A sealed, exact, non-overlapping chunk's summary. NaN values are not part of min and max. */
+typedef struct ChunkSummary {
+    int64_t min_ts_ms;
+    int64_t max_ts_ms;
+    uint32_t count;
+    bool has_nan; /* any NaN, staleness markers included: then read the samples */
+    double sum;
+    double min;
+    double max;
+    double first;
+    double last;
+} ChunkSummary;
+/* Walks a window in time order: whole chunks inside it as summaries, the rest as samples.
+ * Overlapping or histogram data comes as samples only. */
+typedef struct SeriesVisitor {
+    void (*on_chunk)(void *ctx, const ChunkSummary *chunk);
+    void (*on_samples)(void *ctx, const int64_t *ts_ms, const double *values, uint32_t count);
+    void *ctx;
+} SeriesVisitor;
+Status engine_visit_series(Snapshot *snapshot, SeriesRef ref, int64_t min_ms, int64_t max_ms,
+                           const SeriesVisitor *visitor, SampleRun *scratch, Error *err);
+
+/* Label names / values over the series that match (no matchers = all), sorted by bytes. */
+Status engine_label_names(Snapshot *snapshot, const LabelMatcher *matchers, uint32_t matcher_count,
+                          int64_t min_ms, int64_t max_ms, Arena *arena, Str **ret_names,
+                          uint32_t *ret_count, Error *err);
+Status engine_label_values(Snapshot *snapshot, Str name, const LabelMatcher *matchers,
+                           uint32_t matcher_count, int64_t min_ms, int64_t max_ms, Arena *arena,
+                           Str **ret_values, uint32_t *ret_count, Error *err);
+
+typedef struct ExemplarRow {
+    SeriesRef ref;
+    int64_t ts_ms;
+    double value;
+    LabelSet labels;
+} ExemplarRow;
+/* Exemplars of matching series in the window, by series, then time. */
+Status engine_exemplars(Snapshot *snapshot, const LabelMatcher *matchers, uint32_t matcher_count,
+                        int64_t min_ms, int64_t max_ms, Arena *arena, ExemplarRow **ret_rows,
+                        uint32_t *ret_count, Error *err);
+
+typedef struct MetadataRow {
+    Str metric;
+    Str type;
+    Str unit;
+    Str help;
+} MetadataRow;
+/* Sorted by metric; `metric` empty = all. */
+Status engine_metadata(Snapshot *snapshot, Str metric, Arena *arena, MetadataRow **ret_rows,
+                       uint32_t *ret_count, Error *err);
+
+typedef struct EngineStats {
+    uint64_t series;  /* registered now */
+    uint64_t samples; /* in hot memory */
+    uint64_t chunks;
+    uint64_t label_pairs;
+    int64_t min_ts_ms; /* INT64_MAX when empty */
+    int64_t max_ts_ms; /* INT64_MIN when empty */
+    int64_t wal_bytes; /* on disk */
+    uint64_t wal_segments;
+    int64_t hot_bytes; /* what the budget counts */
+    int64_t hot_limit_bytes;
+} EngineStats;
+void engine_stats(Engine *engine, EngineStats *ret_stats);
+
+/* Most frequent values for /api/v1/status/tsdb. */
+typedef struct NameCount {
+    Str name;
+    uint64_t count;
+} NameCount;
+typedef enum EngineTop {
+    ENGINE_TOP_SERIES_BY_METRIC,
+    ENGINE_TOP_VALUES_BY_LABEL,
+    ENGINE_TOP_BYTES_BY_LABEL,
+    ENGINE_TOP_SERIES_BY_PAIR
+} EngineTop;
+Status engine_top(Snapshot *snapshot, EngineTop what, uint32_t limit, Arena *arena,
+                  NameCount **ret_rows, uint32_t *ret_count, Error *err);
+
+#endif
