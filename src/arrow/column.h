@@ -1,8 +1,9 @@
 /* column.h - one column of a record batch.
  *
- * The layout is Arrow's columnar format (arrow.apache.org/docs/format/Columnar.html): 64-byte aligned
- * buffers, validity bitmaps with the least significant bit first, and string views; a view longer
- * than 12 bytes holds a pointer where Arrow has (buffer, offset), and is rewritten at the edge.
+ * The layout is Arrow's columnar format (arrow.apache.org/docs/format/Columnar.html): 64-byte
+ * aligned buffers, validity bitmaps with the least significant bit first, and string views; a view
+ * longer than 12 bytes holds a pointer where Arrow has (buffer, offset), and is rewritten at the
+ * edge.
  *
  * A Column borrows all its buffers: from an arena, a segment the snapshot holds, or a constant.
  * Immutable once handed on; any thread.
@@ -46,10 +47,10 @@ typedef struct TimeTz {
 
 typedef struct Column {
     Type type;
-    bool is_const;            /* row 0 stands for every row (validity, too) */
-    uint32_t len;             /* rows */
-    const uint8_t *validity;  /* bit set = not NULL; NULL = all valid */
-    const void *values;       /* by type_layout(type); codes (uint32_t) when dict is set */
+    bool is_const;             /* row 0 stands for every row (validity, too) */
+    uint32_t len;              /* rows */
+    const uint8_t *validity;   /* bit set = not NULL; NULL = all valid */
+    const void *values;        /* by type_layout(type); codes (uint32_t) when dict is set */
     const struct Column *dict; /* distinct values of a dictionary-encoded column, or NULL */
 } Column;
 
@@ -63,7 +64,7 @@ static inline void bit_set(uint8_t *bits, size_t i)
 }
 static inline void bit_clear(uint8_t *bits, size_t i)
 {
-    bits[i >> 3] &= (uint8_t)~(1u << (i & 7));
+    bits[i >> 3] &= (uint8_t) ~(1u << (i & 7));
 }
 static inline void bit_put(uint8_t *bits, size_t i, bool on)
 {
@@ -173,7 +174,8 @@ static inline uint8_t *column_validity(Column *c)
     return (uint8_t *)(uintptr_t)c->validity;
 }
 /* Fills *c in place; `with_validity` allocates a bitmap of all-valid bits. */
-Status column_init(Column *c, Arena *arena, Type type, uint32_t len, bool with_validity, Error *err);
+Status column_init(Column *c, Arena *arena, Type type, uint32_t len, bool with_validity,
+                   Error *err);
 /* Adds an all-valid bitmap if there is none. */
 Status column_need_validity(Column *c, Arena *arena, Error *err);
 /* A constant NULL of the type. */

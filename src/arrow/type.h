@@ -1,7 +1,8 @@
 /* type.h - SQL types and their in-memory layout.
  *
  * A Type is a small value: id, array flag, typmod (PostgreSQL's meaning, -1 = none). `type_layout`
- * says how a column of it lies in memory (Arrow columnar format; views hold a pointer, see column.h).
+ * says how a column of it lies in memory (Arrow columnar format; views hold a pointer, see
+ * column.h).
  */
 #ifndef LUMA_ARROW_TYPE_H
 #define LUMA_ARROW_TYPE_H
@@ -91,7 +92,8 @@ bool type_from_oid(uint32_t oid, Type *ret_type);
 const char *type_name(Type type, char buf[64]);
 /* pg_type.typname: "int4", "_text". */
 const char *type_pg_name(Type type, char buf[64]);
-/* From pg_type.typname or an SQL alias the grammar leaves as it is ("int4", "_int4", "timestamptz"). */
+/* From pg_type.typname or an SQL alias the grammar leaves as it is ("int4", "_int4",
+ * "timestamptz"). */
 bool type_from_pg_name(Str name, Type *ret_type);
 int16_t type_len(Type type); /* pg_type.typlen */
 static inline Type type_element(Type array)

@@ -135,9 +135,8 @@ uint64_t buf_read_varint(BufReader *r)
 
 Str buf_read_cstr(BufReader *r)
 {
-    const uint8_t *nul = r->failed || r->cursor == r->end
-                             ? NULL
-                             : memchr(r->cursor, 0, buf_reader_left(r));
+    const uint8_t *nul =
+        r->failed || r->cursor == r->end ? NULL : memchr(r->cursor, 0, buf_reader_left(r));
     if (!nul) {
         r->failed = true;
         return (Str){0};

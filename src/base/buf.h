@@ -1,7 +1,8 @@
 /* buf.h - growable byte buffer.
  *
  * Owns its bytes. Integers are little-endian unless the name says `be`. A Buf may carry a maximum
- * (`len_max`); writes past it set `overflowed` and are dropped, so an encoder checks once at its end.
+ * (`len_max`); writes past it set `overflowed` and are dropped, so an encoder checks once at its
+ * end.
  */
 #ifndef LUMA_BASE_BUF_H
 #define LUMA_BASE_BUF_H
@@ -88,8 +89,8 @@ static inline int64_t zigzag_decode(uint64_t v)
     return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
 }
 
-/* Bounded reader over bytes from outside. A read past the end returns zeros and sets `failed`; check
- * it once after a group of reads. */
+/* Bounded reader over bytes from outside. A read past the end returns zeros and sets `failed`;
+ * check it once after a group of reads. */
 typedef struct BufReader {
     const uint8_t *cursor;
     const uint8_t *end;

@@ -79,8 +79,8 @@ LabelSet label_set_copy(LabelSet set, Arena *arena)
     if (!labels)
         return (LabelSet){0};
     for (uint32_t i = 0; i < set.count; i++)
-        labels[i] = (Label){arena_str(arena, set.labels[i].name),
-                            arena_str(arena, set.labels[i].value)};
+        labels[i] =
+            (Label){arena_str(arena, set.labels[i].name), arena_str(arena, set.labels[i].value)};
     return (LabelSet){labels, set.count};
 }
 
@@ -158,8 +158,8 @@ static bool plain_name(Str s, bool colon)
 {
     for (size_t i = 0; i < s.len; i++) {
         char c = s.ptr[i];
-        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-                      (colon && c == ':');
+        bool letter =
+            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (colon && c == ':');
         if (!letter && !(i && c >= '0' && c <= '9'))
             return false;
     }

@@ -1,4 +1,5 @@
-/* list.h - intrusive doubly linked list. The head is a ListNode that points at itself when empty. */
+/* list.h - intrusive doubly linked list. The head is a ListNode that points at itself when empty.
+ */
 #ifndef LUMA_BASE_LIST_H
 #define LUMA_BASE_LIST_H
 

@@ -16,8 +16,8 @@ static int format = LOG_FORMAT_LOGFMT;
 static int out_fd = STDERR_FILENO;
 
 static Mutex sink_lock = PTHREAD_MUTEX_INITIALIZER;
-static LogSink sink_fn;  /* guarded by sink_lock */
-static void *sink_ctx;   /* guarded by sink_lock */
+static LogSink sink_fn; /* guarded by sink_lock */
+static void *sink_ctx;  /* guarded by sink_lock */
 
 void log_configure(LogLevel level, LogFormat new_format, int fd)
 {
@@ -106,10 +106,10 @@ void log_write(LogLevel level, const char *message, const LogField *fields, size
 
     (void)gmtime_r(&seconds, &tm);
     size_t n = strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &tm);
-    (void)snprintf(stamp + n, sizeof stamp - n, ".%03dZ",
-                   (int)(now_ns % NS_PER_SEC / NS_PER_MS));
-    buf_printf(&line, json ? "{\"ts\":\"%s\",\"level\":\"%s\",\"msg\":" : "ts=%s level=%s msg=",
-               stamp, level_names[level]);
+    (void)snprintf(stamp + n, sizeof stamp - n, ".%03dZ", (int)(now_ns % NS_PER_SEC / NS_PER_MS));
+    buf_printf(&line,
+               json ? "{\"ts\":\"%s\",\"level\":\"%s\",\"msg\":" : "ts=%s level=%s msg=", stamp,
+               level_names[level]);
     append_quoted(&line, str_from(message));
     for (size_t i = 0; i < field_count; i++) {
         buf_printf(&line, json ? ",\"%s\":" : " %s=", fields[i].key);

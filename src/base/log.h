@@ -43,7 +43,7 @@ bool log_level_parse(Str text, LogLevel *ret_level);
 #define LOG_AT(level, message, ...)                                                                \
     do {                                                                                           \
         if (log_enabled(level)) {                                                                  \
-            const LogField log_fields_[] = {__VA_ARGS__ __VA_OPT__(, ) (LogField){0}};         \
+            const LogField log_fields_[] = {__VA_ARGS__ __VA_OPT__(, )(LogField){0}};              \
             log_write((level), (message), log_fields_, LUMA_ARRAY_LEN(log_fields_) - 1);           \
         }                                                                                          \
     } while (0)

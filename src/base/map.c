@@ -27,8 +27,7 @@ static MapSlot *find_slot(const Map *map, Str key, uint64_t hash)
     size_t mask = map->slot_count - 1;
     size_t i = hash & mask;
 
-    while (map->slots[i].hash &&
-           !(map->slots[i].hash == hash && str_eq(map->slots[i].key, key)))
+    while (map->slots[i].hash && !(map->slots[i].hash == hash && str_eq(map->slots[i].key, key)))
         i = (i + 1) & mask;
     return &map->slots[i];
 }

@@ -1,8 +1,8 @@
 /* mem.h - allocation and budgets.
  *
  * Small allocations that keep the process itself alive go through mem_alloc, which aborts when the
- * machine has no memory left. Everything whose size a client decides is charged to a MemBudget first
- * and fails with STATUS_LIMIT.
+ * machine has no memory left. Everything whose size a client decides is charged to a MemBudget
+ * first and fails with STATUS_LIMIT.
  *
  * A MemBudget is a node in a tree (process -> query -> operator): a charge must fit into every node
  * up to the root. Threads: all functions are safe from any thread; counters are relaxed atomics, as
@@ -13,7 +13,8 @@
 
 #include "base/status.h"
 
-/* Never return NULL; mem_alloc leaves the bytes undefined, mem_zalloc zeroes them. size 0 is fine. */
+/* Never return NULL; mem_alloc leaves the bytes undefined, mem_zalloc zeroes them. size 0 is fine.
+ */
 void *mem_alloc(size_t size) __attribute__((malloc, returns_nonnull));
 void *mem_zalloc(size_t size) __attribute__((malloc, returns_nonnull));
 void *mem_realloc(void *ptr, size_t size) __attribute__((returns_nonnull));
@@ -48,8 +49,8 @@ typedef struct MemBudget {
 } MemBudget;
 
 void mem_budget_init(MemBudget *budget, MemBudget *parent, const char *name, int64_t limit_bytes);
-/* Charges bytes here and in every ancestor, or charges nothing and returns STATUS_LIMIT (53200) with
- * a text that names the budget, its limit and what was asked. */
+/* Charges bytes here and in every ancestor, or charges nothing and returns STATUS_LIMIT (53200)
+ * with a text that names the budget, its limit and what was asked. */
 Status mem_budget_charge(MemBudget *budget, int64_t bytes, Error *err);
 /* Charges without asking; for memory that exists already and must be counted. */
 void mem_budget_force(MemBudget *budget, int64_t bytes);

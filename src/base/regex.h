@@ -1,4 +1,5 @@
-/* regex.h - RE2: Go's regular expression syntax, linear time. Immutable after compile; any thread. */
+/* regex.h - RE2: Go's regular expression syntax, linear time. Immutable after compile; any thread.
+ */
 #ifndef LUMA_BASE_REGEX_H
 #define LUMA_BASE_REGEX_H
 

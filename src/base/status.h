@@ -1,8 +1,8 @@
 /* status.h - how functions fail.
  *
  * A fallible function returns Status and takes an optional `Error *err` as its last parameter. The
- * Error is written only on failure. TRY passes a failure up; CLEANUP frees on every path. A condition
- * (end of stream, would block) is a value and not a Status.
+ * Error is written only on failure. TRY passes a failure up; CLEANUP frees on every path. A
+ * condition (end of stream, would block) is a value and not a Status.
  *
  * Threads: an Error belongs to its caller.
  */
@@ -33,7 +33,7 @@
     X(INTERNAL,    "internal")         /* a bug of ours, reported instead of a crash */
 /* clang-format on */
 
-typedef enum [[nodiscard]] Status {
+typedef enum [[nodiscard]] Status{
 #define X(name, text) STATUS_##name,
     STATUS_LIST(X)
 #undef X
@@ -48,7 +48,8 @@ typedef struct Error {
     char hint[256];     /* optional: what to do next */
 } Error;
 
-/* Fills *err (when not NULL) and returns `status`. The text is cut at a UTF-8 boundary if too long. */
+/* Fills *err (when not NULL) and returns `status`. The text is cut at a UTF-8 boundary if too long.
+ */
 Status error_set(Error *err, Status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -85,7 +85,8 @@ bool str_to_u64(Str s, uint64_t *ret_value);
 /* Decimal and exponent forms, "Inf", "+Inf", "-Inf", "NaN" in any case; correctly rounded. */
 bool str_to_f64(Str s, double *ret_value);
 
-/* Is it well-formed UTF-8 (no surrogates, no overlong forms, at most U+10FFFF)? NUL counts as good. */
+/* Is it well-formed UTF-8 (no surrogates, no overlong forms, at most U+10FFFF)? NUL counts as good.
+ */
 bool str_utf8_valid(Str s);
 /* Number of code points of well-formed UTF-8. */
 size_t str_utf8_count(Str s);

@@ -44,8 +44,8 @@ static inline void mutex_guard_unlock(Mutex **guard)
 #define MUTEX_GUARD_NAME_(line) mutex_guard_##line
 #define MUTEX_GUARD_NAME(line) MUTEX_GUARD_NAME_(line)
 #define MUTEX_GUARD(mutex)                                                                         \
-    Mutex *MUTEX_GUARD_NAME(__LINE__)                                                              \
-        __attribute__((cleanup(mutex_guard_unlock), unused)) = mutex_guard_lock(mutex)
+    Mutex *MUTEX_GUARD_NAME(__LINE__) __attribute__((cleanup(mutex_guard_unlock), unused)) =       \
+        mutex_guard_lock(mutex)
 
 typedef struct Thread {
     pthread_t handle;

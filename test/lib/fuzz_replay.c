@@ -1,5 +1,6 @@
 /* fuzz_replay.c - runs a fuzz target over its corpus, without libFuzzer: the corpus as a unit test.
- * With no corpus folder it runs the target once on empty input. Prints TAP-free text; exit 0 = good. */
+ * With no corpus folder it runs the target once on empty input. Prints TAP-free text; exit 0 =
+ * good. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -10,15 +10,15 @@ typedef struct TimeZone TimeZone; /* format/pgtype/timezone.h */
 typedef struct EvalSettings {
     const TimeZone *time_zone;
     Str time_zone_name;
-    Str date_style;          /* "ISO, MDY" */
-    Str interval_style;      /* "postgres" */
-    int extra_float_digits;  /* default 1: shortest exact */
-    Str bytea_output;        /* "hex" */
+    Str date_style;         /* "ISO, MDY" */
+    Str interval_style;     /* "postgres" */
+    int extra_float_digits; /* default 1: shortest exact */
+    Str bytea_output;       /* "hex" */
     Str user;
     Str database;
-    Str search_path;         /* as SHOW prints it */
-    int64_t statement_us;    /* statement_timestamp() */
-    int64_t transaction_us;  /* now() */
+    Str search_path;        /* as SHOW prints it */
+    int64_t statement_us;   /* statement_timestamp() */
+    int64_t transaction_us; /* now() */
     uint32_t backend_pid;
     /* Other settings by name for current_setting(); returns false when unknown. May be NULL. */
     bool (*setting)(void *ctx, Str name, Str *ret_value);
@@ -26,7 +26,7 @@ typedef struct EvalSettings {
 } EvalSettings;
 
 typedef struct EvalContext {
-    Arena *arena;                  /* results of this batch; reset by the operator */
+    Arena *arena; /* results of this batch; reset by the operator */
     const EvalSettings *settings;
     const volatile int *cancelled; /* nonzero = stop; long loops look at it. May be NULL */
 } EvalContext;

@@ -21,15 +21,15 @@ typedef Status (*FuncKernel)(const EvalContext *ctx, const Column *args, uint32_
                              uint32_t rows, Column *ret, Error *err);
 
 typedef struct Function {
-    const char *name;   /* SQL name or operator symbol */
-    uint32_t oid;       /* pg_proc oid (own ones from 9000000), stable */
-    uint8_t arg_count;  /* fixed arguments; `variadic` repeats the last one */
+    const char *name;  /* SQL name or operator symbol */
+    uint32_t oid;      /* pg_proc oid (own ones from 9000000), stable */
+    uint8_t arg_count; /* fixed arguments; `variadic` repeats the last one */
     bool variadic;
-    bool strict;        /* NULL in, NULL out */
+    bool strict; /* NULL in, NULL out */
     bool is_operator;
     Volatility volatility;
     Type args[FUNC_ARGS_MAX];
-    Type ret;           /* ANYELEMENT and ANYARRAY take the arguments' type */
+    Type ret; /* ANYELEMENT and ANYARRAY take the arguments' type */
     FuncKernel kernel;
 } Function;
 
@@ -40,22 +40,22 @@ typedef enum CastContext { CAST_IMPLICIT, CAST_ASSIGNMENT, CAST_EXPLICIT } CastC
 typedef struct Cast {
     Type from;
     Type to;
-    CastContext context;  /* the weakest context in which it applies */
-    bool binary;          /* same bytes: no work */
-    FuncKernel kernel;    /* args[0] = value; ret->type.typmod is the target's typmod */
+    CastContext context; /* the weakest context in which it applies */
+    bool binary;         /* same bytes: no work */
+    FuncKernel kernel;   /* args[0] = value; ret->type.typmod is the target's typmod */
 } Cast;
 /* NULL when `from` cannot be cast to `to`. Text I/O casts are included. */
 const Cast *func_find_cast(Type from, Type to);
 
 /* ---- aggregates: vectorised over groups.
- * The executor keeps for each group `state_bytes` zeroed bytes; update gets for each row the group's
- * state. Variable-size state (arrays, texts, digests) goes into `arena`. */
+ * The executor keeps for each group `state_bytes` zeroed bytes; update gets for each row the
+ * group's state. Variable-size state (arrays, texts, digests) goes into `arena`. */
 typedef struct Aggregate {
     const char *name;
     uint32_t oid;
     uint8_t arg_count;
     bool variadic;
-    bool ordered_set;   /* percentile_cont(...) WITHIN GROUP (ORDER BY ...) */
+    bool ordered_set; /* percentile_cont(...) WITHIN GROUP (ORDER BY ...) */
     Type args[FUNC_ARGS_MAX];
     Type ret;
     uint32_t state_bytes;
@@ -67,7 +67,8 @@ typedef struct Aggregate {
                             Arena *arena, Error *err);
     /* Adds src to dst (partial aggregates of parallel pipelines). NULL = not mergeable. */
     Status (*merge)(void *dst, const void *src, Arena *arena, Error *err);
-    /* Writes results of `count` consecutive states; an empty group gives NULL where PostgreSQL does. */
+    /* Writes results of `count` consecutive states; an empty group gives NULL where PostgreSQL
+     * does. */
     Status (*finish)(const EvalContext *ctx, void *states, uint32_t count, Column *ret, Error *err);
 } Aggregate;
 const Aggregate *const *func_find_aggregate(Str name, uint32_t *ret_count);

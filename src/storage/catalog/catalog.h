@@ -1,8 +1,9 @@
 /* catalog.h - what tables, columns and users there are.
  *
- * The truth is the write-ahead log; `catalog.db` (SQLite) is its checkpoint (docs/formats/catalog.md).
- * A reader takes one immutable CatalogVersion and sees the same tables until it lets go; a DDL entry
- * publishes the next version. Table ids are never reused; ids below 16384 are PostgreSQL's.
+ * The truth is the write-ahead log; `catalog.db` (SQLite) is its checkpoint
+ * (docs/formats/catalog.md). A reader takes one immutable CatalogVersion and sees the same tables
+ * until it lets go; a DDL entry publishes the next version. Table ids are never reused; ids below
+ * 16384 are PostgreSQL's.
  *
  * Threads: versions and everything in them are immutable after publish and ref-counted.
  */
@@ -11,7 +12,11 @@
 
 #include "arrow/batch.h"
 
-enum { TABLE_ID_FIRST_BUILTIN = 16384, TABLE_ID_FIRST_METRIC = 20000, TABLE_ID_FIRST_USER = 1 << 30 };
+enum {
+    TABLE_ID_FIRST_BUILTIN = 16384,
+    TABLE_ID_FIRST_METRIC = 20000,
+    TABLE_ID_FIRST_USER = 1 << 30
+};
 
 typedef enum TableKind {
     TABLE_METRICS,         /* public.metrics: every sample */
