@@ -15,17 +15,17 @@
 
 enum { CHUNK_SAMPLES_MAX = 256 };
 
+/* What a reader may use instead of the samples. NaN values are not part of min and max. */
 typedef struct ChunkSummary {
-    int64_t min_ts; /* of all samples, stale markers included */
-    int64_t max_ts;
-    double sum;   /* of the values that are not stale (compensated summation); NaN if one is NaN */
-    double min;   /* of the values that are numbers; NaN when there is none */
-    double max;   /* likewise */
-    double first; /* value of the first sample that is not stale; NaN when there is none */
-    double last;  /* likewise */
-    uint16_t count;       /* samples that are not stale */
-    uint16_t stale_count; /* stale markers */
-    bool has_nan;         /* a value is a NaN other than the stale marker */
+    int64_t min_ts_ms;
+    int64_t max_ts_ms;
+    uint32_t count;
+    bool has_nan; /* any NaN, staleness markers included: then read the samples */
+    double sum;   /* compensated summation */
+    double min;   /* NaN when no value is a number */
+    double max;
+    double first;
+    double last;
 } ChunkSummary;
 
 /* Summary of 1..CHUNK_SAMPLES_MAX samples in time order. */

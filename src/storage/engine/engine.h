@@ -17,15 +17,12 @@
 #include "base/mem.h"
 #include "base/thread.h"
 #include "storage/catalog/catalog.h"
-
-typedef uint64_t Lsn;
-typedef uint32_t SeriesRef; /* memory's own number of a series; never stored in parts */
+#include "storage/metrics/sample.h" /* Lsn, SeriesRef, SeriesList, SampleRun, SeriesVisitor */
 
 typedef struct Engine Engine;
 typedef struct Snapshot Snapshot;
 typedef struct WriteBatch WriteBatch;
 typedef struct SeriesCursor SeriesCursor;       /* successor prediction of one sender */
-typedef struct NativeHistogram NativeHistogram; /* format/histogram */
 struct Vfs;
 
 typedef enum EngineSync { ENGINE_SYNC_ALWAYS, ENGINE_SYNC_INTERVAL, ENGINE_SYNC_OFF } EngineSync;
@@ -192,11 +189,6 @@ Morsel *morsel_close(Morsel *morsel);
 
 /* ---- series */
 
-typedef struct SeriesList {
-    SeriesRef *refs;
-    uint32_t count;
-} SeriesList;
-
 /* Series that match all matchers and may have samples in [min_ms, max_ms]. */
 Status engine_select_series(Snapshot *snapshot, const LabelMatcher *matchers,
                             uint32_t matcher_count, int64_t min_ms, int64_t max_ms, Arena *arena,
@@ -214,18 +206,6 @@ Status engine_group_series(Snapshot *snapshot, const SeriesRef *refs, uint32_t r
                            uint32_t **ret_group_ids, LabelSet **ret_groups,
                            uint32_t *ret_group_count, Error *err);
 
-/* Decoded samples of one series; arrays are reused from call to call. */
-typedef struct SampleRun {
-    int64_t *ts_ms;
-    double *values;    /* staleness markers keep their bits; undefined where a histogram stands */
-    int64_t *start_ms; /* start timestamps, or NULL when the series has none */
-    const NativeHistogram **histograms; /* NULL when all samples are floats; entries NULL = float */
-    uint32_t count;
-    uint32_t cap;
-    Arena histogram_arena; /* owns the decoded histograms; reset by the next read */
-} SampleRun;
-void sample_run_done(SampleRun *run);
-
 /* Samples with min_ms <= ts <= max_ms, ascending, duplicates resolved. */
 Status engine_read_series(Snapshot *snapshot, SeriesRef ref, int64_t min_ms, int64_t max_ms,
                           SampleRun *run, Error *err);
@@ -235,25 +215,9 @@ Status engine_last_sample(Snapshot *snapshot, SeriesRef ref, int64_t min_ms, int
                           Arena *arena, bool *ret_found, int64_t *ret_ts_ms, double *ret_value,
                           const NativeHistogram **ret_histogram, Error *err);
 
-/* A sealed, exact, non-overlapping chunk's summary. NaN values are not part of min and max. */
-typedef struct ChunkSummary {
-    int64_t min_ts_ms;
-    int64_t max_ts_ms;
-    uint32_t count;
-    bool has_nan; /* any NaN, staleness markers included: then read the samples */
-    double sum;
-    double min;
-    double max;
-    double first;
-    double last;
-} ChunkSummary;
 /* Walks a window in time order: whole chunks inside it as summaries, the rest as samples.
- * Overlapping or histogram data comes as samples only. */
-typedef struct SeriesVisitor {
-    void (*on_chunk)(void *ctx, const ChunkSummary *chunk);
-    void (*on_samples)(void *ctx, const int64_t *ts_ms, const double *values, uint32_t count);
-    void *ctx;
-} SeriesVisitor;
+ * Overlapping data, chunks with a NaN (stale markers) and histograms come as samples only; during
+ * on_samples scratch->histograms tells which are histograms. */
 Status engine_visit_series(Snapshot *snapshot, SeriesRef ref, int64_t min_ms, int64_t max_ms,
                            const SeriesVisitor *visitor, SampleRun *scratch, Error *err);
 
@@ -301,10 +265,6 @@ typedef struct EngineStats {
 void engine_stats(Engine *engine, EngineStats *ret_stats);
 
 /* Most frequent values for /api/v1/status/tsdb. */
-typedef struct NameCount {
-    Str name;
-    uint64_t count;
-} NameCount;
 typedef enum EngineTop {
     ENGINE_TOP_SERIES_BY_METRIC,
     ENGINE_TOP_VALUES_BY_LABEL,

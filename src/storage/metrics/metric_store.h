@@ -24,24 +24,12 @@
 #define LUMA_STORAGE_METRICS_METRIC_STORE_H
 
 #include "base/label.h"
-#include "format/gorilla/chunk.h"
-#include "format/histogram/histogram.h"
+#include "storage/metrics/sample.h"
 
-typedef uint64_t Lsn;
-typedef uint32_t SeriesRef; /* never reused in a process, never stored in parts */
 enum { SERIES_REF_NONE = UINT32_MAX };
 
 typedef struct MetricStore MetricStore;
 typedef struct MetricSnapshot MetricSnapshot;
-
-/* Which wire form the raw label bytes have; the same bytes in two forms are two different keys. */
-typedef enum LabelCodec {
-    LABEL_CODEC_REMOTE_WRITE, /* the protobuf fields of the Label messages of a TimeSeries */
-    LABEL_CODEC_TEXT,         /* exposition text, prefixed by the scrape target's identity */
-    LABEL_CODEC_OTLP,
-    LABEL_CODEC_WAL, /* the WAL's own coding of a label set */
-    LABEL_CODEC_SQL, /* INSERT: name and labels as given */
-} LabelCodec;
 
 /* ---- life ---- */
 
@@ -58,7 +46,8 @@ typedef struct SeriesCursor {
     uint32_t entry; /* 1 + the entry found last, 0 = none */
 } SeriesCursor;
 
-/* The series of these label bytes, if they were registered. Decodes nothing. */
+/* The series of these label bytes, if they were registered. Decodes nothing. `codec` says which wire
+ * form they have (LabelCodec of engine.h): the same bytes in two forms are two keys. */
 bool metric_store_find(MetricStore *store, SeriesCursor *cursor, uint8_t codec, Str raw,
                        SeriesRef *ret_ref);
 /* Registers `labels` (sorted by name, no duplicates, no empty values: label_set_normalize) under the
@@ -98,7 +87,7 @@ Status metric_store_admit(MetricStore *store, size_t sample_count, Error *err);
  * histograms count as later than floats. Never fails: what is durable is stored, over budget if need
  * be. The applier thread only. */
 void metric_store_apply(MetricStore *store, Lsn lsn, const SampleColumns *columns);
-/* Highest LSN applied so far; 0 = none. */
+/* Highest LSN applied so far; 0 = none. Any thread. */
 Lsn metric_store_applied_lsn(const MetricStore *store);
 
 /* Freezes all samples applied so far as one segment and starts another. O(1). The applier thread. */
@@ -118,11 +107,6 @@ MetricSnapshot *metric_snapshot_ref(MetricSnapshot *snapshot);
 MetricSnapshot *metric_snapshot_unref(MetricSnapshot *snapshot);
 
 /* ---- reading: series ---- */
-
-typedef struct SeriesList {
-    const SeriesRef *refs; /* ascending, each once; in the arena */
-    uint32_t count;
-} SeriesList;
 
 /* Series that match all matchers (Prometheus' rules: an absent label is the empty string). With
  * min_ms <= max_ms only series which may have a sample inside are kept; pass INT64_MIN, INT64_MAX for
@@ -145,27 +129,6 @@ Status metric_store_group(MetricSnapshot *snapshot, const SeriesRef *refs, uint3
 
 /* ---- reading: samples ---- */
 
-/* Samples of one series in time order, duplicates resolved. Owns its arrays, which are reused from
- * read to read. */
-typedef struct SampleRun {
-    int64_t *ts;
-    double *values;                     /* NaN for histograms */
-    const NativeHistogram **histograms; /* NULL = the run has none; [i] NULL = a float. In `arena` */
-    int64_t *start_ms;                  /* NULL = the run has none; 0 = this one has none */
-    uint32_t count;
-    /* private: */
-    uint32_t cap;
-    MemBudget *budget; /* NULL = not counted */
-    Arena arena;       /* decoded histograms; reset by each read */
-    void *histogram_space;
-    int64_t *start_space;
-    void *scratch; /* work memory of the reader */
-    size_t scratch_bytes;
-} SampleRun;
-
-void sample_run_init(SampleRun *run, MemBudget *budget);
-void sample_run_done(SampleRun *run);
-
 /* Samples with min_ms <= ts <= max_ms. Stale markers are among them. A ref that is not there (any
  * more) gives none. STATUS_LIMIT of the run's budget. */
 Status metric_store_read(MetricSnapshot *snapshot, SeriesRef ref, int64_t min_ms, int64_t max_ms,
@@ -181,16 +144,11 @@ Status metric_store_last(MetricSnapshot *snapshot, const SeriesRef *refs, uint32
                          int64_t min_ms, int64_t max_ms, Arena *arena, uint8_t *kinds, int64_t *ts,
                          double *values, const NativeHistogram **histograms, Error *err);
 
-/* Walks the window in time order in pieces: either a sealed float chunk that lies wholly inside and
- * overlaps nothing (summary set, exact: run NULL), or decoded samples (run set, summary NULL; valid
- * during the call). A visitor that needs the samples of a summarised chunk asks for wants_samples.
- * on_piece returns false to stop early. */
-typedef struct MetricPieceVisitor {
-    bool (*on_piece)(void *ctx, const ChunkSummary *summary, const SampleRun *run);
-    void *ctx;
-} MetricPieceVisitor;
-Status metric_store_chunks(MetricSnapshot *snapshot, SeriesRef ref, int64_t min_ms, int64_t max_ms,
-                           const MetricPieceVisitor *visitor, SampleRun *work, Error *err);
+/* Walks the window in time order: sealed float chunks that lie wholly inside, overlap nothing and hold
+ * no NaN as summaries, the rest as samples in `scratch` (scratch->histograms is set during on_samples
+ * where there are histograms). */
+Status metric_store_visit(MetricSnapshot *snapshot, SeriesRef ref, int64_t min_ms, int64_t max_ms,
+                          const SeriesVisitor *visitor, SampleRun *scratch, Error *err);
 
 /* ---- reading: metadata ---- */
 
@@ -208,11 +166,6 @@ Status metric_store_label_values(MetricSnapshot *snapshot, Str name, const Label
                                  Arena *arena, StrList *ret_values, Error *err);
 uint64_t metric_store_series_count(const MetricStore *store);
 
-typedef struct NameCount {
-    Str name;
-    uint64_t count;
-} NameCount;
-
 typedef struct MetricStats {
     uint64_t series_count;
     uint64_t label_pair_count;
@@ -223,7 +176,6 @@ typedef struct MetricStats {
     int64_t used_bytes;       /* what the budget is charged by the store */
     int64_t min_ts;           /* INT64_MAX when empty */
     int64_t max_ts;           /* INT64_MIN when empty */
-    uint32_t list_count;      /* entries of each list below, at most `limit` */
     NameCount *series_by_metric;      /* descending; list lengths below */
     NameCount *values_by_label;
     NameCount *bytes_by_label;
