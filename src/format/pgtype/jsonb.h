@@ -1,0 +1,22 @@
+/* jsonb.h - json and jsonb texts.
+ *
+ * json keeps the text that was given, checked; jsonb keeps the text PostgreSQL prints: keys sorted by
+ * length, then bytes, the last of equal keys, numbers as numeric prints them, one blank after ':'
+ * and ','. Depth is bounded. Threads: pure.
+ */
+#ifndef LUMA_FORMAT_PGTYPE_JSONB_H
+#define LUMA_FORMAT_PGTYPE_JSONB_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+enum { JSONB_DEPTH_MAX = 1000 };
+
+/* 22P02 "invalid input syntax for type json" with PostgreSQL's detail; 54001 too deep. */
+Status json_validate(Str text, Error *err);
+/* Canonical text in `arena`. 22P05 for \u0000, as PostgreSQL. */
+Status jsonb_parse(Str text, Arena *arena, Str *ret, Error *err);
+/* A JSON string literal with quotes, escaped as PostgreSQL's escape_json. */
+void json_append_string(Buf *out, Str text);
+
+#endif
