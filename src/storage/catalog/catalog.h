@@ -11,6 +11,7 @@
 #define LUMA_STORAGE_CATALOG_CATALOG_H
 
 #include "arrow/batch.h"
+#include "base/buf.h"
 
 enum {
     TABLE_ID_FIRST_BUILTIN = 16384,
@@ -57,6 +58,11 @@ typedef struct CatalogView {
     Str query; /* SQL text as given */
 } CatalogView;
 
+typedef struct CatalogSchema {
+    uint32_t id; /* PostgreSQL's 2200 for public */
+    Str name;
+} CatalogSchema;
+
 typedef struct CatalogVersion CatalogVersion;
 
 CatalogVersion *catalog_version_ref(CatalogVersion *version);
@@ -70,5 +76,47 @@ const CatalogView *catalog_find_view(const CatalogVersion *version, Str schema, 
 bool catalog_has_schema(const CatalogVersion *version, Str schema);
 /* Walks all tables in id order, start with *pos = 0; NULL at the end. */
 const Table *catalog_next_table(const CatalogVersion *version, size_t *pos);
+const CatalogView *catalog_next_view(const CatalogVersion *version, size_t *pos);
+const CatalogSchema *catalog_next_schema(const CatalogVersion *version, size_t *pos);
+
+/* ---------------------------------------------------------------- for the engine */
+
+/* One DDL statement as the log keeps it. */
+typedef enum CatalogChangeKind {
+    CATALOG_CREATE_SCHEMA = 1,
+    CATALOG_DROP_SCHEMA = 2,
+    CATALOG_CREATE_TABLE = 3,
+    CATALOG_DROP_TABLE = 4,
+    CATALOG_CREATE_VIEW = 5, /* replaces a view of that name */
+    CATALOG_DROP_VIEW = 6,
+} CatalogChangeKind;
+
+typedef struct CatalogChange {
+    CatalogChangeKind kind;
+    uint32_t id;        /* of the object; given by catalog_next_id when it is created */
+    Str schema;         /* of the object; the name itself for schemas */
+    Str name;           /* "" for schemas */
+    Str query;          /* views */
+    const Table *table; /* CREATE_TABLE: all of it; id, schema and name are taken from above */
+} CatalogChange;
+
+/* The version of an empty directory: built-in schemas and tables. Returns owned. */
+CatalogVersion *catalog_version_builtin(void);
+/* The id that the next created object gets. */
+uint32_t catalog_next_id(const CatalogVersion *version);
+/* Would catalog_apply take the change? EXISTS 42P07/42P06, NOT_FOUND 42P01/3F000, INVALID. */
+Status catalog_check(const CatalogVersion *version, const CatalogChange *change, Error *err);
+/* A new version with the change in it; `version` stays as it is. Returns owned. */
+Status catalog_apply(const CatalogVersion *version, const CatalogChange *change,
+                     CatalogVersion **ret_version, Error *err);
+/* docs/formats/catalog.md section 1. Decoded texts and arrays borrow from `bytes` or the arena. */
+void catalog_change_encode(const CatalogChange *change, Buf *out);
+Status catalog_change_decode(Str bytes, Arena *arena, CatalogChange *ret_change, Error *err);
+
+/* Writes catalog.db as the checkpoint of everything up to `lsn`, in one transaction. */
+Status catalog_save(const char *path, const CatalogVersion *version, uint64_t lsn, Error *err);
+/* NOT_FOUND when there is no file; CORRUPT when it fails its checks: the log has the truth;
+ * UNSUPPORTED when a newer LumaDB wrote it. */
+Status catalog_load(const char *path, CatalogVersion **ret_version, uint64_t *ret_lsn, Error *err);
 
 #endif
