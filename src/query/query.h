@@ -14,6 +14,7 @@
 
 #include "arrow/batch.h"
 #include "base/label.h"
+#include "base/role.h"
 #include "base/thread.h"
 #include "storage/engine/engine.h"
 
@@ -41,8 +42,6 @@ Pool *query_engine_pool(QueryEngine *engine);
 void query_engine_set_limits(QueryEngine *engine, int64_t query_bytes_max, int64_t timeout_ns);
 
 /* ---------------------------------------------------------------- SQL sessions */
-
-typedef enum Role { ROLE_READ, ROLE_WRITE, ROLE_ADMIN } Role;
 
 typedef struct SessionOptions {
     Str user;

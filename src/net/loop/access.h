@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "base/role.h"
 #include "base/str.h"
 
 /* One end of a socket: an IPv4 or IPv6 address with its port. */
@@ -35,9 +36,6 @@ uint16_t net_address_port(const NetAddress *address);
 /* Reads "127.0.0.1:0", "[::1]:9090", "localhost:80" or ":9090" (all addresses). A host name is
  * looked up, which may block: not on a loop thread. STATUS_INVALID when it is no address. */
 Status net_address_parse(const char *text, NetAddress *ret_address, Error *err);
-
-/* What a user may do; each includes the ones before it. */
-typedef enum Role { ROLE_NONE, ROLE_READ, ROLE_WRITE, ROLE_ADMIN } Role;
 
 /* Who is asking, once known. */
 typedef struct Principal {
