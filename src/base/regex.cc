@@ -1,4 +1,6 @@
+extern "C" {
 #include "base/regex.h"
+}
 
 #include <re2/re2.h>
 
