@@ -1,0 +1,54 @@
+/* pgtree_int.h - what the two units that see PostgreSQL's structs share: sql_pgtree.c (queries and
+ * expressions, the entry) and pgtree_statement.c (statements). Include it first.
+ */
+#ifndef LUMA_QUERY_SQL_PGTREE_INT_H
+#define LUMA_QUERY_SQL_PGTREE_INT_H
+
+#include "postgres.h"
+
+#include "nodes/parsenodes.h"
+#include "nodes/pg_list.h"
+/* The server's port.h redirects these, c.h takes these names. */
+#undef printf
+#undef snprintf
+#undef vsnprintf
+#undef sprintf
+#undef fprintf
+#undef vprintf
+#undef vfprintf
+#undef vsprintf
+#undef strerror
+#undef strerror_r
+#undef STATUS_OK
+#undef STATUS_ERROR
+#undef STATUS_EOF
+
+#include "query/sql/ast.h"
+#include "query/sql/sql_scan.h"
+
+typedef struct Convert {
+    Arena *arena;
+    SqlText text;       /* byte -> character positions */
+    uint32_t depth;     /* levels open now */
+    uint32_t param_max; /* of this statement */
+    bool too_deep;      /* a level was refused; the tree is unusable */
+} Convert;
+
+/* Opens a level; false when there are too many. Close it with depth--. */
+bool pgtree__enter(Convert *c);
+Str pgtree__str(Convert *c, const char *text);
+int32_t pgtree__position(Convert *c, int location);
+AstNames pgtree__names(Convert *c, List *list);
+AstName pgtree__range_var(Convert *c, RangeVar *var);
+/* The last part of a dotted name, and the part before it. */
+void pgtree__qualified(Convert *c, List *list, Str *ret_schema, Str *ret_name);
+AstExpr *pgtree__expr(Convert *c, Node *node);
+AstExpr **pgtree__exprs(Convert *c, List *list, uint32_t *ret_count);
+AstType *pgtree__type(Convert *c, TypeName *name);
+AstTarget *pgtree__targets(Convert *c, List *list, uint32_t *ret_count);
+AstWith *pgtree__with(Convert *c, WithClause *node);
+AstSelect *pgtree__select(Convert *c, SelectStmt *stmt);
+/* `location` -1: a statement inside another, whose text is not known. */
+AstStatement *pgtree__statement(Convert *c, Node *node, int location, int len);
+
+#endif
