@@ -21,6 +21,11 @@
     X(HISTOGRAMS_STORED, "lumadb_histograms_stored_total", COUNTER, "", "Native histogram samples acknowledged and stored.") \
     X(ROWS_STORED, "lumadb_rows_stored_total", COUNTER, "", "Rows acknowledged and stored in tables.") \
     X(SERIES_CREATED, "lumadb_series_created_total", COUNTER, "", "Series registered.") \
+    X(REFUSED_LABELS, "lumadb_ingest_refused_total", COUNTER, "reason=\"labels\"", "Items of write requests that were refused while the others were stored.") \
+    X(REFUSED_TIMESTAMP, "lumadb_ingest_refused_total", COUNTER, "reason=\"timestamp\"", "Items of write requests that were refused while the others were stored.") \
+    X(REFUSED_HISTOGRAM, "lumadb_ingest_refused_total", COUNTER, "reason=\"histogram\"", "Items of write requests that were refused while the others were stored.") \
+    X(REFUSED_EXEMPLAR, "lumadb_ingest_refused_total", COUNTER, "reason=\"exemplar\"", "Items of write requests that were refused while the others were stored.") \
+    X(REFUSED_METADATA, "lumadb_ingest_refused_total", COUNTER, "reason=\"metadata\"", "Items of write requests that were refused while the others were stored.") \
     X(CONNECTIONS_OPENED, "lumadb_connections_opened_total", COUNTER, "", "Connections accepted on any listener.") \
     X(CONNECTIONS_OPEN, "lumadb_connections_open", GAUGE, "", "Connections open now.") \
     X(NET_READ_BYTES, "lumadb_net_read_bytes_total", COUNTER, "", "Bytes read from clients.") \
