@@ -291,10 +291,9 @@ static Status apply_flag(Config *config, Str raw_name, Str value, bool from_conf
     const Setting *setting = find_setting(name);
     if (!setting) {
         const char *near = nearest_path(name);
-        Status status = error_set(err, STATUS_INVALID, "unknown flag --%.*s%s%s%s",
-                                  (int)LUMA_MIN(raw_name.len, 100), raw_name.ptr,
-                                  near ? "; did you mean --" : "", near ? near : "",
-                                  near ? "?" : "");
+        Status status = error_set(
+            err, STATUS_INVALID, "unknown flag --%.*s%s%s%s", (int)LUMA_MIN(raw_name.len, 100),
+            raw_name.ptr, near ? "; did you mean --" : "", near ? near : "", near ? "?" : "");
         error_hint(err, "lumadb config prints every key; each is a flag, too.");
         return status;
     }

@@ -1,7 +1,7 @@
 /* config.h - what an operator may set.
  *
- * Every setting has one line in CONFIG_LIST: the YAML file, the flags (--a.b=c), `lumadb config` and
- * SIGHUP all work from it. A setting's path is its place in the YAML file: wal.sync is
+ * Every setting has one line in CONFIG_LIST: the YAML file, the flags (--a.b=c), `lumadb config`
+ * and SIGHUP all work from it. A setting's path is its place in the YAML file: wal.sync is
  *
  *   wal:
  *     sync: always

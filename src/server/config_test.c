@@ -41,8 +41,9 @@ static void test_defaults_hold_without_arguments(void **state)
 
 static void test_flags_win_over_the_file(void **state)
 {
-    const char *args[] = {"--config", file_path, "--wal.sync=off", "--data-dir", "/tmp/x",
-                          "--self.enabled=false", "--hints"};
+    const char *args[] = {"--config",   file_path, "--wal.sync=off",
+                          "--data-dir", "/tmp/x",  "--self.enabled=false",
+                          "--hints"};
     Config config;
     write_file("wal:\n  sync: interval\n  sync_interval: 250ms\nquery: {timeout: 1m30s}\n");
     assert_int_equal(config_load(&config, args, 7, NULL), STATUS_OK);
@@ -61,7 +62,8 @@ static void test_unknown_keys_are_refused_with_their_place(void **state)
         const char *text;
         const char *part;
     } cases[] = {
-        {"wal:\n  snyc: always\n", "line 2, column 3: unknown key \"wal.snyc\"; did you mean wal.sync?"},
+        {"wal:\n  snyc: always\n",
+         "line 2, column 3: unknown key \"wal.snyc\"; did you mean wal.sync?"},
         {"nonsense: 1\n", "line 1, column 1: unknown key \"nonsense\""},
         {"wal: always\n", "line 1, column 6: wal needs keys below it"},
         {"wal: {sync: sometimes}\n", "wal.sync is one of: always interval off; not \"sometimes\""},

@@ -1,0 +1,405 @@
+/* server.c - who is built in which order.
+ *
+ *   budgets -> engine -> pools -> query engine -> loops -> routers -> listeners -> own metrics
+ *
+ * server_done takes down what was reached, in reverse, so that a failure at any step leaves nothing
+ * behind. Signals are blocked in every thread and
+ * taken by the main thread with sigwait.
+ */
+#include "server/server.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/http/http.h"
+#include "net/prom/remote_write_api.h"
+#include "query/query.h"
+#include "server/own_metrics.h"
+
+enum { LISTENERS_MAX = 8 };
+
+/* A listener that is up: its key in the ready line and where it is. */
+typedef struct Listening {
+    const char *name;
+    NetAddress address;
+} Listening;
+
+typedef struct Server {
+    Config *config;
+    MemBudget hot_budget;
+    MemBudget query_budget;
+    Engine *engine;
+    Pool *query_pool;
+    Pool *ingest_pool;
+    QueryEngine *queries;
+    Loops *loops;
+    Tls *tls;
+    HttpRouter *prometheus_router;
+    HttpServer *prometheus_server;
+    RemoteWriteApi remote_write;
+    OwnMetricsSource own_source;
+    OwnMetricsWriter *own_writer;
+    char **hosts; /* NULL-terminated lists for the HTTP servers */
+    char **cors;
+    Listening listening[LISTENERS_MAX];
+    int listening_count;
+} Server;
+
+/* ---------------------------------------------------------------- small helpers */
+
+/* "a, b" -> {"a", "b", NULL} in the configuration's arena. */
+static char **split_list(Config *config, Str text)
+{
+    size_t cap = 2;
+    size_t n = 0;
+    Str part;
+
+    for (size_t i = 0; i < text.len; i++)
+        cap += text.ptr[i] == ',';
+    char **list = ARENA_NEW_ARRAY(&config->arena, char *, cap);
+    Str rest = text;
+    while (text.len && str_split(&rest, ',', &part)) {
+        part = str_trim(part);
+        if (part.len)
+            list[n++] = (char *)(uintptr_t)arena_str(&config->arena, part).ptr;
+    }
+    return list;
+}
+
+static bool is_off(Str address)
+{
+    return address.len == 0 || str_eq(address, STR("off"));
+}
+
+static void configure_log(const Config *config)
+{
+    LogLevel level = LOG_LEVEL_INFO;
+    (void)log_level_parse(config->log_level, &level); /* the words were checked at load */
+    log_configure(level,
+                  str_eq(config->log_format, STR("json")) ? LOG_FORMAT_JSON : LOG_FORMAT_LOGFMT,
+                  STDERR_FILENO);
+}
+
+static int64_t or_share(int64_t configured, int64_t whole, int divisor)
+{
+    return configured ? configured : whole / divisor;
+}
+
+/* ---------------------------------------------------------------- start */
+
+static void log_report(const EngineReport *report)
+{
+    if (report->bytes_cut)
+        LOG_WARN("torn tail of the write-ahead log was cut; nothing in it was acknowledged",
+                 LOG_FIELD("bytes", LOG_INT(report->bytes_cut)));
+    if (report->damaged_places)
+        LOG_ERROR("write-ahead log is damaged; the bytes were copied to lost/, the rest is served",
+                  LOG_FIELD("places", LOG_INT(report->damaged_places)),
+                  LOG_FIELD("first", LOG_STR(report->first_damage)));
+    if (report->entries_replayed)
+        LOG_INFO("write-ahead log replayed",
+                 LOG_FIELD("entries", LOG_INT(report->entries_replayed)),
+                 LOG_FIELD("samples", LOG_INT(report->samples_replayed)),
+                 LOG_FIELD("rows", LOG_INT(report->rows_replayed)),
+                 LOG_FIELD("ms", LOG_INT(report->replay_ns / NS_PER_MS)));
+}
+
+static Status start_storage(Server *s, Error *err)
+{
+    const Config *c = s->config;
+    int64_t machine = mem_machine_bytes();
+    EngineReport report = {0};
+
+    mem_budget_init(&s->hot_budget, NULL, "hot memory (memory.hot_bytes)",
+                    or_share(c->memory_hot_bytes, machine, 4));
+    mem_budget_init(&s->query_budget, NULL, "query memory (memory.queries_bytes)",
+                    or_share(c->memory_queries_bytes, machine, 4));
+    EngineOptions options = {
+        .data_dir = c->data_dir.ptr,
+        .budget = &s->hot_budget,
+        .sync = str_eq(c->wal_sync, STR("always"))     ? ENGINE_SYNC_ALWAYS
+                : str_eq(c->wal_sync, STR("interval")) ? ENGINE_SYNC_INTERVAL
+                                                       : ENGINE_SYNC_OFF,
+        .sync_interval_ns = c->wal_sync_interval,
+        .wal_json = str_eq(c->wal_encoding, STR("json")),
+        .wal_segment_bytes = c->wal_segment_bytes,
+    };
+    TRY(engine_open(&options, &s->engine, &report, err));
+    log_report(&report);
+    return STATUS_OK;
+}
+
+static Status start_queries(Server *s, Error *err)
+{
+    const Config *c = s->config;
+    int cores = thread_core_count();
+    int64_t all = s->query_budget.limit_bytes;
+
+    TRY(pool_new("query", c->query_threads ? (int)LUMA_MIN(c->query_threads, 256) : cores,
+                 &s->query_pool, err));
+    TRY(pool_new("ingest", c->ingest_threads ? (int)LUMA_MIN(c->ingest_threads, 256) : cores,
+                 &s->ingest_pool, err));
+    QueryOptions options = {
+        .engine = s->engine,
+        .pool = s->query_pool,
+        .budget = &s->query_budget,
+        .query_bytes_max = or_share(c->query_bytes, all, 2),
+        .timeout_ns = c->query_timeout,
+        .lookback_ms = c->query_lookback / NS_PER_MS,
+        .samples_max = (uint64_t)c->query_samples_max,
+        .server_version = "15.0 (LumaDB " LUMADB_VERSION ")",
+    };
+    return query_engine_new(&options, &s->queries, err);
+}
+
+static Status start_loops(Server *s, Error *err)
+{
+    const Config *c = s->config;
+
+    TRY(loops_new((int)LUMA_MIN(c->loops, 64), &s->loops, err));
+    if (c->tls_cert.len == 0)
+        return STATUS_OK;
+    TlsOptions options = {.cert_file = c->tls_cert.ptr,
+                          .key_file = c->tls_key.ptr,
+                          .client_ca_file = c->tls_client_ca.len ? c->tls_client_ca.ptr : NULL,
+                          .client_required = c->tls_client_required};
+    return tls_new(&options, &s->tls, err);
+}
+
+/* Promise 6 of the design: beyond loopback only with users, or when told so. */
+static Status check_exposure(const Server *s, const char *key, Str address, Error *err)
+{
+    const Config *c = s->config;
+    NetAddress parsed;
+
+    TRY(net_address_parse(address.ptr, &parsed, err));
+    if (net_address_is_loopback(&parsed) || c->auth_username.len || c->auth_allow_anonymous)
+        return STATUS_OK;
+    Status status = error_set(err, STATUS_DENIED,
+                              "%s=%s is reachable from other machines, and no user is configured",
+                              key, address.ptr);
+    error_hint(err, "Set auth.username and auth.password, or --auth.allow_anonymous=true.");
+    return status;
+}
+
+static void note_listening(Server *s, const char *name, const NetAddress *address)
+{
+    ASSERT(s->listening_count < LISTENERS_MAX);
+    s->listening[s->listening_count++] = (Listening){name, *address};
+}
+
+static Status start_http(Server *s, const char *name, const char *key, Str address,
+                         const HttpRouter *router, HttpServer **ret_server, Error *err)
+{
+    const Config *c = s->config;
+
+    if (is_off(address))
+        return STATUS_OK;
+    TRY(check_exposure(s, key, address, err));
+    HttpServerOptions options = {
+        .listener = {.name = name,
+                     .address = address.ptr,
+                     .tls = s->tls,
+                     .tls_mode = s->tls ? TLS_IMPLICIT : TLS_OFF,
+                     .connections_max = (int)LUMA_MIN(c->connections_max, 1 << 20),
+                     .output_bytes_high = (size_t)c->output_bytes},
+        .hosts = (const char *const *)s->hosts,
+        .cors = (const char *const *)s->cors,
+        .budget = &s->hot_budget,
+    };
+    TRY(http_server_new(s->loops, router, &options, ret_server, err));
+    note_listening(s, name, http_server_address(*ret_server));
+    return STATUS_OK;
+}
+
+static void on_metrics(HttpRequest *req, void *ctx)
+{
+    Buf body = {0};
+    const HttpField type = {STR("Content-Type"), STR("text/plain; version=0.0.4; charset=utf-8")};
+    own_metrics_render(ctx, &body);
+    http_respond(req, 200, &type, 1, &body);
+}
+
+static void add_prometheus_routes(Server *s)
+{
+    s->prometheus_router = http_router_new();
+    s->remote_write = (RemoteWriteApi){.engine = s->engine, .pool = s->ingest_pool};
+    remote_write_api_register(&s->remote_write, s->prometheus_router);
+    http_router_add(s->prometheus_router, &(HttpRoute){.methods = HTTP_GET,
+                                                       .pattern = "/metrics",
+                                                       .role = ROLE_READ,
+                                                       .handler = on_metrics,
+                                                       .ctx = &s->own_source});
+}
+
+static Status start_listeners(Server *s, Error *err)
+{
+    s->hosts = split_list(s->config, s->config->http_hosts);
+    s->cors = split_list(s->config, s->config->http_cors);
+    add_prometheus_routes(s);
+    TRY(start_http(s, "prometheus", "prometheus.listen", s->config->prometheus_listen,
+                   s->prometheus_router, &s->prometheus_server, err));
+    return STATUS_OK;
+}
+
+static Status start_own_metrics(Server *s, Error *err)
+{
+    char instance[64] = "lumadb";
+
+    if (!s->config->self_enabled)
+        return STATUS_OK;
+    for (int i = 0; i < s->listening_count; i++)
+        if (strcmp(s->listening[i].name, "prometheus") == 0)
+            (void)net_address_format(&s->listening[i].address, instance);
+    return own_metrics_start(&s->own_source, s->config->self_interval, str_from(instance),
+                             &s->own_writer, err);
+}
+
+static Status start(Server *s, Error *err)
+{
+    TRY(start_storage(s, err));
+    TRY(start_queries(s, err));
+    s->own_source = (OwnMetricsSource){.engine = s->engine,
+                                       .hot = &s->hot_budget,
+                                       .queries = &s->query_budget,
+                                       .query_pool = s->query_pool,
+                                       .ingest_pool = s->ingest_pool,
+                                       .start_wall_ns = clock_wall_ns()};
+    TRY(start_loops(s, err));
+    TRY(start_listeners(s, err));
+    return start_own_metrics(s, err);
+}
+
+/* ---------------------------------------------------------------- running */
+
+static void print_ready(const Server *s)
+{
+    CLEANUP(buf_done) Buf line = {0};
+    char address[64];
+
+    buf_append_lit(&line, "{\"ready\":true,\"version\":\"" LUMADB_VERSION "\",\"data_dir\":");
+    http_append_json(&line, s->config->data_dir);
+    buf_append_lit(&line, ",\"listen\":{");
+    for (int i = 0; i < s->listening_count; i++)
+        buf_printf(&line, "%s\"%s\":\"%s\"", i ? "," : "", s->listening[i].name,
+                   net_address_format(&s->listening[i].address, address));
+    buf_append_lit(&line, "}}\n");
+    (void)fwrite(line.ptr, 1, line.len, stdout);
+    (void)fflush(stdout);
+}
+
+static void print_hints(const Server *s)
+{
+    char address[64];
+    char host[64];
+
+    for (int i = 0; i < s->listening_count; i++) {
+        const Listening *l = &s->listening[i];
+        (void)net_address_format(&l->address, address);
+        (void)net_address_host(&l->address, host);
+        printf("  %-11s %s\n", l->name, address);
+    }
+    puts("\nTry, in another terminal:");
+    for (int i = 0; i < s->listening_count; i++) {
+        const Listening *l = &s->listening[i];
+        const char *scheme = s->tls ? "https" : "http";
+        (void)net_address_format(&l->address, address);
+        (void)net_address_host(&l->address, host);
+        if (strcmp(l->name, "postgres") == 0)
+            printf("  psql -h %s -p %u -c \"select ts, value, labels from metrics where name = "
+                   "'lumadb_series' order by ts desc limit 5\"\n",
+                   host, net_address_port(&l->address));
+        else if (strcmp(l->name, "prometheus") == 0)
+            printf("  curl '%s://%s/api/v1/query?query=rate(lumadb_wal_syncs_total[1m])'\n", scheme,
+                   address);
+        else if (strcmp(l->name, "http") == 0)
+            printf("  curl -d \"select name, count(*) from metrics group by name\" "
+                   "'%s://%s/api/v1/sql'\n",
+                   scheme, address);
+    }
+    (void)fflush(stdout);
+}
+
+static void reload(Server *s, const char *const *args, int arg_count)
+{
+    CLEANUP(buf_done) Buf kept = {0};
+    Config next;
+    Error err;
+
+    if (config_load(&next, args, arg_count, &err) != STATUS_OK) {
+        LOG_ERROR("reload refused; the old settings stay",
+                  LOG_FIELD("error", LOG_STR(err.message)));
+        return;
+    }
+    config_reload(s->config, &next, &kept);
+    config_done(&next);
+    configure_log(s->config);
+    query_engine_set_limits(s->queries,
+                            or_share(s->config->query_bytes, s->query_budget.limit_bytes, 2),
+                            s->config->query_timeout);
+    if (s->tls && tls_reload(s->tls, &err) != STATUS_OK)
+        LOG_ERROR("certificates cannot be read; the old ones stay",
+                  LOG_FIELD("error", LOG_STR(err.message)));
+    LOG_INFO("settings reloaded", LOG_FIELD("need_restart", LOG_S(buf_str(&kept))));
+}
+
+/* Waits for the signal that ends the server. */
+static void wait_for_end(Server *s, const sigset_t *signals, const char *const *args, int arg_count)
+{
+    for (;;) {
+        int number;
+        if (sigwait(signals, &number) != 0)
+            continue;
+        if (number == SIGHUP) {
+            reload(s, args, arg_count);
+            continue;
+        }
+        LOG_INFO("stopping", LOG_FIELD("signal", LOG_STR(number == SIGINT ? "INT" : "TERM")));
+        return;
+    }
+}
+
+/* Takes down what start reached, in reverse. */
+static void server_done(Server *s)
+{
+    s->own_writer = own_metrics_stop(s->own_writer);
+    if (s->loops)
+        loops_drain(s->loops, s->config->drain_timeout);
+    /* Tasks of the pools hold requests: they end before the loops do. */
+    s->ingest_pool = pool_free(s->ingest_pool);
+    s->query_pool = pool_free(s->query_pool);
+    s->queries = query_engine_free(s->queries);
+    s->engine = engine_close(s->engine);
+    s->loops = loops_free(s->loops);
+    s->prometheus_server = http_server_free(s->prometheus_server);
+    s->prometheus_router = http_router_free(s->prometheus_router);
+    s->tls = tls_free(s->tls);
+}
+
+Status server_run(Config *config, const char *const *args, int arg_count, Error *err)
+{
+    Server s = {.config = config};
+    sigset_t signals;
+
+    configure_log(config);
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGTERM);
+    (void)sigaddset(&signals, SIGINT);
+    (void)sigaddset(&signals, SIGHUP);
+    (void)sigaddset(&signals, SIGPIPE);
+    (void)sigprocmask(SIG_BLOCK, &signals, NULL);
+    (void)sigdelset(&signals, SIGPIPE); /* blocked, never waited for: writes give EPIPE */
+    Status status = start(&s, err);
+    if (status == STATUS_OK) {
+        print_ready(&s);
+        if (config->hints)
+            print_hints(&s);
+        wait_for_end(&s, &signals, args, arg_count);
+    }
+    server_done(&s);
+    return status;
+}
