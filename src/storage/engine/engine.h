@@ -18,6 +18,7 @@
 #include "base/thread.h"
 #include "storage/catalog/catalog.h"
 #include "storage/metrics/sample.h" /* Lsn, SeriesRef, SeriesList, SampleRun, SeriesVisitor */
+#include "storage/rows/row_filter.h" /* ScanOp, ScanPredicate */
 
 typedef struct Engine Engine;
 typedef struct Snapshot Snapshot;
@@ -143,29 +144,11 @@ Lsn snapshot_lsn(const Snapshot *snapshot);
 /* Finds a table, prom.<metric> included; NULL when there is none. Lives as long as the snapshot. */
 const Table *snapshot_find_table(Snapshot *snapshot, Str schema, Str name);
 
-/* One conjunct that storage may use to skip rows and must then apply exactly: column <op> constant.
- */
-typedef enum ScanOp {
-    SCAN_EQ,
-    SCAN_NE,
-    SCAN_LT,
-    SCAN_LE,
-    SCAN_GT,
-    SCAN_GE,
-    SCAN_IS_NULL,
-    SCAN_IS_NOT_NULL
-} ScanOp;
-typedef struct ScanPredicate {
-    uint16_t column; /* index in Table.columns */
-    ScanOp op;
-    Column value; /* constant of the column's type, len 1 */
-} ScanPredicate;
-
 typedef struct ScanSpec {
     const Table *table;
     const uint16_t *columns; /* projection: indexes in Table.columns, in output order */
     uint32_t column_count;
-    const ScanPredicate *predicates; /* AND; applied exactly by the scan */
+    const ScanPredicate *predicates; /* AND; applied exactly; ask scan_can_filter first */
     uint32_t predicate_count;
     const LabelMatcher *matchers; /* metrics tables only: on the labels, AND */
     uint32_t matcher_count;
@@ -175,6 +158,8 @@ typedef struct ScanSpec {
 typedef struct Scan Scan;
 typedef struct Morsel Morsel; /* a piece of a scan, worked by one thread */
 
+/* May a predicate of this operator on this column be given to a scan? */
+bool scan_can_filter(const Table *table, uint16_t column, ScanOp op);
 /* `spec` and what it points to must outlive the scan. */
 Status engine_scan(Snapshot *snapshot, const ScanSpec *spec, Scan **ret_scan, Error *err);
 Scan *scan_free(Scan *scan); /* after every morsel is closed */

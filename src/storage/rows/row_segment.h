@@ -1,0 +1,85 @@
+/* row_segment.h - a stretch of rows of one table, in columns.
+ *
+ * A segment is *open* while the applier appends to it, then *sealed*: an immutable copy, trimmed, with
+ * texts of few distinct values dictionary-encoded and the range of each column known.
+ *
+ *   columns   values | validity | texts          (stable addresses, `cap` rows from the start)
+ *   marks     (row_end, lsn) per write           row r belongs to the first mark with row_end > r
+ *
+ * Invariants:
+ *   1. Rows are in LSN order; a write's rows are whole in the marks: a reader at LSN L takes the
+ *      prefix up to the last mark with lsn <= L and so sees each write entirely or not at all.
+ *   2. What lies before a published mark never changes. mark_count is stored with release after the
+ *      rows it covers, and loaded with acquire.
+ *   3. Bits of published rows may share a byte with bits still being written, so readers of an open
+ *      segment copy the last bytes of bitmaps (row_segment_column does).
+ *
+ * Threads: one appender; any readers that hold a reference.
+ */
+#ifndef LUMA_STORAGE_ROWS_ROW_SEGMENT_H
+#define LUMA_STORAGE_ROWS_ROW_SEGMENT_H
+
+#include "arrow/batch.h"
+#include "base/mem.h"
+#include "storage/rows/row_filter.h"
+
+typedef uint64_t Lsn;
+
+enum { ROW_SEGMENT_ROWS_MAX = 65536 };
+
+typedef struct RowMark {
+    uint32_t row_end;
+    uint32_t lsn_offset; /* LSN - RowSegment.lsn_base */
+} RowMark;
+
+typedef struct RowTextBlock {
+    struct RowTextBlock *next;
+    size_t len;
+    size_t cap;
+    char bytes[];
+} RowTextBlock;
+
+typedef struct RowColumn {
+    Type type;
+    void *values;        /* owned; codes when dict is set */
+    uint8_t *validity;   /* owned; NULL in a sealed segment = all valid */
+    uint32_t null_count; /* atomic: relaxed, ordered by mark_count */
+    RowTextBlock *texts; /* owned, newest first */
+    Column *dict;        /* owned with its values, or NULL */
+    ColumnRange range;   /* sealed segments only */
+} RowColumn;
+
+typedef struct RowSegment {
+    int64_t ref_count; /* atomic */
+    MemBudget *budget;
+    int64_t charged_bytes; /* the appender's */
+    Lsn lsn_base;
+    bool sealed;
+    uint32_t cap;        /* rows */
+    uint32_t row_count;  /* the appender's; readers use marks */
+    uint32_t mark_count; /* atomic: release after rows and mark are written */
+    RowMark *marks;      /* owned, `cap` places */
+    uint32_t column_count;
+    RowColumn columns[];
+} RowSegment;
+
+/* An open segment for `cap` rows of these types; reference count 1. */
+RowSegment *row_segment_new(const Type *types, uint32_t column_count, uint32_t cap, Lsn lsn_base,
+                            MemBudget *budget);
+RowSegment *row_segment_ref(RowSegment *segment);
+RowSegment *row_segment_unref(RowSegment *segment); /* returns NULL */
+/* May rows of this LSN still be marked here? */
+bool row_segment_takes(const RowSegment *segment, Lsn lsn);
+/* Appends rows [from, from + count) of the batch, which fit, and marks them. The appender. */
+void row_segment_append(RowSegment *segment, Lsn lsn, const RecordBatch *rows, uint32_t from,
+                        uint32_t count);
+/* The sealed copy; reference count 1. The appender. */
+RowSegment *row_segment_seal(const RowSegment *open);
+/* Rows that a snapshot at `lsn` sees: a prefix. */
+uint32_t row_segment_visible(const RowSegment *segment, Lsn lsn);
+/* Rows [from, from + count) of a column, `count` of them visible, from a multiple of 8; a column added
+ * to the table later is all NULL. Borrows from the segment and the arena. */
+Status row_segment_column(const RowSegment *segment, uint32_t column, Type type, uint32_t from,
+                          uint32_t count, Arena *arena, Column *ret_column, Error *err);
+
+#endif

@@ -1,0 +1,199 @@
+#include "storage/rows/row_store.h"
+
+#include "base/map.h"
+#include "storage/rows/row_int.h"
+
+enum { SEGMENT_ROWS_MIN = 256 };
+
+struct RowStore {
+    MemBudget *budget;
+    Mutex lock;  /* guards tables */
+    Map tables;  /* table id (4 bytes, in the RowTable) -> RowTable, a reference each */
+};
+
+/* ---------------------------------------------------------------- store */
+
+RowStore *row_store_new(MemBudget *budget)
+{
+    RowStore *store = MEM_NEW(RowStore);
+
+    store->budget = budget;
+    mutex_init(&store->lock);
+    return store;
+}
+
+RowStore *row_store_free(RowStore *store)
+{
+    size_t pos = 0;
+
+    if (!store)
+        return NULL;
+    for (const MapSlot *slot; (slot = map_next(&store->tables, &pos));)
+        row_table_unref(slot->value);
+    map_done(&store->tables);
+    mutex_done(&store->lock);
+    mem_free(store);
+    return NULL;
+}
+
+static Str id_key(const uint32_t *id)
+{
+    return str_make(id, sizeof *id);
+}
+
+static RowTable *new_table(MemBudget *budget, const Table *schema)
+{
+    RowTable *table = MEM_NEW(RowTable);
+
+    table->ref_count = 1;
+    table->budget = budget;
+    table->schema = *schema;
+    arena_init(&table->arena, NULL);
+    TableColumn *columns = arena_dup(&table->arena, schema->columns,
+                                     sizeof *schema->columns * schema->column_count);
+    table->types = ARENA_NEW_ARRAY(&table->arena, Type, schema->column_count);
+    for (uint32_t i = 0; i < schema->column_count; i++) {
+        columns[i].name = arena_str(&table->arena, columns[i].name);
+        columns[i].default_text = (Str){"", 0};
+        table->types[i] = columns[i].type;
+    }
+    table->schema.columns = columns;
+    table->schema.schema = arena_str(&table->arena, schema->schema);
+    table->schema.name = arena_str(&table->arena, schema->name);
+    table->schema.options = (Str){"", 0};
+    table->schema.primary_key = arena_dup(&table->arena, schema->primary_key,
+                                          sizeof *schema->primary_key * schema->primary_key_count);
+    row_keys_init(&table->keys, budget);
+    mutex_init(&table->lock);
+    return table;
+}
+
+void row_store_create(RowStore *store, const Table *schema)
+{
+    MUTEX_GUARD(&store->lock);
+    if (map_get(&store->tables, id_key(&schema->id)))
+        return;
+    RowTable *table = new_table(store->budget, schema);
+    *map_put(&store->tables, id_key(&table->schema.id), NULL) = table;
+}
+
+void row_store_drop(RowStore *store, uint32_t table_id)
+{
+    mutex_lock(&store->lock);
+    RowTable *table = map_remove(&store->tables, id_key(&table_id));
+    mutex_unlock(&store->lock);
+    row_table_unref(table);
+}
+
+RowTable *row_store_find(RowStore *store, uint32_t table_id)
+{
+    MUTEX_GUARD(&store->lock);
+    RowTable *table = map_get(&store->tables, id_key(&table_id));
+    if (table)
+        (void)__atomic_add_fetch(&table->ref_count, 1, __ATOMIC_RELAXED);
+    return table;
+}
+
+RowTable *row_table_unref(RowTable *table)
+{
+    /* acq_rel: whoever frees must see every other holder's last use. */
+    if (!table || __atomic_sub_fetch(&table->ref_count, 1, __ATOMIC_ACQ_REL) != 0)
+        return NULL;
+    for (uint32_t i = 0; i < table->segment_count; i++)
+        row_segment_unref(table->segments[i]);
+    mem_free(table->segments);
+    row_keys_done(&table->keys);
+    mutex_done(&table->lock);
+    arena_done(&table->arena);
+    mem_free(table);
+    return NULL;
+}
+
+/* ---------------------------------------------------------------- table */
+
+Status row_table_check(const RowTable *table, const RecordBatch *rows, Error *err)
+{
+    if (rows->column_count != table->schema.column_count)
+        return error_set(err, STATUS_INVALID, "table \"%.*s\" has %u columns, the rows have %u",
+                         STR_FMT(table->schema.name), table->schema.column_count,
+                         rows->column_count);
+    for (uint32_t i = 0; i < rows->column_count; i++)
+        if (!type_eq(rows->columns[i].type, table->types[i]))
+            return error_set(err, STATUS_INVALID,
+                             "column \"%.*s\" is given with another type than the table's",
+                             STR_FMT(table->schema.columns[i].name));
+    return STATUS_OK;
+}
+
+Status row_table_reserve(RowTable *table, const RecordBatch *rows, Error *err)
+{
+    return row_keys_reserve(&table->keys, &table->schema, rows, err);
+}
+
+void row_table_release(RowTable *table, const RecordBatch *rows)
+{
+    row_keys_release(&table->keys, &table->schema, rows);
+}
+
+uint64_t row_table_row_count(RowTable *table)
+{
+    return __atomic_load_n(&table->row_count, __ATOMIC_RELAXED);
+}
+
+/* Replaces the full open segment by its sealed copy. Only the applier changes the list, so it may read
+ * it without the lock. */
+static void seal_last(RowTable *table)
+{
+    RowSegment *open = table->segments[table->segment_count - 1];
+    RowSegment *sealed = row_segment_seal(open);
+
+    mutex_lock(&table->lock);
+    table->segments[table->segment_count - 1] = sealed;
+    mutex_unlock(&table->lock);
+    row_segment_unref(open);
+}
+
+static RowSegment *open_segment(RowTable *table, Lsn lsn)
+{
+    uint64_t cap = LUMA_MAX(table->row_count, (uint64_t)SEGMENT_ROWS_MIN);
+    RowSegment *segment =
+        row_segment_new(table->types, table->schema.column_count,
+                        (uint32_t)LUMA_MIN(cap, (uint64_t)ROW_SEGMENT_ROWS_MAX), lsn, table->budget);
+
+    MUTEX_GUARD(&table->lock);
+    MEM_GROW(table->segments, table->segment_cap, table->segment_count + 1);
+    table->segments[table->segment_count++] = segment;
+    return segment;
+}
+
+void row_table_append(RowTable *table, Lsn lsn, const RecordBatch *rows, bool load_keys)
+{
+    RowSegment *open = table->segment_count ? table->segments[table->segment_count - 1] : NULL;
+    uint32_t done = 0;
+
+    if (load_keys)
+        row_keys_load(&table->keys, &table->schema, rows);
+    while (done < rows->row_count) {
+        if (!open || open->sealed || !row_segment_takes(open, lsn)) {
+            if (open && !open->sealed)
+                seal_last(table);
+            open = open_segment(table, lsn);
+        }
+        uint32_t count = LUMA_MIN(rows->row_count - done, open->cap - open->row_count);
+        row_segment_append(open, lsn, rows, done, count);
+        done += count;
+        __atomic_store_n(&table->row_count, table->row_count + count, __ATOMIC_RELAXED);
+    }
+    if (open && !open->sealed && open->row_count == open->cap)
+        seal_last(table);
+}
+
+uint32_t row_table__segments(RowTable *table, Arena *arena, RowSegment ***ret_segments)
+{
+    MUTEX_GUARD(&table->lock);
+    RowSegment **segments = ARENA_NEW_ARRAY(arena, RowSegment *, table->segment_count);
+    for (uint32_t i = 0; i < table->segment_count; i++)
+        segments[i] = row_segment_ref(table->segments[i]);
+    *ret_segments = segments;
+    return table->segment_count;
+}

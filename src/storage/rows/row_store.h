@@ -1,0 +1,59 @@
+/* row_store.h - rows of user tables (later of logs and traces): the row store.
+ *
+ *   RowStore -> RowTable (by table id) -> sealed segments ..., one open segment
+ *
+ * Segments grow with the table (256 rows, then as many as it has, up to 65,536), so a small table is
+ * small and a large one is made of large pieces. The open one is replaced by its sealed copy when it is
+ * full. A scan takes references to the segments of one table and reads, without locks, the prefix of
+ * each that its snapshot's LSN covers.
+ *
+ * Threads: row_store_create, row_store_drop and row_table_append by the applier, in LSN order; the
+ * rest from any thread. Locks are held for the time of copying pointers.
+ */
+#ifndef LUMA_STORAGE_ROWS_ROW_STORE_H
+#define LUMA_STORAGE_ROWS_ROW_STORE_H
+
+#include "storage/catalog/catalog.h"
+#include "storage/rows/row_filter.h"
+
+typedef uint64_t Lsn;
+
+typedef struct RowStore RowStore;
+typedef struct RowTable RowTable;
+typedef struct RowScan RowScan;
+typedef struct RowPiece RowPiece; /* a segment's part of a scan, worked by one thread */
+
+/* Everything stored is charged to `budget` without asking: it is durable already. */
+RowStore *row_store_new(MemBudget *budget);
+RowStore *row_store_free(RowStore *store); /* returns NULL; no scan is open */
+/* An empty table; the definition is copied. No-op when it is there. */
+void row_store_create(RowStore *store, const Table *table);
+void row_store_drop(RowStore *store, uint32_t table_id);
+/* A reference, or NULL. */
+RowTable *row_store_find(RowStore *store, uint32_t table_id);
+RowTable *row_table_unref(RowTable *table); /* returns NULL */
+
+/* Does the batch have the table's columns, by number and type? STATUS_INVALID. */
+Status row_table_check(const RowTable *table, const RecordBatch *rows, Error *err);
+/* Primary keys: all rows or none; EXISTS 23505. No-ops without a key. */
+Status row_table_reserve(RowTable *table, const RecordBatch *rows, Error *err);
+void row_table_release(RowTable *table, const RecordBatch *rows);
+/* Appends all rows as one write of `lsn`, which is at least that of the call before. Their keys are
+ * reserved already, or `load_keys` adds them (replay). */
+void row_table_append(RowTable *table, Lsn lsn, const RecordBatch *rows, bool load_keys);
+uint64_t row_table_row_count(RowTable *table);
+
+/* `columns` and `predicates` (AND) must outlive the scan; both index the table's columns. */
+Status row_scan_new(RowTable *table, Lsn lsn, const Table *schema, const uint16_t *columns,
+                    uint32_t column_count, const ScanPredicate *predicates,
+                    uint32_t predicate_count, RowScan **ret_scan, Error *err);
+RowScan *row_scan_free(RowScan *scan); /* after every piece is closed; returns NULL */
+uint64_t row_scan_estimate(const RowScan *scan);
+/* Claims the next piece, NULL at the end. Any thread, concurrently. */
+RowPiece *row_scan_next(RowScan *scan);
+/* The next batch of 1 .. BATCH_ROWS rows, row_count 0 at the end. It borrows from the segment and the
+ * arena. */
+Status row_piece_next(RowPiece *piece, Arena *arena, RecordBatch *ret_batch, Error *err);
+RowPiece *row_piece_close(RowPiece *piece); /* returns NULL */
+
+#endif
