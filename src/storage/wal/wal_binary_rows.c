@@ -1,0 +1,233 @@
+/* wal_binary_rows.c - the binary encoding of rows (docs/formats/wal.md section 4.4). */
+#include "storage/wal/wal_codec_int.h"
+#include "storage/wal/wal_pack.h"
+
+enum { FORM = 1 };
+
+static Status corrupt(Error *err)
+{
+    return error_set(err, STATUS_CORRUPT, "a rows entry of the write-ahead log is malformed");
+}
+
+/* Integers of any width go through the same packed form. */
+#define WIDEN(type)                                                                                \
+    for (uint32_t i = 0; i < c->len; i++)                                                          \
+    wide[i] = ((const type *)c->values)[i]
+static void put_integers(const Column *c, Buf *out)
+{
+    int64_t *wide = mem_alloc(sizeof *wide * (c->len + 1u));
+
+    switch (layout_width(type_layout(c->type))) {
+    case 1:
+        WIDEN(int8_t);
+        break;
+    case 2:
+        WIDEN(int16_t);
+        break;
+    case 4:
+        WIDEN(int32_t);
+        break;
+    default:
+        WIDEN(int64_t);
+        break;
+    }
+    wal__pack_deltas_i64(out, wide, c->len);
+    mem_free(wide);
+}
+
+static void put_views(const Column *c, Buf *out)
+{
+    const View *views = c->values;
+    int64_t *lens = mem_alloc(sizeof *lens * (c->len + 1u));
+
+    for (uint32_t i = 0; i < c->len; i++)
+        lens[i] = column_is_null(c, i) ? 0 : views[i].len;
+    wal__pack_u64(out, (const uint64_t *)lens, c->len);
+    mem_free(lens);
+    for (uint32_t i = 0; i < c->len; i++)
+        if (!column_is_null(c, i))
+            buf_append_str(out, view_str(&views[i]));
+}
+
+static void put_column(const Column *c, Buf *out)
+{
+    Layout layout = type_layout(c->type);
+
+    buf_append_varint(out, type_oid(c->type));
+    buf_append_byte(out, c->validity != NULL);
+    buf_append_varint(out, zigzag_encode(c->type.typmod));
+    if (c->validity)
+        buf_append(out, c->validity, bitmap_bytes(c->len));
+    switch (layout) {
+    case LAYOUT_BIT:
+        buf_append(out, c->values, bitmap_bytes(c->len));
+        break;
+    case LAYOUT_INT8:
+    case LAYOUT_INT16:
+    case LAYOUT_INT32:
+    case LAYOUT_INT64:
+        put_integers(c, out);
+        break;
+    case LAYOUT_DOUBLE:
+        wal__pack_swapped(out, c->values, c->len);
+        break;
+    case LAYOUT_FLOAT:
+    case LAYOUT_FIXED16:
+        buf_append(out, c->values, layout_width(layout) * c->len);
+        break;
+    case LAYOUT_VIEW:
+        put_views(c, out);
+        break;
+    }
+}
+
+void wal__binary_rows_encode(const WalRows *rows, Buf *out)
+{
+    ASSERT(rows->batch.column_count <= WAL_COLUMNS_MAX);
+    buf_append_byte(out, FORM);
+    buf_append_varint(out, rows->table_id);
+    buf_append_varint(out, rows->schema_version);
+    buf_append_varint(out, rows->txn_id);
+    buf_append_varint(out, rows->batch.column_count);
+    buf_append_varint(out, rows->batch.row_count);
+    for (uint32_t i = 0; i < rows->batch.column_count; i++)
+        put_column(&rows->batch.columns[i], out);
+}
+
+/* False when a value does not fit the column's width. */
+#define NARROW(type)                                                                               \
+    for (uint32_t i = 0; i < c->len; i++) {                                                        \
+        type v = (type)wide[i];                                                                    \
+        ((type *)values)[i] = v;                                                                   \
+        good &= v == wide[i];                                                                      \
+    }
+static void read_integers(BufReader *r, Column *c)
+{
+    void *values = column_values(c);
+    size_t width = layout_width(type_layout(c->type));
+    bool good = true;
+
+    if (width == 8) {
+        wal__unpack_deltas_i64(r, values, c->len);
+        return;
+    }
+    int64_t *wide = mem_zalloc(sizeof *wide * (c->len + 1u));
+    wal__unpack_deltas_i64(r, wide, c->len);
+    if (width == 1)
+        NARROW(int8_t)
+    else if (width == 2)
+        NARROW(int16_t)
+    else
+        NARROW(int32_t)
+    mem_free(wide);
+    r->failed |= !good;
+}
+
+static void read_views(BufReader *r, Column *c)
+{
+    View *views = column_values(c);
+    bool check_utf8 = type_is_text(c->type);
+    uint64_t *lens = mem_zalloc(sizeof *lens * (c->len + 1u));
+
+    wal__unpack_u64(r, lens, c->len);
+    for (uint32_t i = 0; i < c->len && !r->failed; i++) {
+        if (lens[i] > UINT32_MAX || (lens[i] && column_is_null(c, i))) {
+            r->failed = true;
+            break;
+        }
+        Str text = buf_read_bytes(r, (size_t)lens[i]);
+        if (r->failed || (check_utf8 && !str_utf8_valid(text)))
+            r->failed = true;
+        else
+            views[i] = view_make(text.ptr, text.len);
+    }
+    mem_free(lens);
+}
+
+static void read_raw(BufReader *r, void *dst, size_t len)
+{
+    Str bytes = buf_read_bytes(r, len);
+    if (!r->failed && len)
+        memcpy(dst, bytes.ptr, len);
+}
+
+static void read_values(BufReader *r, Column *c)
+{
+    Layout layout = type_layout(c->type);
+
+    switch (layout) {
+    case LAYOUT_BIT:
+        read_raw(r, column_values(c), bitmap_bytes(c->len));
+        break;
+    case LAYOUT_INT8:
+    case LAYOUT_INT16:
+    case LAYOUT_INT32:
+    case LAYOUT_INT64:
+        read_integers(r, c);
+        break;
+    case LAYOUT_DOUBLE:
+        wal__unpack_swapped(r, column_values(c), c->len);
+        break;
+    case LAYOUT_FLOAT:
+    case LAYOUT_FIXED16:
+        read_raw(r, column_values(c), layout_width(layout) * c->len);
+        break;
+    case LAYOUT_VIEW:
+        read_views(r, c);
+        break;
+    }
+}
+
+static Status read_column(BufReader *r, uint32_t row_count, Arena *arena, Column *ret, Error *err)
+{
+    uint64_t oid = buf_read_varint(r);
+    uint8_t has_nulls = buf_read_u8(r);
+    int64_t typmod = zigzag_decode(buf_read_varint(r));
+    Type type;
+
+    if (r->failed || oid == 0 || oid > UINT32_MAX || has_nulls > 1 || typmod < INT32_MIN ||
+        typmod > INT32_MAX || !type_from_oid((uint32_t)oid, &type))
+        return corrupt(err);
+    type.typmod = (int32_t)typmod;
+    TRY(column_init(ret, arena, type, row_count, has_nulls, err));
+    if (has_nulls)
+        read_raw(r, column_validity(ret), bitmap_bytes(row_count));
+    if (!r->failed)
+        read_values(r, ret);
+    return r->failed ? corrupt(err) : STATUS_OK;
+}
+
+Status wal__binary_rows_decode(Str payload, Arena *arena, WalRows *ret, Error *err)
+{
+    BufReader r = buf_reader(payload);
+    uint8_t form = buf_read_u8(&r);
+
+    if (!r.failed && form != FORM)
+        return error_set(err, STATUS_UNSUPPORTED,
+                         "a rows entry of the write-ahead log has form %u, written by a newer LumaDB",
+                         form);
+    uint64_t table_id = buf_read_varint(&r);
+    uint64_t schema_version = buf_read_varint(&r);
+    uint64_t txn_id = buf_read_varint(&r);
+    uint64_t column_count = buf_read_varint(&r);
+    uint64_t row_count = buf_read_varint(&r);
+    if (r.failed || table_id > UINT32_MAX || schema_version > UINT32_MAX ||
+        column_count > LUMA_MIN((uint64_t)WAL_COLUMNS_MAX, buf_reader_left(&r)) ||
+        row_count > UINT32_MAX || !wal__rows_in_bounds(column_count, row_count, payload.len))
+        return corrupt(err);
+    Column *columns;
+    TRY(WAL_ALLOC(arena, &columns, column_count, err));
+    for (uint64_t i = 0; i < column_count; i++)
+        TRY(read_column(&r, (uint32_t)row_count, arena, &columns[i], err));
+    if (r.cursor != r.end)
+        return corrupt(err);
+    *ret = (WalRows){
+        .table_id = (uint32_t)table_id,
+        .schema_version = (uint32_t)schema_version,
+        .txn_id = txn_id,
+        .batch = {.columns = columns,
+                  .column_count = (uint32_t)column_count,
+                  .row_count = (uint32_t)row_count},
+    };
+    return STATUS_OK;
+}
