@@ -28,10 +28,18 @@
     X(REFUSED_METADATA, "lumadb_ingest_refused_total", COUNTER, "reason=\"metadata\"", "Items of write requests that were refused while the others were stored.") \
     X(CONNECTIONS_OPENED, "lumadb_connections_opened_total", COUNTER, "", "Connections accepted on any listener.") \
     X(CONNECTIONS_OPEN, "lumadb_connections_open", GAUGE, "", "Connections open now.") \
+    X(CONNECTIONS_REFUSED_FULL, "lumadb_connections_refused_total", COUNTER, "reason=\"full\"", "Connections closed at accept.") \
+    X(CONNECTIONS_REFUSED_ACCESS, "lumadb_connections_refused_total", COUNTER, "reason=\"access\"", "Connections closed at accept.") \
+    X(TLS_HANDSHAKES, "lumadb_tls_handshakes_total", COUNTER, "", "TLS handshakes completed.") \
+    X(TLS_FAILURES, "lumadb_tls_failures_total", COUNTER, "", "TLS sessions that failed in or after the handshake.") \
     X(NET_READ_BYTES, "lumadb_net_read_bytes_total", COUNTER, "", "Bytes read from clients.") \
     X(NET_WRITTEN_BYTES, "lumadb_net_written_bytes_total", COUNTER, "", "Bytes written to clients.") \
     X(HTTP_REQUESTS, "lumadb_http_requests_total", COUNTER, "", "HTTP requests answered.") \
     X(HTTP_BAD_REQUESTS, "lumadb_http_bad_requests_total", COUNTER, "", "HTTP requests refused by the parser or its limits.") \
+    X(HTTP_RESPONSES_2XX, "lumadb_http_responses_total", COUNTER, "code=\"2xx\"", "HTTP responses by class of status.") \
+    X(HTTP_RESPONSES_3XX, "lumadb_http_responses_total", COUNTER, "code=\"3xx\"", "HTTP responses by class of status.") \
+    X(HTTP_RESPONSES_4XX, "lumadb_http_responses_total", COUNTER, "code=\"4xx\"", "HTTP responses by class of status.") \
+    X(HTTP_RESPONSES_5XX, "lumadb_http_responses_total", COUNTER, "code=\"5xx\"", "HTTP responses by class of status.") \
     X(PG_QUERIES, "lumadb_postgres_queries_total", COUNTER, "", "Statements run over the PostgreSQL protocol.") \
     X(QUERIES_SQL, "lumadb_queries_total", COUNTER, "language=\"sql\"", "Queries started.") \
     X(QUERIES_PROMQL, "lumadb_queries_total", COUNTER, "language=\"promql\"", "Queries started.") \

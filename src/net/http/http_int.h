@@ -1,0 +1,141 @@
+/* http_int.h - the inside of net/http.
+ *
+ * A Request is what handlers see plus the server's part. The connection (http1_conn.c) makes it,
+ * the server (http_server.c) judges its head, the router finds its handler, http_response.c turns
+ * the answering calls into pieces for the connection's loop, http1_conn.c writes them. HTTP/2 will
+ * be a second maker and writer: RequestOps is the seam.
+ */
+#ifndef LUMA_NET_HTTP_HTTP_INT_H
+#define LUMA_NET_HTTP_HTTP_INT_H
+
+#include "base/thread.h"
+#include "format/compress/compress.h"
+#include "net/http/http.h"
+#include "net/http/http1_parser.h"
+
+typedef struct Request Request;
+
+/* How answers leave; loop thread. The request may be orphaned (client gone): implementations drop.
+ */
+typedef struct RequestOps {
+    /* Status line and headers. `content_length` -1 = in pieces. */
+    void (*head)(Request *r, int64_t content_length);
+    void (*body)(Request *r, Buf *take);
+    /* The answer is complete (or, when `cut`, cannot be completed). Frees the request. */
+    void (*end)(Request *r, bool cut);
+} RequestOps;
+
+struct Request {
+    HttpRequest pub; /* first: handlers hold &pub */
+    const RequestOps *ops;
+    HttpServer *server;
+    Connection *conn; /* a reference */
+    void *stream;     /* the maker's; NULL when the client is gone. Loop thread */
+    const HttpRoute *route;
+    Str host;   /* Host header or authority of the target */
+    Str origin; /* allowed foreign Origin, to be echoed; empty = none */
+    bool form_parsed;
+    Status form_status; /* of http_request_form */
+    Error form_error;
+    HttpField *form;
+    size_t form_count;
+
+    /* body */
+    Buf body;
+    Inflater *inflater;
+    int64_t charged_bytes; /* to the server's budget */
+
+    /* credentials under way */
+    AccessCheck check;
+    LoopTask check_task;
+
+    /* answer */
+    int status;
+    Buf headers;        /* header lines with CRLF, as the answering thread made them */
+    bool head_only;     /* answer to HEAD */
+    bool no_length;     /* 204, 304 */
+    Deflater *deflater; /* compressed stream */
+    LoopTask end_task;
+    Buf whole;     /* body of http_respond on its way to the loop */
+    bool answered; /* begin or respond was called; by the holder's thread */
+    bool streaming;
+    bool cut;
+    int posted; /* atomic: tasks of this request on their way */
+
+    Mutex lock;
+    bool cancelled;            /* written under lock; atomic for readers */
+    void (*on_cancel)(void *); /* guarded by lock */
+    void *cancel_ctx;
+    void (*on_drained)(void *); /* guarded by lock */
+    void *drained_ctx;
+};
+
+static inline Request *request_of(const HttpRequest *pub)
+{
+    return LUMA_CONTAINER_OF((HttpRequest *)(uintptr_t)pub, Request, pub);
+}
+
+struct HttpServer {
+    HttpServerOptions options; /* defaults filled in; immutable */
+    const HttpRouter *router;
+    Listener *listener;
+    Http1Limits limits;
+};
+
+/* http_request.c */
+Request *http__request_new(HttpServer *server, Connection *conn, const RequestOps *ops,
+                           void *stream);
+Request *http__request_free(Request *r);
+/* The client is gone: on_cancel. Loop thread. */
+void http__request_cancel(Request *r);
+/* A slow client has caught up. Loop thread. */
+void http__request_drained(Request *r);
+
+/* http_server.c: judges a request whose head is complete. */
+typedef enum HeadVerdict {
+    HEAD_GO_ON,   /* read the body, call the handler */
+    HEAD_PENDING, /* http__head_decided will be called on the loop */
+    HEAD_REFUSED, /* was answered with an error */
+} HeadVerdict;
+HeadVerdict http__check_head(Request *r, bool has_body, int64_t content_length);
+/* http1_conn.c: the answer to HEAD_PENDING; `go_on` false = refused and answered. */
+void http1__head_decided(Request *r, bool go_on);
+/* Answers an error the server found, in the words of the path's API. */
+void http__refuse(Request *r, int status, const char *message);
+/* As http__refuse with a header. */
+void http__refuse_with(Request *r, int status, const char *message, Str name, Str value);
+/* Adds body bytes, decoded; false = refused and answered. */
+bool http__body_add(Request *r, Str bytes);
+/* The body is complete; false = refused and answered. */
+bool http__body_done(Request *r);
+
+/* http_router.c */
+typedef struct RouteMatch {
+    const HttpRoute *route; /* NULL: none for this method */
+    unsigned methods;       /* of the path; 0 = unknown path */
+    HttpField *params;
+    size_t param_count;
+} RouteMatch;
+/* STATUS_INVALID when an escape in the path is bad. */
+Status http__router_find(const HttpRouter *router, HttpMethod method, Str path, Arena *arena,
+                         RouteMatch *ret_match);
+HttpErrorWriter http__router_error_writer(const HttpRouter *router, Str path);
+
+/* http1_conn.c */
+extern const ConnOps http1__conn_ops;
+
+/* http_text.c */
+/* "gzip", "deflate" or none, as Accept-Encoding has it. */
+Codec http__accepted_coding(Str accept_encoding);
+/* Is it worth compressing? */
+bool http__is_compressible(Str content_type);
+/* Splits "a;q=0.5, b" at commas: the element without parameters and its q in thousandths. */
+bool http__next_weighted(Str *rest, Str *ret_item, int *ret_q);
+bool http__base64_decode(Str text, Arena *arena, Str *ret_bytes);
+/* "Sun, 06 Nov 1994 08:49:37 GMT" of now. */
+Str http__date(void);
+/* 0 when unknown. */
+HttpMethod http__method_parse(Str text);
+const char *http__method_name(HttpMethod method);
+
+#endif
