@@ -21,6 +21,10 @@
     X(HISTOGRAMS_STORED, "lumadb_histograms_stored_total", COUNTER, "", "Native histogram samples acknowledged and stored.") \
     X(ROWS_STORED, "lumadb_rows_stored_total", COUNTER, "", "Rows acknowledged and stored in tables.") \
     X(SERIES_CREATED, "lumadb_series_created_total", COUNTER, "", "Series registered.") \
+    X(SCRAPES_GOOD, "lumadb_scrapes_total", COUNTER, "result=\"good\"", "Scrapes of targets by result.") \
+    X(SCRAPES_FAILED, "lumadb_scrapes_total", COUNTER, "result=\"failed\"", "Scrapes of targets by result.") \
+    X(SCRAPES_SKIPPED, "lumadb_scrapes_skipped_total", COUNTER, "", "Turns a target skipped because its last scrape was still under way.") \
+    X(SCRAPES_UNSTORED, "lumadb_scrapes_unstored_total", COUNTER, "", "Scrapes whose samples could not be stored.") \
     X(REFUSED_LABELS, "lumadb_ingest_refused_total", COUNTER, "reason=\"labels\"", "Items of write requests that were refused while the others were stored.") \
     X(REFUSED_TIMESTAMP, "lumadb_ingest_refused_total", COUNTER, "reason=\"timestamp\"", "Items of write requests that were refused while the others were stored.") \
     X(REFUSED_HISTOGRAM, "lumadb_ingest_refused_total", COUNTER, "reason=\"histogram\"", "Items of write requests that were refused while the others were stored.") \
