@@ -68,8 +68,8 @@ static void test_bad_configurations_name_the_place(void **state)
     expect_error("scrape_configs: [{job_name: a, dns_sd_configs: []}]", STATUS_UNSUPPORTED,
                  "dns_sd_configs is not supported");
     expect_error("scrape_configs: [{job_name: a, scheme: ftp}]", STATUS_INVALID, "http or https");
-    expect_error("scrape_configs: [{job_name: a, relabel_configs: [{regex: '('}]}]", STATUS_INVALID,
-                 "relabelling");
+    expect_error("scrape_configs: [{job_name: a, relabel_configs: [{action: drop, regex: '('}]}]",
+                 STATUS_INVALID, "invalid regular expression");
     expect_error("scrape_configs: [{job_name: a, relabel_configs: [{action: hashmod, "
                  "target_label: x}]}]",
                  STATUS_INVALID, "needs modulus");
