@@ -42,15 +42,26 @@ typedef struct WalFixtureAppend {
     uint32_t words[];
 } WalFixtureAppend;
 
-static inline void wal_fixture_init(WalFixture *f, Vfs *vfs)
+/* In a folder that exists and stays when the fixture goes (wal_fixture_forget). */
+static inline void wal_fixture_init_at(WalFixture *f, const char *root)
 {
     *f = (WalFixture){0};
     mutex_init(&f->lock);
-    snprintf(f->root, sizeof f->root, "%s/wal-test-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
-    assert_non_null(mkdtemp(f->root));
-    snprintf(f->dir, sizeof f->dir, "%s/wal", f->root);
-    snprintf(f->lost, sizeof f->lost, "%s/lost", f->root);
-    f->options = (WalOptions){.vfs = vfs, .dir = f->dir, .lost_dir = f->lost};
+    (void)snprintf(f->root, sizeof f->root, "%.63s", root);
+    (void)snprintf(f->dir, sizeof f->dir, "%s/wal", f->root);
+    (void)snprintf(f->lost, sizeof f->lost, "%s/lost", f->root);
+    f->options = (WalOptions){.dir = f->dir, .lost_dir = f->lost};
+}
+
+static inline void wal_fixture_init(WalFixture *f, Vfs *vfs)
+{
+    const char *tmp = getenv("TMPDIR");
+    char root[sizeof f->root];
+
+    (void)snprintf(root, sizeof root, "%.40s/wal-test-XXXXXX", tmp ? tmp : "/tmp");
+    assert_non_null(mkdtemp(root));
+    wal_fixture_init_at(f, root);
+    f->options.vfs = vfs;
 }
 
 /* Content: the number, then words that follow from it. */
@@ -175,15 +186,21 @@ static inline void wal_fixture_remove_dir(const char *dir)
     assert_int_equal(system(command), 0);
 }
 
-static inline void wal_fixture_done(WalFixture *f)
+/* Frees all and leaves the files. */
+static inline void wal_fixture_forget(WalFixture *f)
 {
     wal_fixture_close(f);
-    wal_fixture_remove_dir(f->root);
     wal_report_done(&f->report);
     mem_free(f->acked);
     mem_free(f->replayed);
     mem_free(f->replayed_lsns);
     mutex_done(&f->lock);
+}
+
+static inline void wal_fixture_done(WalFixture *f)
+{
+    wal_fixture_forget(f);
+    wal_fixture_remove_dir(f->root);
 }
 
 #endif
