@@ -5,20 +5,16 @@
  * significant bits. All arithmetic wraps, so every int64 timestamp and every bit pattern (NaN payloads,
  * infinities, -0.0) comes back exactly. Bits: docs/formats/chunk.md, "Open chunk".
  *
- * The caller owns the bytes and sees to room: a sample takes at most GORILLA_SAMPLE_BYTES_MAX.
+ * The caller owns the bytes and grows them when gorilla_append says so.
  * Threads: pure functions over the caller's memory.
  */
 #ifndef LUMA_FORMAT_GORILLA_H
 #define LUMA_FORMAT_GORILLA_H
 
-#include "base/status.h"
+#include "base/buf.h"
 
 /* Prometheus' staleness marker, a NaN with this payload. */
 #define STALE_NAN_BITS UINT64_C(0x7ff0000000000002)
-
-enum {
-    GORILLA_SAMPLE_BYTES_MAX = 28, /* 68 + 77 + 65 bits, and the word that is written whole */
-};
 
 static inline double gorilla_f64(uint64_t bits)
 {
@@ -33,16 +29,15 @@ static inline uint64_t gorilla_bits(double v)
     return bits;
 }
 
-/* State of the writer: what the next sample is coded against. 40 bytes, part of a series' head. */
+/* State of the writer: what the next sample is coded against. 32 bytes, part of a series' head. */
 typedef struct GorillaWriter {
     int64_t ts;         /* last timestamp */
     uint64_t bits;      /* last value */
     int64_t delta;      /* last timestamp difference */
-    int64_t start;      /* last start timestamp, when the stream has them */
     uint32_t bit_count; /* length of the stream */
     uint16_t count;     /* samples */
-    uint8_t leading;    /* leading zeros of the window; 0xff = no window yet */
-    uint8_t trailing;   /* trailing zeros of the window */
+    uint8_t leading;    /* leading zeros of the window */
+    uint8_t length;     /* significant bits of the window; 0 = no window yet */
 } GorillaWriter;
 
 static inline uint32_t gorilla_bytes(const GorillaWriter *w)
@@ -50,15 +45,32 @@ static inline uint32_t gorilla_bytes(const GorillaWriter *w)
     return (w->bit_count + 7) / 8;
 }
 
-/* Appends one sample; `bytes` has GORILLA_SAMPLE_BYTES_MAX bytes free behind the stream's end. A zeroed
- * writer begins a stream. `with_start` is the same for all samples of a stream; `start` is ignored
- * without it. */
-void gorilla_append(GorillaWriter *w, uint8_t *bytes, int64_t ts, uint64_t bits, bool with_start,
-                    int64_t start);
+/* Makes the stream empty. ts and bits stay, as "the last sample there was". */
+static inline void gorilla_restart(GorillaWriter *w)
+{
+    w->delta = 0;
+    w->bit_count = 0;
+    w->count = 0;
+    w->leading = 0;
+    w->length = 0;
+}
 
-/* Decodes `count` samples from a stream of byte_count bytes into arrays; starts may be NULL when the
- * stream has none. False when the bytes do not hold so many samples (never reads past them). */
-bool gorilla_decode(const uint8_t *bytes, size_t byte_count, uint32_t count, bool with_start,
-                    int64_t *ts, double *values, int64_t *starts);
+/* Appends one sample to the stream in `bytes` (cap bytes; up to eight behind the stream's end are
+ * scratch). False = no room, nothing changed. */
+bool gorilla_append(GorillaWriter *w, uint8_t *bytes, size_t cap, int64_t ts, uint64_t bits);
+/* As above for a stream whose samples carry start timestamps; prev_start is the one before, 0 for the
+ * first sample. A stream has them or not. */
+bool gorilla_append_start(GorillaWriter *w, uint8_t *bytes, size_t cap, int64_t ts, uint64_t bits,
+                          int64_t start, int64_t prev_start);
+
+/* Decodes `count` samples from a stream of byte_count bytes. starts: NULL for a stream without them.
+ * False when the bytes do not hold so many samples; never reads past them. */
+bool gorilla_decode(const uint8_t *bytes, size_t byte_count, uint32_t count, int64_t *ts,
+                    double *values, int64_t *starts);
+
+/* Values alone, coded the same way. Appends to `out`. */
+void gorilla_encode_values(const double *values, uint32_t count, Buf *out);
+bool gorilla_decode_values(const uint8_t *bytes, size_t byte_count, uint32_t count,
+                           double *values);
 
 #endif
