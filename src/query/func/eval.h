@@ -4,10 +4,12 @@
 
 #include "arrow/batch.h"
 
-typedef struct TimeZone TimeZone; /* format/pgtype/timezone.h */
+typedef struct TimeZone TimeZone;     /* format/pgtype/timezone.h */
+typedef struct PgSettings PgSettings; /* format/pgtype/pgtype.h */
 
 /* Session settings that functions read; fixed for one statement. */
 typedef struct EvalSettings {
+    const PgSettings *pg; /* text I/O and the time zone, what casts and date functions read */
     const TimeZone *time_zone;
     Str time_zone_name;
     Str date_style;         /* "ISO, MDY" */

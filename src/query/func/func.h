@@ -46,10 +46,20 @@ typedef struct Cast {
 } Cast;
 /* NULL when `from` cannot be cast to `to`. Text I/O casts are included. */
 const Cast *func_find_cast(Type from, Type to);
+/* What a typmod does to a value of its own type: numeric(p, s) rounds, varchar(n) cuts,
+ * timestamp(p) rounds. ret->type carries the typmod. `explicit_cast` false (assignment): too long
+ * texts are 22001 unless only blanks are lost. A copy of *arg when the typmod says nothing. */
+Status func_apply_typmod(const EvalContext *ctx, const Column *arg, uint32_t rows,
+                         bool explicit_cast, Column *ret, Error *err);
+/* STABLE when the result depends on a setting (time zone, date style), as for timestamptz texts. */
+Volatility cast_volatility(const Cast *cast);
 
 /* ---- aggregates: vectorised over groups.
  * The executor keeps for each group `state_bytes` zeroed bytes; update gets for each row the
- * group's state. Variable-size state (arrays, texts, digests) goes into `arena`. */
+ * group's state. Variable-size state (arrays, texts, digests) goes into `arena`. Arguments are
+ * plain or constant columns; rows that FILTER or DISTINCT excludes are not passed, NULLs are, and
+ * the kernel leaves them out where PostgreSQL does. Ordered sets get their direct arguments first,
+ * then the ORDER BY values, in order. */
 typedef struct Aggregate {
     const char *name;
     uint32_t oid;
@@ -59,7 +69,8 @@ typedef struct Aggregate {
     Type args[FUNC_ARGS_MAX];
     Type ret;
     uint32_t state_bytes;
-    /* rows whose filter/NULL rule excludes them are not passed. group_of[i] picks states. */
+    bool order_sensitive; /* array_agg, string_agg, first ...: no parallel partial states */
+    /* group_of[i] picks row i's state. */
     Status (*update)(const EvalContext *ctx, void *states, const uint32_t *group_of,
                      const Column *args, uint32_t rows, Arena *arena, Error *err);
     /* One group for all rows: the fast path of ungrouped aggregates. NULL = use update. */
@@ -68,7 +79,7 @@ typedef struct Aggregate {
     /* Adds src to dst (partial aggregates of parallel pipelines). NULL = not mergeable. */
     Status (*merge)(void *dst, const void *src, Arena *arena, Error *err);
     /* Writes results of `count` consecutive states; an empty group gives NULL where PostgreSQL
-     * does. */
+     * does. ret->type is set by the caller. */
     Status (*finish)(const EvalContext *ctx, void *states, uint32_t count, Column *ret, Error *err);
 } Aggregate;
 const Aggregate *const *func_find_aggregate(Str name, uint32_t *ret_count);

@@ -27,11 +27,13 @@ typedef struct SeriesPlan SeriesPlan; /* plan_series.h: what a PLAN_SERIES_* nod
 typedef enum ExprKind {
     EXPR_CONST,  /* value: a column of one row */
     EXPR_COLUMN, /* input, column */
-    EXPR_OUTER,  /* column of an enclosing query's row: depth >= 1, column (before decorrelation) */
-    EXPR_PARAM,  /* $n, param_idx from 0 */
-    EXPR_CALL,   /* function(args) */
-    EXPR_CAST,   /* cast(args[0]) to type */
-    EXPR_AND,    /* args, three-valued, n-ary */
+    EXPR_OUTER, /* column of an enclosing row: depth >= 1, column. The row is that of the expression
+                   that holds the subquery (its input 0 columns, then those of input 1), or the
+                   left row of a PLAN_APPLY; each nested subquery or apply adds one to depth */
+    EXPR_PARAM, /* $n, param_idx from 0 */
+    EXPR_CALL,  /* function(args) */
+    EXPR_CAST,  /* cast(args[0]) to type */
+    EXPR_AND,   /* args, three-valued, n-ary */
     EXPR_OR,
     EXPR_NOT,
     EXPR_IS_NULL,   /* args[0]; negated = IS NOT NULL */
@@ -78,6 +80,7 @@ struct Expr {
     bool negated;
     bool all;                 /* EXPR_ANY: ALL */
     bool slice;               /* EXPR_SUBSCRIPT */
+    bool assignment;          /* EXPR_CAST: as INSERT does it; too long texts are errors */
     BoolTest test;            /* EXPR_BOOL_TEST */
     uint16_t input;           /* EXPR_COLUMN */
     uint32_t column;          /* EXPR_COLUMN, EXPR_OUTER, EXPR_FIELD */
@@ -100,25 +103,28 @@ struct Expr {
 /* ---------------------------------------------------------------- nodes */
 
 typedef enum PlanKind {
-    PLAN_SCAN,          /* a table; columns, predicates, matchers pushed down */
-    PLAN_VALUES,        /* rows of expressions without inputs */
-    PLAN_EMPTY,         /* no rows (a folded-away branch) */
-    PLAN_FILTER,        /* predicate */
-    PLAN_PROJECT,       /* exprs */
-    PLAN_AGGREGATE,     /* groups, aggregates; output: groups, then aggregates */
-    PLAN_SORT,          /* keys */
-    PLAN_LIMIT,         /* limit, offset (expressions; NULL = none); with keys = top-N */
-    PLAN_DISTINCT,      /* DISTINCT or DISTINCT ON (groups) over sorted input */
-    PLAN_JOIN,          /* kind, equi keys, residual */
-    PLAN_SET_OP,        /* UNION / INTERSECT / EXCEPT, all */
-    PLAN_WINDOW,        /* calls over one partition/order; output: input columns, then calls */
+    PLAN_SCAN,      /* a table; columns, predicates, matchers pushed down */
+    PLAN_VALUES,    /* values_rows rows of schema.field_count expressions (0 columns are fine) */
+    PLAN_EMPTY,     /* no rows (a folded-away branch) */
+    PLAN_FILTER,    /* predicate */
+    PLAN_PROJECT,   /* exprs */
+    PLAN_AGGREGATE, /* groups, aggregates; output: groups, then aggregates */
+    PLAN_SORT,      /* keys */
+    PLAN_LIMIT,     /* limit, offset (expressions; NULL = none); with keys = top-N */
+    PLAN_DISTINCT,  /* DISTINCT or DISTINCT ON (groups) over sorted input */
+    PLAN_JOIN,      /* kind, equi keys, residual */
+    PLAN_SET_OP,    /* UNION / INTERSECT / EXCEPT, all */
+    PLAN_WINDOW,    /* calls over one partition/order; output: input columns, then calls */
     PLAN_FUNCTION_SCAN, /* set-returning function in FROM; promql() is PLAN_SERIES_ROWS */
-    PLAN_PROJECT_SET,   /* set-returning functions in the select list */
+    PLAN_PROJECT_SET,   /* set-returning functions in the select list: exprs[i] are the arguments'
+                           calls;   set_functions[i] NULL = plain expression, repeated per row */
     PLAN_CTE,           /* materialised child `cte_idx`, then the main child */
     PLAN_CTE_SCAN,      /* reads cte_idx */
-    PLAN_RECURSIVE,     /* WITH RECURSIVE: children seed, step */
+    PLAN_RECURSIVE,     /* WITH RECURSIVE: children seed, step; CTE_SCANs of cte_idx inside the step
+                           read the previous round's rows */
     PLAN_VIRTUAL_SCAN,  /* a system view: rows from a callback */
-    PLAN_APPLY,         /* correlated: right child runs per left row (what decorrelation left) */
+    PLAN_APPLY,         /* correlated: right child runs per left row (what decorrelation left);
+                           join_kind, predicate and output as for PLAN_JOIN */
     PLAN_INSERT,        /* child's rows into a table; output: RETURNING or none */
     PLAN_UPDATE,
     PLAN_DELETE,
@@ -233,6 +239,8 @@ struct PlanNode {
 
     const TableFunction *table_function;
     bool ordinality;
+    const TableFunction *const *set_functions; /* PROJECT_SET: per expression; exprs[i] is then an
+                                                  EXPR_ROW of the arguments */
 
     Expr **returning; /* INSERT/UPDATE/DELETE */
     uint32_t returning_count;
@@ -272,7 +280,10 @@ Expr *expr_clone(Arena *arena, const Expr *expr);
 bool expr_eq(const Expr *a, const Expr *b);
 /* Calls fn for the expression and everything below it, parents first; false stops. */
 bool expr_walk(Expr *expr, bool (*fn)(Expr *expr, void *ctx), void *ctx);
-/* The strongest volatility inside. */
+/* Calls fn for every expression slot a node itself holds (tops only, not the children's); fn may
+ * replace *slot. False stops. */
+bool plan_walk_exprs(PlanNode *node, bool (*fn)(Expr **slot, void *ctx), void *ctx);
+/* The strongest volatility inside; a subquery counts as volatile, a parameter as stable. */
 Volatility expr_volatility(const Expr *expr);
 
 /* Every invariant of the tree; INTERNAL with a path to the node when one is broken. */
@@ -280,5 +291,9 @@ Status plan_verify(const Plan *plan, Error *err);
 /* EXPLAIN's text, PostgreSQL-like: one node a line, indented, with its expressions. */
 void plan_explain(const Plan *plan, Buf *out);
 void expr_explain(const Expr *expr, const PlanNode *node, Buf *out);
+/* Lines of a PLAN_SERIES or PLAN_SERIES_ROWS node, each behind `indent` spaces; set once at start
+ * by the PromQL planner, NULL = none. */
+typedef void (*PlanSeriesExplain)(const PlanNode *node, int indent, Buf *out);
+extern PlanSeriesExplain plan_series_explainer;
 
 #endif
