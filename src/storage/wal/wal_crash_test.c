@@ -49,22 +49,13 @@ static void append(Rig *rig, uint32_t number, size_t words)
     assert_int_equal(wal_append(rig->fixture.wal, &a->base, NULL), STATUS_OK);
 }
 
-/* On a memory file system where there is one: states are many and their syncs prove nothing. */
-static const char *fast_tmp(void)
-{
-    return access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-}
-
 static void rig_init(Rig *rig)
 {
-    assert_int_equal(setenv("TMPDIR", fast_tmp(), 1), 0);
     record_vfs_init(&rig->record);
     wal_fixture_init(&rig->fixture, &rig->record.base);
     rig->fixture.options.segment_bytes_max = 24 << 10;
     rig_of_append = rig;
-    assert_int_equal(snprintf(rig->target, sizeof rig->target, "%s/wal-crash-XXXXXX", fast_tmp()) >
-                         0,
-                     1);
+    (void)snprintf(rig->target, sizeof rig->target, "%s-state-XXXXXX", rig->fixture.root);
     assert_non_null(mkdtemp(rig->target));
 }
 
@@ -98,22 +89,6 @@ static void run_workload(Rig *rig, uint64_t seed)
         }
     }
     wal_fixture_close(&rig->fixture);
-}
-
-static void empty_dir(const char *path)
-{
-    CLEANUP(arena_done) Arena arena = {0};
-    VfsEntry *entries;
-    size_t count;
-
-    assert_int_equal(vfs_list(vfs_posix(), path, &arena, &entries, &count, NULL), STATUS_OK);
-    for (size_t i = 0; i < count; i++) {
-        char child[4096];
-        (void)snprintf(child, sizeof child, "%s/%s", path, entries[i].name);
-        if (entries[i].is_dir)
-            empty_dir(child);
-        assert_int_equal(entries[i].is_dir ? rmdir(child) : unlink(child), 0);
-    }
 }
 
 typedef struct Outcome {
@@ -184,7 +159,7 @@ static void check_state(const Rig *rig, size_t point, RecordPolicy policy, uint6
     if (!lost && outcome->states % 4 == 0)
         check_goes_on(&state);
     wal_fixture_forget(&state);
-    empty_dir(rig->target);
+    wal_fixture_empty_dir(rig->target);
 }
 
 static Outcome check_all_states(const Rig *rig, uint64_t seeds)

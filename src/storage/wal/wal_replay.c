@@ -19,6 +19,7 @@ typedef struct Replay {
     Arena *arena;
     WalBytes bytes; /* of the current segment */
     Lsn lsn_prev;   /* highest LSN that was there or is accounted for */
+    Lsn lsn_used;   /* no LSN above is used by anything that could not be read, either */
 } Replay;
 
 /* One segment while it is read. */
@@ -143,8 +144,9 @@ static Status check_header(Replay *replay, Segment *segment, Error *err)
 {
     WalSegmentHeader header;
 
-    if (!wal__segment_header_decode(replay->bytes.ptr, replay->bytes.len, &header)) {
-        if (segment->is_last && replay->bytes.len < WAL_SEGMENT_HEADER_BYTES)
+    bool good = wal__segment_header_decode(replay->bytes.ptr, replay->bytes.len, &header);
+    if (!good || header.lsn_first != segment->first) {
+        if (!good && segment->is_last && replay->bytes.len < WAL_SEGMENT_HEADER_BYTES)
             return STATUS_OK; /* the scan finds nothing behind it: a torn tail */
         segment->damaged = true;
         add_damage(replay,
@@ -152,7 +154,8 @@ static Status check_header(Replay *replay, Segment *segment, Error *err)
                                .segment = segment->first,
                                .len = WAL_SEGMENT_HEADER_BYTES,
                                .lsn_first = 1},
-                   "the segment's header is damaged; its entries are read by the file's name");
+                   good ? "the segment's header belongs to another file name"
+                        : "the segment's header is damaged; its entries are read by the file's name");
         return STATUS_OK;
     }
     if (header.version > WAL_FORMAT_VERSION)
@@ -251,8 +254,8 @@ static void finish_last(Replay *replay, const Segment *segment, const char *path
     size_t content_end = segment->tail ? segment->tail : replay->bytes.len;
 
     if (!segment->lsn_last && !segment->damaged && content_end <= WAL_SEGMENT_HEADER_BYTES) {
-        if (vfs_unlink(wal->vfs, path, NULL) == STATUS_OK)
-            wal->segment_count--; /* it held nothing */
+        if (vfs_unlink(wal->vfs, path, NULL) == STATUS_OK) /* it held nothing */
+            wal->segment_count--;
         return;
     }
     Status status = vfs_open(wal->vfs, path, VFS_READ | VFS_WRITE, &file, &local);
@@ -298,16 +301,21 @@ static Status replay_segment(Replay *replay, Segment *segment, Error *err)
 
     TRY(wal__segment_path(replay->wal->dir, "", segment->first, path, err));
     segment->damages_from = replay->report->damage_count;
+    replay->lsn_used = LUMA_MAX(replay->lsn_used, segment->first);
     if (read_segment(replay, path, segment) != STATUS_OK) {
         add_segment(replay, segment); /* stays; nothing of it can be had now */
+        replay->lsn_used = segment->first + WAL_SEGMENT_FILE_BYTES_MAX / WAL_ENTRY_HEADER_BYTES;
         return STATUS_OK;
     }
     TRY(check_header(replay, segment, err));
     TRY(scan_segment(replay, segment, err));
     if (replay->ops && replay->ops->on_segment_end)
         TRY(replay->ops->on_segment_end(replay->ctx, err));
-    if (segment->damaged)
+    if (segment->damaged) {
         set_aside(replay, segment);
+        replay->lsn_used = LUMA_MAX(
+            replay->lsn_used, segment->first + replay->bytes.len / WAL_ENTRY_HEADER_BYTES);
+    }
     add_segment(replay, segment);
     replay->report->segment_count++;
     replay->report->bytes += replay->bytes.len;
@@ -343,16 +351,14 @@ Status wal__replay(Wal *wal, const WalOptions *options, const WalReplayOps *ops,
 {
     CLEANUP(arena_done) Arena arena = {0};
     Lsn lsn_before = options->lsn_min ? options->lsn_min - 1 : 0;
-    Replay replay = {wal, options, ops, ctx, report, &arena, {0}, lsn_before};
+    Replay replay = {wal, options, ops, ctx, report, &arena, {0}, lsn_before, lsn_before};
 
     Status status = replay_segments(&replay, err);
     mem_free(replay.bytes.ptr);
     if (status != STATUS_OK)
         return status;
     wal->lsn_written = wal->lsn_synced = replay.lsn_prev;
-    /* A segment without entries keeps its name to itself. */
-    Lsn lsn_named = wal->segment_count ? wal->segments[wal->segment_count - 1].lsn_first : 0;
-    wal->lsn_next = LUMA_MAX(replay.lsn_prev, lsn_named) + 1;
+    wal->lsn_next = LUMA_MAX(replay.lsn_prev, replay.lsn_used) + 1;
     wal->lsn_resolved = wal->lsn_next - 1;
     return STATUS_OK;
 }
