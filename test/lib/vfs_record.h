@@ -407,7 +407,7 @@ static inline void crash_write_file(CrashBuild *build, const char *path, uint32_
     crash_target_path(build, path, target);
     FILE *out = fopen(target, "wb");
     if (out) { /* absent when its folder's own name was lost */
-        ASSERT(fwrite(content.bytes, 1, content.len, out) == content.len || !content.len);
+        ASSERT(!content.len || fwrite(content.bytes, 1, content.len, out) == content.len);
         (void)fclose(out);
     }
     mem_free(content.bytes);

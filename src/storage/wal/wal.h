@@ -45,7 +45,7 @@ typedef enum WalEncoding {
     X(ROWS, 2, "rows")                           /* rows of a table */                             \
     X(METADATA, 3, "metadata")                   /* type, unit and help of metrics */              \
     X(EXEMPLARS, 4, "exemplars")                                                                   \
-    X(CATALOG, 5, "catalog")                     /* DDL, users: text the catalog understands */    \
+    X(CATALOG, 5, "catalog")                     /* DDL, users: bytes the catalog understands */   \
     X(COMMIT, 6, "commit")                       /* end of a transaction */                        \
     X(CHECKPOINT_SERIES, 7, "checkpoint_series") /* live series, so that older segments can go */
 /* clang-format on */

@@ -91,9 +91,9 @@ Status wal_metadata_decode(const WalEntry *entry, Arena *arena, WalMetadataList 
 void wal_exemplars_encode(WalExemplarList list, WalEncoding encoding, Buf *out);
 Status wal_exemplars_decode(const WalEntry *entry, Arena *arena, WalExemplarList *ret, Error *err);
 
-/* The text must be valid UTF-8 (JSON in practice); it is stored as it is. */
-void wal_catalog_encode(Str text, WalEncoding encoding, Buf *out);
-Status wal_catalog_decode(const WalEntry *entry, Str *ret_text, Error *err);
+/* A change of the catalog: bytes that only the catalog understands, and checks; stored as they are. */
+void wal_catalog_encode(Str change, WalEncoding encoding, Buf *out);
+Status wal_catalog_decode(const WalEntry *entry, Str *ret_change, Error *err);
 
 void wal_commit_encode(uint64_t txn_id, WalEncoding encoding, Buf *out);
 Status wal_commit_decode(const WalEntry *entry, uint64_t *ret_txn_id, Error *err);
