@@ -1,8 +1,8 @@
 /* paged.h - a growing array that never moves: a directory of pages, read without a lock.
  *
  * Page numbers are at most 2^22 - 1. A page is published with release order and read with acquire
- * order, so whoever sees it sees it filled as it was. Making and dropping pages is serialised by the
- * owner; a dropped page must have no reader left.
+ * order, so whoever sees it sees it filled as it was. Making and dropping pages is serialised by
+ * the owner; a dropped page must have no reader left.
  */
 #ifndef LUMA_BASE_PAGED_H
 #define LUMA_BASE_PAGED_H

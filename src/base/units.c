@@ -8,10 +8,14 @@ static const struct {
     Str suffix;
     int64_t ns;
 } duration_units[] = {
-    {STR_INIT("y"), 365 * 86400 * NS_PER_SEC}, {STR_INIT("w"), 7 * 86400 * NS_PER_SEC},
-    {STR_INIT("d"), 86400 * NS_PER_SEC},       {STR_INIT("h"), 3600 * NS_PER_SEC},
-    {STR_INIT("m"), 60 * NS_PER_SEC},          {STR_INIT("s"), NS_PER_SEC},
-    {STR_INIT("ms"), NS_PER_MS},               {STR_INIT("us"), NS_PER_US},
+    {STR_INIT("y"), 365 * 86400 * NS_PER_SEC},
+    {STR_INIT("w"), 7 * 86400 * NS_PER_SEC},
+    {STR_INIT("d"), 86400 * NS_PER_SEC},
+    {STR_INIT("h"), 3600 * NS_PER_SEC},
+    {STR_INIT("m"), 60 * NS_PER_SEC},
+    {STR_INIT("s"), NS_PER_SEC},
+    {STR_INIT("ms"), NS_PER_MS},
+    {STR_INIT("us"), NS_PER_US},
 };
 
 static size_t digits_of(Str text)
@@ -74,13 +78,20 @@ static const struct {
     Str suffix;
     int64_t bytes;
 } byte_units[] = {
-    {STR_INIT("TiB"), INT64_C(1) << 40}, {STR_INIT("GiB"), 1 << 30},
-    {STR_INIT("MiB"), 1 << 20},          {STR_INIT("KiB"), 1 << 10},
-    {STR_INIT("TB"), 1000000000000},     {STR_INIT("GB"), 1000000000},
-    {STR_INIT("MB"), 1000000},           {STR_INIT("KB"), 1000},
-    {STR_INIT("T"), INT64_C(1) << 40},   {STR_INIT("G"), 1 << 30},
-    {STR_INIT("M"), 1 << 20},            {STR_INIT("K"), 1 << 10},
-    {STR_INIT("B"), 1},                  {STR_INIT(""), 1},
+    {STR_INIT("TiB"), INT64_C(1) << 40},
+    {STR_INIT("GiB"), 1 << 30},
+    {STR_INIT("MiB"), 1 << 20},
+    {STR_INIT("KiB"), 1 << 10},
+    {STR_INIT("TB"), 1000000000000},
+    {STR_INIT("GB"), 1000000000},
+    {STR_INIT("MB"), 1000000},
+    {STR_INIT("KB"), 1000},
+    {STR_INIT("T"), INT64_C(1) << 40},
+    {STR_INIT("G"), 1 << 30},
+    {STR_INIT("M"), 1 << 20},
+    {STR_INIT("K"), 1 << 10},
+    {STR_INIT("B"), 1},
+    {STR_INIT(""), 1},
 };
 
 bool units_parse_bytes(Str text, int64_t *ret_bytes)

@@ -68,8 +68,8 @@ static Status posix_read(VfsFile *file, uint64_t offset, void *dst, size_t len, 
     size_t done = 0;
 
     while (done < len) {
-        ssize_t n = RETRY_EINTR(
-            pread(fd_of(file), (char *)dst + done, len - done, (off_t)(offset + done)));
+        ssize_t n =
+            RETRY_EINTR(pread(fd_of(file), (char *)dst + done, len - done, (off_t)(offset + done)));
         if (n < 0)
             return fail(err, errno, "read", file->path);
         if (n == 0)
@@ -80,7 +80,8 @@ static Status posix_read(VfsFile *file, uint64_t offset, void *dst, size_t len, 
     return STATUS_OK;
 }
 
-/* Writes the vectors from `at` on, the first of them from its byte `skip`. Returns pwritev's result. */
+/* Writes the vectors from `at` on, the first of them from its byte `skip`. Returns pwritev's
+ * result. */
 static ssize_t write_some(int fd, uint64_t offset, const struct iovec *vec, int count, size_t skip)
 {
     struct iovec head = {(char *)vec[0].iov_base + skip, vec[0].iov_len - skip};
@@ -184,8 +185,7 @@ static bool entry_is_dir(DIR *dir, const struct dirent *entry)
 
     if (entry->d_type != DT_UNKNOWN)
         return entry->d_type == DT_DIR;
-    return fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-           S_ISDIR(st.st_mode);
+    return fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
 }
 
 static int cmp_entry(const void *a, const void *b)

@@ -1,15 +1,15 @@
 /* vfs.h - files behind a small table of functions, so that tests can make them fail.
  *
- * Everything that must survive a crash goes through a Vfs: the write-ahead log, parts, the catalog's
- * snapshot. vfs_posix() is the real one; test/lib has one that fails on the n-th call and one that
- * records every change so that all legal crash states can be built from the record.
+ * Everything that must survive a crash goes through a Vfs: the write-ahead log, parts, the
+ * catalog's snapshot. vfs_posix() is the real one; test/lib has one that fails on the n-th call and
+ * one that records every change so that all legal crash states can be built from the record.
  *
  * Paths are NUL-terminated, relative to the working directory or absolute. Calls interrupted by a
  * signal are repeated inside; a write is complete or has failed. A failure says "<verb> <path>:
  * <strerror>"; a full disk or quota carries SQLSTATE 53100 (vfs_error_is_full).
  *
- * Threads: a Vfs is safe from any thread. A VfsFile may be read and written at different offsets from
- * several threads; closing needs that nobody uses it any more.
+ * Threads: a Vfs is safe from any thread. A VfsFile may be read and written at different offsets
+ * from several threads; closing needs that nobody uses it any more.
  */
 #ifndef LUMA_BASE_VFS_H
 #define LUMA_BASE_VFS_H
@@ -49,7 +49,8 @@ typedef struct VfsOps {
     /* Reads up to len bytes at offset; fewer only at the end of the file. */
     Status (*read)(VfsFile *file, uint64_t offset, void *dst, size_t len, size_t *ret_len,
                    Error *err);
-    /* Writes all vectors one after another from offset. On failure any part of them may be there. */
+    /* Writes all vectors one after another from offset. On failure any part of them may be there.
+     */
     Status (*write)(VfsFile *file, uint64_t offset, const struct iovec *vec, int vec_count,
                     Error *err);
     /* fdatasync. After a failure the state of everything unsynced is unknown for good. */
@@ -149,7 +150,8 @@ static inline Status vfs_list(Vfs *vfs, const char *path, Arena *arena, VfsEntry
     return vfs->ops->list(vfs, path, arena, ret_entries, ret_count, err);
 }
 
-/* Makes the directory and every missing parent, each made durable in its parent. Present is fine. */
+/* Makes the directory and every missing parent, each made durable in its parent. Present is fine.
+ */
 Status vfs_mkdir_all(Vfs *vfs, const char *path, Error *err);
 /* fsync of the directory that holds `path`. */
 Status vfs_sync_parent(Vfs *vfs, const char *path, Error *err);
