@@ -5,6 +5,7 @@
 
 #include "server/config.h"
 #include "server/server.h"
+#include "server/wal_command.h"
 
 typedef int (*CommandFn)(const char *const *args, int arg_count);
 
@@ -47,6 +48,12 @@ static int run_config(const char *const *args, int arg_count)
     return fwrite(out.ptr, 1, out.len, stdout) == out.len && fflush(stdout) == 0 ? 0 : 1;
 }
 
+static int run_wal(const char *const *args, int arg_count)
+{
+    Error err = {0};
+    return wal_command_run(args, arg_count, &err) == STATUS_OK ? 0 : fail(&err);
+}
+
 static int run_version(const char *const *args, int arg_count)
 {
     puts("lumadb " LUMADB_VERSION);
@@ -58,6 +65,7 @@ static int run_help(const char *const *args, int arg_count);
 static const Command commands[] = {
     {"serve", "run the server: lumadb serve [--config FILE] [--key=value ...]", run_serve},
     {"config", "print every setting with its value, default and help", run_config},
+    {"wal", "wal dump PATH: print a write-ahead log as JSON lines", run_wal},
     {"version", "print the version", run_version},
     {"help", "print this", run_help},
 };

@@ -48,6 +48,8 @@
     X(auth_username, "auth.username", TEXT, "", false,                                             \
       "A user with the admin role, the short form for a single one.")                              \
     X(auth_password, "auth.password", TEXT, "", false, "That user's password.")                    \
+    X(auth_require_auth, "auth.require_auth", BOOL, "true", false,                                 \
+      "Whether that user's credentials are needed; false lets everybody in.")                      \
     X(auth_md5, "auth.md5", BOOL, "true", false,                                                   \
       "Also keep an md5 verifier of auth.password, for clients without SCRAM.")                    \
     X(auth_allow_anonymous, "auth.allow_anonymous", BOOL, "false", false,                          \

@@ -15,8 +15,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "net/admission/admission.h"
 #include "net/http/http.h"
 #include "net/prom/remote_write_api.h"
+#include "net/prom/scrape/scraper.h"
+#include "net/rest/sql_api.h"
 #include "query/query.h"
 #include "server/own_metrics.h"
 
@@ -38,9 +41,15 @@ typedef struct Server {
     QueryEngine *queries;
     Loops *loops;
     Tls *tls;
+    Admission *admission;
     HttpRouter *prometheus_router;
     HttpServer *prometheus_server;
+    HttpRouter *rest_router;
+    HttpServer *rest_server;
     RemoteWriteApi remote_write;
+    SqlApi sql_api;
+    ScrapeConfig scrape_config;
+    Scraper *scraper;
     OwnMetricsSource own_source;
     OwnMetricsWriter *own_writer;
     char **hosts; /* NULL-terminated lists for the HTTP servers */
@@ -170,19 +179,32 @@ static Status start_loops(Server *s, Error *err)
     return tls_new(&options, &s->tls, err);
 }
 
+static Status start_admission(Server *s, Error *err)
+{
+    const Config *c = s->config;
+    AdmissionOptions options = {
+        .allow_anonymous =
+            c->auth_allow_anonymous || (c->auth_username.len && !c->auth_require_auth),
+        .md5 = c->auth_md5,
+    };
+
+    TRY(admission_new(&options, &s->admission, err));
+    if (c->auth_username.len == 0)
+        return STATUS_OK;
+    return admission_set_user(s->admission, c->auth_username, c->auth_password, ROLE_ADMIN, err);
+}
+
 /* Promise 6 of the design: beyond loopback only with users, or when told so. */
 static Status check_exposure(const Server *s, const char *key, Str address, Error *err)
 {
-    const Config *c = s->config;
     NetAddress parsed;
 
     TRY(net_address_parse(address.ptr, &parsed, err));
-    if (net_address_is_loopback(&parsed) || c->auth_username.len || c->auth_allow_anonymous)
-        return STATUS_OK;
-    Status status = error_set(err, STATUS_DENIED,
-                              "%s=%s is reachable from other machines, and no user is configured",
-                              key, address.ptr);
-    error_hint(err, "Set auth.username and auth.password, or --auth.allow_anonymous=true.");
+    Status status = admission_check_bind(s->admission, &parsed, err);
+    if (status != STATUS_OK) {
+        error_prefix(err, "%s=%s", key, address.ptr);
+        error_hint(err, "Set auth.username and auth.password, or --auth.allow_anonymous=true.");
+    }
     return status;
 }
 
@@ -203,6 +225,7 @@ static Status start_http(Server *s, const char *name, const char *key, Str addre
     HttpServerOptions options = {
         .listener = {.name = name,
                      .address = address.ptr,
+                     .access = admission_access(s->admission),
                      .tls = s->tls,
                      .tls_mode = s->tls ? TLS_IMPLICIT : TLS_OFF,
                      .connections_max = (int)LUMA_MIN(c->connections_max, 1 << 20),
@@ -236,6 +259,13 @@ static void add_prometheus_routes(Server *s)
                                                        .ctx = &s->own_source});
 }
 
+static void add_rest_routes(Server *s)
+{
+    s->rest_router = http_router_new();
+    s->sql_api = (SqlApi){.queries = s->queries, .pool = s->query_pool};
+    sql_api_register(&s->sql_api, s->rest_router);
+}
+
 static Status start_listeners(Server *s, Error *err)
 {
     s->hosts = split_list(s->config, s->config->http_hosts);
@@ -243,7 +273,20 @@ static Status start_listeners(Server *s, Error *err)
     add_prometheus_routes(s);
     TRY(start_http(s, "prometheus", "prometheus.listen", s->config->prometheus_listen,
                    s->prometheus_router, &s->prometheus_server, err));
-    return STATUS_OK;
+    add_rest_routes(s);
+    return start_http(s, "http", "http.listen", s->config->http_listen, s->rest_router,
+                      &s->rest_server, err);
+}
+
+static Status start_scraper(Server *s, Error *err)
+{
+    Config *c = s->config;
+
+    TRY(scrape_config_read(c->global, c->scrape_configs, &c->arena, &s->scrape_config, err));
+    if (s->scrape_config.job_count == 0)
+        return STATUS_OK;
+    return scraper_new(&s->scrape_config, s->engine, s->ingest_pool, loops_next(s->loops),
+                       &s->scraper, err);
 }
 
 static Status start_own_metrics(Server *s, Error *err)
@@ -270,7 +313,9 @@ static Status start(Server *s, Error *err)
                                        .ingest_pool = s->ingest_pool,
                                        .start_wall_ns = clock_wall_ns()};
     TRY(start_loops(s, err));
+    TRY(start_admission(s, err));
     TRY(start_listeners(s, err));
+    TRY(start_scraper(s, err));
     return start_own_metrics(s, err);
 }
 
@@ -367,6 +412,7 @@ static void wait_for_end(Server *s, const sigset_t *signals, const char *const *
 static void server_done(Server *s)
 {
     s->own_writer = own_metrics_stop(s->own_writer);
+    s->scraper = scraper_free(s->scraper);
     if (s->loops)
         loops_drain(s->loops, s->config->drain_timeout);
     /* Tasks of the pools hold requests: they end before the loops do. */
@@ -377,6 +423,9 @@ static void server_done(Server *s)
     s->loops = loops_free(s->loops);
     s->prometheus_server = http_server_free(s->prometheus_server);
     s->prometheus_router = http_router_free(s->prometheus_router);
+    s->rest_server = http_server_free(s->rest_server);
+    s->rest_router = http_router_free(s->rest_router);
+    s->admission = admission_free(s->admission);
     s->tls = tls_free(s->tls);
 }
 
