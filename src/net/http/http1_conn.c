@@ -172,21 +172,6 @@ static bool take_head(Http1Conn *h, bool more_here)
     return true;
 }
 
-void http1__head_decided(Request *r, bool go_on)
-{
-    Http1Conn *h = r->stream;
-
-    if (!h) {
-        if (go_on)
-            (void)http__request_free(r);
-        return;
-    }
-    if (go_on) {
-        start_body(h, false);
-        conn_resume(h->conn);
-    }
-}
-
 static void finish_body(Http1Conn *h)
 {
     Request *r = h->request;
@@ -234,6 +219,25 @@ static bool step(Http1Conn *h, Str *rest)
         return false;
     }
     return false;
+}
+
+void http1__head_decided(Request *r, bool go_on)
+{
+    Http1Conn *h = r->stream;
+
+    if (!h) {
+        if (go_on)
+            (void)http__request_free(r);
+        return;
+    }
+    if (go_on) {
+        Str none = {0};
+        start_body(h, false);
+        /* Without a body there may be no input to wake us. */
+        (void)step(h, &none);
+        if (!conn_is_closed(h->conn))
+            conn_resume(h->conn);
+    }
 }
 
 static size_t on_data(Connection *conn, Str bytes)

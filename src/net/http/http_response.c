@@ -305,7 +305,7 @@ bool http_response_write(HttpRequest *req, Buf *take)
     } else if (take->len) {
         pass_piece(r, PIECE_BODY, take);
     }
-    return !conn_is_congested(r->conn);
+    return !conn_is_congested(r->conn) && !http_request_cancelled(req);
 }
 
 void http_response_flush(HttpRequest *req)
