@@ -397,7 +397,7 @@ Status json_validate(Str text, Error *err)
 
 /* ---------------------------------------------------------------- canonical output */
 
-void json_append_string(Buf *out, Str text)
+void jsonb_append_string(Buf *out, Str text)
 {
     buf_append_byte(out, '"');
     for (size_t i = 0; i < text.len; i++) {
@@ -469,7 +469,7 @@ static Status print_object(const JsonNode *node, Arena *arena, Buf *out, Error *
         if (!first)
             buf_append_lit(out, ", ");
         first = false;
-        json_append_string(out, order[i].key);
+        jsonb_append_string(out, order[i].key);
         buf_append_lit(out, ": ");
         TRY(print_node(node->children[order[i].idx], arena, out, err));
     }
@@ -493,7 +493,7 @@ static Status print_node(const JsonNode *node, Arena *arena, Buf *out, Error *er
         buf_append_str(out, node->text);
         break;
     case JSON_STRING:
-        json_append_string(out, node->text);
+        jsonb_append_string(out, node->text);
         break;
     case JSON_ARRAY:
         buf_append_byte(out, '[');

@@ -17,6 +17,6 @@ Status json_validate(Str text, Error *err);
 /* Canonical text in `arena`. 22P05 for \u0000, as PostgreSQL. */
 Status jsonb_parse(Str text, Arena *arena, Str *ret, Error *err);
 /* A JSON string literal with quotes, escaped as PostgreSQL's escape_json. */
-void json_append_string(Buf *out, Str text);
+void jsonb_append_string(Buf *out, Str text);
 
 #endif
