@@ -276,6 +276,10 @@ static Status check_drop_schema(const CatalogVersion *version, Str name, Error *
 
 Status catalog_check(const CatalogVersion *version, const CatalogChange *change, Error *err)
 {
+    if (!str_utf8_valid(change->schema) || !str_utf8_valid(change->name) ||
+        !str_utf8_valid(change->query))
+        return error_set_sql(err, STATUS_INVALID, "22021", 0,
+                             "names and view texts must be valid UTF-8");
     switch (change->kind) {
     case CATALOG_CREATE_SCHEMA:
         if (is_reserved_schema(change->schema))

@@ -109,7 +109,7 @@ Status catalog_check(const CatalogVersion *version, const CatalogChange *change,
 /* A new version with the change in it; `version` stays as it is. Returns owned. */
 Status catalog_apply(const CatalogVersion *version, const CatalogChange *change,
                      CatalogVersion **ret_version, Error *err);
-/* docs/formats/catalog.md section 1. Decoded texts and arrays borrow from `bytes` or the arena. */
+/* docs/formats/catalog.md section 1: JSON text. What is decoded lives in the arena. */
 void catalog_change_encode(const CatalogChange *change, Buf *out);
 Status catalog_change_decode(Str bytes, Arena *arena, CatalogChange *ret_change, Error *err);
 

@@ -1,139 +1,253 @@
-/* catalog_change.c - DDL as bytes: docs/formats/catalog.md section 1. */
+/* catalog_change.c - DDL as JSON text: docs/formats/catalog.md section 1.
+ *
+ * The text is JSON for people and tools. It is only ever written here, without white space and with
+ * its members in one order, so it is read by expecting exactly that.
+ */
 #include "storage/catalog/catalog.h"
+
+#include <inttypes.h>
 
 enum { CHANGE_FORMAT = 1, COLUMNS_MAX = 1600 };
 
-enum { COLUMN_NOT_NULL = 1, COLUMN_DROPPED = 2, COLUMN_ARRAY = 4 };
+static const char *const kind_names[] = {
+    [CATALOG_CREATE_SCHEMA] = "create schema", [CATALOG_DROP_SCHEMA] = "drop schema",
+    [CATALOG_CREATE_TABLE] = "create table",   [CATALOG_DROP_TABLE] = "drop table",
+    [CATALOG_CREATE_VIEW] = "create view",     [CATALOG_DROP_VIEW] = "drop view",
+};
+
+/* ---------------------------------------------------------------- writing */
 
 static void append_text(Buf *out, Str text)
 {
-    buf_append_varint(out, text.len);
-    buf_append_str(out, text);
+    buf_append_byte(out, '"');
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = (uint8_t)text.ptr[i];
+        if (c < 0x20 || c == '"' || c == '\\')
+            buf_printf(out, "\\u%04x", c);
+        else
+            buf_append_byte(out, c);
+    }
+    buf_append_byte(out, '"');
+}
+
+static void append_text_member(Buf *out, const char *before, Str text)
+{
+    buf_append_str(out, str_from(before));
+    append_text(out, text);
+}
+
+static const char *bool_text(bool on)
+{
+    return on ? "true" : "false";
 }
 
 static void append_table(Buf *out, const Table *table)
 {
-    buf_append_varint(out, table->schema_version);
-    buf_append_varint(out, zigzag_encode(table->time_column));
-    append_text(out, table->options);
-    buf_append_varint(out, table->column_count);
+    buf_printf(out, ",\"version\":%u,\"time_column\":%d", table->schema_version,
+               table->time_column);
+    append_text_member(out, ",\"options\":", table->options);
+    buf_append_lit(out, ",\"columns\":[");
     for (uint32_t i = 0; i < table->column_count; i++) {
         const TableColumn *c = &table->columns[i];
-        append_text(out, c->name);
+        append_text_member(out, i ? ",{\"name\":" : "{\"name\":", c->name);
         /* The OID names the type for ever; TypeId is this build's numbering. */
-        buf_append_varint(out, type_oid((Type){.id = c->type.id, .typmod = -1}));
-        buf_append_varint(out, zigzag_encode(c->type.typmod));
-        buf_append_byte(out, (uint8_t)((c->not_null ? COLUMN_NOT_NULL : 0) |
-                                       (c->dropped ? COLUMN_DROPPED : 0) |
-                                       (c->type.is_array ? COLUMN_ARRAY : 0)));
-        append_text(out, c->default_text);
+        buf_printf(out,
+                   ",\"type\":%u,\"typmod\":%d,\"array\":%s,\"not_null\":%s,\"dropped\":%s",
+                   type_oid((Type){.id = c->type.id, .typmod = -1}), c->type.typmod,
+                   bool_text(c->type.is_array), bool_text(c->not_null), bool_text(c->dropped));
+        append_text_member(out, ",\"default\":", c->default_text);
+        buf_append_byte(out, '}');
     }
-    buf_append_varint(out, table->primary_key_count);
+    buf_append_lit(out, "],\"key\":[");
     for (uint32_t i = 0; i < table->primary_key_count; i++)
-        buf_append_varint(out, table->primary_key[i]);
+        buf_printf(out, i ? ",%u" : "%u", table->primary_key[i]);
+    buf_append_byte(out, ']');
 }
 
 void catalog_change_encode(const CatalogChange *change, Buf *out)
 {
-    buf_append_byte(out, CHANGE_FORMAT);
-    buf_append_byte(out, (uint8_t)change->kind);
-    buf_append_varint(out, change->id);
-    append_text(out, change->schema);
-    append_text(out, change->name);
-    append_text(out, change->query);
+    buf_printf(out, "{\"format\":%d,\"kind\":\"%s\",\"id\":%u", CHANGE_FORMAT,
+               kind_names[change->kind], change->id);
+    append_text_member(out, ",\"schema\":", change->schema);
+    append_text_member(out, ",\"name\":", change->name);
+    append_text_member(out, ",\"query\":", change->query);
     if (change->kind == CATALOG_CREATE_TABLE)
         append_table(out, change->table);
+    buf_append_byte(out, '}');
 }
 
-static Str read_text(BufReader *r)
+/* ---------------------------------------------------------------- reading */
+
+/* The rest of the text; after a failure everything reads as empty. */
+typedef struct ChangeReader {
+    Str rest;
+    Arena *arena;
+    bool failed;
+} ChangeReader;
+
+static bool accept(ChangeReader *r, const char *literal)
 {
-    uint64_t len = buf_read_varint(r);
-    if (len > buf_reader_left(r)) {
+    Str text = str_from(literal);
+
+    if (r->failed || !str_starts(r->rest, text))
+        return false;
+    r->rest = str_sub(r->rest, text.len, r->rest.len);
+    return true;
+}
+
+static void expect(ChangeReader *r, const char *literal)
+{
+    if (!accept(r, literal))
+        r->failed = true;
+}
+
+static int64_t read_int(ChangeReader *r, const char *before, int64_t min, int64_t max)
+{
+    int64_t value = 0;
+    size_t len = 0;
+
+    expect(r, before);
+    while (len < r->rest.len && len < 20 &&
+           (r->rest.ptr[len] == '-' || (r->rest.ptr[len] >= '0' && r->rest.ptr[len] <= '9')))
+        len++;
+    if (r->failed || !str_to_i64(str_sub(r->rest, 0, len), &value) || value < min || value > max) {
+        r->failed = true;
+        return 0;
+    }
+    r->rest = str_sub(r->rest, len, r->rest.len);
+    return value;
+}
+
+static bool read_bool(ChangeReader *r, const char *before)
+{
+    expect(r, before);
+    if (accept(r, "true"))
+        return true;
+    expect(r, "false");
+    return false;
+}
+
+/* Undoes append_text, into the arena. */
+static Str read_text(ChangeReader *r, const char *before)
+{
+    size_t len = 0;
+
+    expect(r, before);
+    expect(r, "\"");
+    ptrdiff_t end = r->failed ? -1 : str_find_byte(r->rest, '"'); /* quotes inside are escaped */
+    if (end < 0) {
         r->failed = true;
         return (Str){"", 0};
     }
-    return buf_read_bytes(r, (size_t)len);
+    Str raw = str_sub(r->rest, 0, (size_t)end);
+    char *text = arena_alloc(r->arena, raw.len + 1);
+    for (size_t i = 0; i < raw.len; i++) {
+        if (raw.ptr[i] != '\\') {
+            text[len++] = raw.ptr[i];
+            continue;
+        }
+        unsigned code = 0;
+        Str escape = str_sub(raw, i, 6);
+        for (size_t k = 2; k < 6 && escape.len == 6; k++) {
+            char c = escape.ptr[k];
+            unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
+                             : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10)
+                                                    : 99;
+            code = digit > 15 ? 999 : code * 16 + digit;
+        }
+        r->failed |= escape.len < 6 || escape.ptr[1] != 'u' || code > 0x7F;
+        text[len++] = (char)code;
+        i += 5;
+    }
+    r->rest = str_sub(r->rest, (size_t)end + 1, r->rest.len);
+    text[len] = '\0';
+    return (Str){text, len};
 }
 
-static Status read_column(BufReader *r, TableColumn *ret, Error *err)
+static Status read_column(ChangeReader *r, TableColumn *ret, Error *err)
 {
-    *ret = (TableColumn){.name = read_text(r)};
-    uint64_t oid = buf_read_varint(r);
-    int64_t typmod = zigzag_decode(buf_read_varint(r));
-    uint8_t flags = buf_read_u8(r);
-    ret->default_text = read_text(r);
-    if (!r->failed && (oid > UINT32_MAX || !type_from_oid((uint32_t)oid, &ret->type) ||
-                       ret->type.is_array || typmod < INT32_MIN || typmod > INT32_MAX))
-        return error_set(err, STATUS_UNSUPPORTED, "column \"%.*s\" has unknown type %llu",
-                         STR_FMT(ret->name), (unsigned long long)oid);
-    ret->type.is_array = flags & COLUMN_ARRAY;
-    ret->type.typmod = (int32_t)typmod;
-    ret->not_null = flags & COLUMN_NOT_NULL;
-    ret->dropped = flags & COLUMN_DROPPED;
+    Type type = {0};
+
+    ret->name = read_text(r, "{\"name\":");
+    uint32_t oid = (uint32_t)read_int(r, ",\"type\":", 0, UINT32_MAX);
+    int32_t typmod = (int32_t)read_int(r, ",\"typmod\":", INT32_MIN, INT32_MAX);
+    if (!r->failed && (!type_from_oid(oid, &type) || type.is_array))
+        return error_set(err, STATUS_UNSUPPORTED, "column \"%.*s\" has unknown type %u",
+                         STR_FMT(ret->name), oid);
+    ret->type = type;
+    ret->type.typmod = typmod;
+    ret->type.is_array = read_bool(r, ",\"array\":");
+    ret->not_null = read_bool(r, ",\"not_null\":");
+    ret->dropped = read_bool(r, ",\"dropped\":");
+    ret->default_text = read_text(r, ",\"default\":");
+    expect(r, "}");
     return STATUS_OK;
 }
 
-static Status read_table(BufReader *r, Arena *arena, Table *table, Error *err)
+static Status read_table(ChangeReader *r, const CatalogChange *change, Table *ret, Error *err)
 {
-    table->schema_version = (uint32_t)buf_read_varint(r);
-    table->time_column = (int32_t)zigzag_decode(buf_read_varint(r));
-    table->options = read_text(r);
-    uint64_t column_count = buf_read_varint(r);
-    if (column_count > COLUMNS_MAX)
-        return error_set(err, STATUS_CORRUPT, "catalog change with %llu columns",
-                         (unsigned long long)column_count);
-    TableColumn *columns = ARENA_NEW_ARRAY(arena, TableColumn, column_count);
-    for (uint64_t i = 0; i < column_count; i++)
-        TRY(read_column(r, &columns[i], err));
-    table->columns = columns;
-    table->column_count = (uint32_t)column_count;
-    uint64_t key_count = buf_read_varint(r);
-    if (key_count > column_count)
-        return error_set(err, STATUS_CORRUPT, "catalog change with a key of %llu columns",
-                         (unsigned long long)key_count);
-    uint16_t *key = ARENA_NEW_ARRAY(arena, uint16_t, key_count);
-    for (uint64_t i = 0; i < key_count; i++)
-        key[i] = (uint16_t)buf_read_varint(r);
-    table->primary_key = key;
-    table->primary_key_count = (uint32_t)key_count;
+    Table table = {
+        .id = change->id, .kind = TABLE_USER, .schema = change->schema, .name = change->name};
+    TableColumn *columns = NULL;
+    uint16_t *key = NULL;
+    uint32_t column_cap = 0;
+    uint32_t key_cap = 0;
+
+    table.schema_version = (uint32_t)read_int(r, ",\"version\":", 0, UINT32_MAX);
+    table.time_column = (int32_t)read_int(r, ",\"time_column\":", -1, COLUMNS_MAX);
+    table.options = read_text(r, ",\"options\":");
+    expect(r, ",\"columns\":[");
+    while (!accept(r, "]") && !r->failed && table.column_count < COLUMNS_MAX) {
+        TableColumn column = {0};
+        if (table.column_count)
+            expect(r, ",");
+        TRY(read_column(r, &column, err));
+        ARENA_PUSH(r->arena, columns, table.column_count, column_cap, column);
+    }
+    expect(r, ",\"key\":[");
+    while (!accept(r, "]") && !r->failed && table.primary_key_count < COLUMNS_MAX) {
+        uint16_t column = (uint16_t)read_int(r, table.primary_key_count ? "," : "", 0, COLUMNS_MAX);
+        ARENA_PUSH(r->arena, key, table.primary_key_count, key_cap, column);
+    }
+    table.columns = columns;
+    table.primary_key = key;
+    *ret = table;
     return STATUS_OK;
+}
+
+static CatalogChangeKind read_kind(ChangeReader *r)
+{
+    Str name = read_text(r, ",\"kind\":");
+
+    for (int kind = CATALOG_CREATE_SCHEMA; kind <= CATALOG_DROP_VIEW; kind++)
+        if (str_eq(name, str_from(kind_names[kind])))
+            return (CatalogChangeKind)kind;
+    r->failed = true;
+    return CATALOG_CREATE_SCHEMA;
 }
 
 Status catalog_change_decode(Str bytes, Arena *arena, CatalogChange *ret_change, Error *err)
 {
-    BufReader r = buf_reader(bytes);
-    uint8_t format = buf_read_u8(&r);
+    ChangeReader r = {.rest = bytes, .arena = arena};
     CatalogChange change = {0};
+    int64_t format = read_int(&r, "{\"format\":", 0, INT32_MAX);
 
     if (!r.failed && format != CHANGE_FORMAT)
         return error_set(err, STATUS_UNSUPPORTED,
-                         "catalog change of format %d; this version reads %d", format,
+                         "catalog change of format %" PRId64 "; this version reads %d", format,
                          CHANGE_FORMAT);
-    change.kind = (CatalogChangeKind)buf_read_u8(&r);
-    change.id = (uint32_t)buf_read_varint(&r);
-    change.schema = read_text(&r);
-    change.name = read_text(&r);
-    change.query = read_text(&r);
-    if (!r.failed && (change.kind < CATALOG_CREATE_SCHEMA || change.kind > CATALOG_DROP_VIEW))
-        return error_set(err, STATUS_UNSUPPORTED, "catalog change of unknown kind %d",
-                         (int)change.kind);
-    if (change.kind == CATALOG_CREATE_TABLE) {
+    change.kind = read_kind(&r);
+    change.id = (uint32_t)read_int(&r, ",\"id\":", 0, UINT32_MAX);
+    change.schema = read_text(&r, ",\"schema\":");
+    change.name = read_text(&r, ",\"name\":");
+    change.query = read_text(&r, ",\"query\":");
+    if (!r.failed && change.kind == CATALOG_CREATE_TABLE) {
         Table *table = ARENA_NEW(arena, Table);
-        TRY(read_table(&r, arena, table, err));
-        *table = (Table){.id = change.id,
-                         .schema_version = table->schema_version,
-                         .kind = TABLE_USER,
-                         .schema = change.schema,
-                         .name = change.name,
-                         .columns = table->columns,
-                         .column_count = table->column_count,
-                         .time_column = table->time_column,
-                         .options = table->options,
-                         .primary_key_count = table->primary_key_count,
-                         .primary_key = table->primary_key};
+        TRY(read_table(&r, &change, table, err));
         change.table = table;
     }
-    if (r.failed || buf_reader_left(&r) != 0)
+    expect(&r, "}");
+    if (r.failed || r.rest.len != 0)
         return error_set(err, STATUS_CORRUPT, "catalog change of %zu bytes is malformed",
                          bytes.len);
     *ret_change = change;
