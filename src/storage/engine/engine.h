@@ -72,7 +72,8 @@ typedef enum LabelCodec {
 Status write_batch_new(Engine *engine, WriteBatch **ret_batch, Error *err);
 WriteBatch *write_batch_free(WriteBatch *batch); /* NULL is fine; returns NULL */
 
-/* A sender's cursor; keep one per connection or target. Confined to one thread at a time. */
+/* A sender's cursor; keep one per connection or target (NULL stands for a fresh one). Confined to one
+ * thread at a time. */
 SeriesCursor *series_cursor_new(void);
 SeriesCursor *series_cursor_free(SeriesCursor *cursor);
 
@@ -199,6 +200,13 @@ Status engine_read_series(Snapshot *snapshot, SeriesRef ref, int64_t min_ms, int
 Status engine_last_sample(Snapshot *snapshot, SeriesRef ref, int64_t min_ms, int64_t max_ms,
                           Arena *arena, bool *ret_found, int64_t *ret_ts_ms, double *ret_value,
                           const NativeHistogram **ret_histogram, Error *err);
+
+/* As engine_last_sample for many series (fast when refs ascend): ret_kinds[i] is 0 for none, 1 for a
+ * float, 2 for a histogram, which is put into ret_histograms[i] unless that array is NULL. */
+Status engine_last_samples(Snapshot *snapshot, const SeriesRef *refs, uint32_t count,
+                           int64_t min_ms, int64_t max_ms, Arena *arena, uint8_t *ret_kinds,
+                           int64_t *ret_ts_ms, double *ret_values,
+                           const NativeHistogram **ret_histograms, Error *err);
 
 /* Walks a window in time order: whole chunks inside it as summaries, the rest as samples.
  * Overlapping data, chunks with a NaN (stale markers) and histograms come as samples only; during

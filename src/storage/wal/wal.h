@@ -47,7 +47,8 @@ typedef enum WalEncoding {
     X(EXEMPLARS, 4, "exemplars")                                                                   \
     X(CATALOG, 5, "catalog")                     /* DDL, users: bytes the catalog understands */   \
     X(COMMIT, 6, "commit")                       /* end of a transaction */                        \
-    X(CHECKPOINT_SERIES, 7, "checkpoint_series") /* live series, so that older segments can go */
+    X(CHECKPOINT_SERIES, 7, "checkpoint_series") /* live series, so that older segments can go */  \
+    X(GROUP, 8, "group")                         /* entries of one request: wal_group.h */
 /* clang-format on */
 typedef enum WalEntryType {
 #define X(id, value, name) WAL_ENTRY_##id = value,

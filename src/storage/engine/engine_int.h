@@ -1,0 +1,155 @@
+/* engine_int.h - what the files of storage/engine share.
+ *
+ *   WriteBatch --encode (caller)--> WalAppend(s) --writer thread, LSN order--> applier queue
+ *             --applier thread--> stores, visible_lsn --> EngineWriteDone
+ */
+#ifndef LUMA_STORAGE_ENGINE_ENGINE_INT_H
+#define LUMA_STORAGE_ENGINE_ENGINE_INT_H
+
+#include "storage/engine/engine.h"
+#include "storage/engine/exemplar_store.h"
+#include "storage/engine/metadata_store.h"
+#include "storage/engine/metric_tables.h"
+#include "storage/metrics/metric_store.h"
+#include "storage/rows/row_store.h"
+#include "storage/wal/wal.h"
+#include "storage/wal/wal_entry.h"
+
+struct Engine {
+    char *data_dir;
+    Vfs *vfs;
+    VfsFile *lock_file; /* held while the directory is open */
+    WalEncoding encoding;
+    MemBudget *budget;
+    MemBudget own_budget; /* stands in when the caller gave none */
+    bool full;            /* atomic: relaxed; writers are told to retry */
+
+    MetricStore *metrics;
+    RowStore *rows;
+    ExemplarStore *exemplars;
+    MetadataStore *metadata;
+    MetricTables *metric_tables;
+    Wal *wal;
+    uint64_t next_txn; /* atomic: relaxed; starts at random, so that no two runs share an id */
+
+    Thread applier;
+    Mutex apply_lock;
+    Cond apply_work;
+    WriteBatch *apply_head; /* guarded by apply_lock; LSN order */
+    WriteBatch **apply_tail;
+    bool stopping;        /* guarded by apply_lock */
+    uint64_t in_flight;   /* guarded by apply_lock: batches taken and not answered */
+    Cond idle;            /* in_flight fell to 0 */
+    Lsn visible_lsn;      /* atomic: release after everything up to it is applied */
+
+    Mutex catalog_lock;
+    CatalogVersion *catalog; /* guarded by catalog_lock: a reference to the current version */
+    uint64_t catalog_changes; /* the applier's: since catalog.db was written */
+
+    Mutex ddl_lock;
+    Cond ddl_free;
+    bool ddl_busy; /* guarded by ddl_lock: one DDL statement at a time */
+};
+
+typedef struct WriteRows {
+    RowTable *table; /* a reference */
+    uint32_t table_id;
+    uint32_t schema_version;
+    RecordBatch batch; /* in the batch's arena */
+    bool reserved;     /* its keys are */
+} WriteRows;
+
+/* One entry of the log on its way. */
+typedef struct WriteEntry {
+    WalAppend append;
+    WriteBatch *batch;
+    Buf payload;
+} WriteEntry;
+
+struct WriteBatch {
+    Engine *engine;
+    WriteBatch *next; /* in the applier's queue */
+    Arena arena;      /* owns rows, blobs, labels, texts and entries */
+
+    /* Float samples: columns of sample_count. */
+    SeriesRef *refs;
+    int64_t *ts_ms;
+    uint64_t *bits;
+    int64_t *start_ms; /* NULL until one has a start */
+    size_t sample_count;
+    size_t sample_cap;
+
+    WalHistogram *histograms;
+    size_t histogram_count;
+    size_t histogram_cap;
+    WalExemplar *exemplars;
+    size_t exemplar_count;
+    size_t exemplar_cap;
+    WalMetadata *metadata;
+    size_t metadata_count;
+    size_t metadata_cap;
+    WriteRows *rows;
+    size_t row_batch_count;
+    size_t row_batch_cap;
+    const CatalogChange *change; /* DDL: alone in its batch; the waiting caller's */
+
+    /* In flight. */
+    SeriesRef *defs; /* arena: series whose definitions the entries carry */
+    size_t def_count;
+    WriteEntry **entries; /* arena */
+    size_t entry_count;
+    size_t entry_cap;
+    size_t unresolved;     /* atomic: entries that the log has not answered */
+    bool failed;           /* atomic: relaxed; `error` says why */
+    Error *error;          /* owned; NULL = none */
+    Lsn lsn;               /* of the last entry */
+    int64_t charged_bytes; /* what the budget holds for the batch in flight */
+    EngineWriteDone on_done;
+    void *ctx;
+};
+
+/* ---- write_path.c ---- */
+void engine__applier_main(void *engine);
+
+/* ---- write_encode.c ---- */
+/* Encodes everything in the batch into batch->entries. Caller's thread. */
+Status engine__encode(WriteBatch *batch, Error *err);
+
+/* ---- apply.c: the applier's (and replay's) way into the stores ---- */
+void engine__apply_batch(Engine *engine, const WriteBatch *batch);
+/* Publishes the next catalog version and makes or drops the table's rows. */
+Status engine__apply_change(Engine *engine, const CatalogChange *change, Error *err);
+
+/* ---- replay.c ---- */
+Status engine__replay(Engine *engine, const WalOptions *options, Lsn catalog_lsn,
+                      EngineReport *report, Error *err);
+
+/* ---- engine.c ---- */
+CatalogVersion *engine__catalog(Engine *engine); /* a reference */
+Status engine__save_catalog(Engine *engine, Lsn lsn, Error *err);
+
+/* ---- snapshot.c ---- */
+struct Snapshot {
+    Engine *engine;
+    Lsn lsn;
+    CatalogVersion *catalog;
+    MetricSnapshot *metrics;
+    Mutex lock;  /* guards the arena and the tables in it */
+    Arena arena; /* tables of metrics that were looked up */
+};
+
+/* ---- series_scan.c: rows of public.metrics and prom.<metric> ---- */
+typedef struct SeriesScan SeriesScan;
+typedef struct SeriesPiece SeriesPiece;
+Status series_scan_new(Snapshot *snapshot, const ScanSpec *spec, SeriesScan **ret_scan, Error *err);
+SeriesScan *series_scan_free(SeriesScan *scan);
+uint64_t series_scan_estimate(const SeriesScan *scan);
+SeriesPiece *series_scan_next(SeriesScan *scan);
+Status series_piece_next(SeriesPiece *piece, Arena *arena, RecordBatch *ret_batch, Error *err);
+SeriesPiece *series_piece_close(SeriesPiece *piece);
+
+/* ---- write_rows.c: rows of the tables that are made of series ---- */
+Status engine__write_series_rows(WriteBatch *batch, const Table *table, const RecordBatch *rows,
+                                 Error *err);
+
+#endif

@@ -1,0 +1,210 @@
+/* write_encode.c - a batch as entries of the log: one, or a group, or a transaction.
+ *
+ * A request is whole or absent after a crash. What fits is one entry; several kinds of data become the
+ * parts of one group entry; more rows than an entry holds become ROWS entries of one transaction id
+ * ended by COMMIT.
+ *
+ * A series is defined in each entry that uses it until one such entry is durable, so entries may
+ * define a series again.
+ */
+#include <stdlib.h>
+
+#include "storage/engine/engine_int.h"
+#include "storage/wal/wal_group.h"
+
+/* Rows are cut so that entries stay well below WAL_ENTRY_BYTES_MAX. */
+enum { ROWS_ENTRY_BYTES = 8 << 20 };
+
+static WriteEntry *add_entry(WriteBatch *batch, WalEntryType type)
+{
+    WriteEntry *entry = ARENA_NEW(&batch->arena, WriteEntry);
+
+    entry->batch = batch;
+    entry->append.type = type;
+    entry->append.encoding = batch->engine->encoding;
+    ARENA_PUSH(&batch->arena, batch->entries, batch->entry_count, batch->entry_cap, entry);
+    return entry;
+}
+
+/* ---------------------------------------------------------------- definitions */
+
+static int compare_refs(const void *a, const void *b)
+{
+    SeriesRef x = *(const SeriesRef *)a;
+    SeriesRef y = *(const SeriesRef *)b;
+    return (x > y) - (x < y);
+}
+
+static void add_def(WriteBatch *batch, SeriesRef ref, size_t *cap)
+{
+    if (!metric_store_is_durable(batch->engine->metrics, ref) &&
+        !(batch->def_count && batch->defs[batch->def_count - 1] == ref))
+        ARENA_PUSH(&batch->arena, batch->defs, batch->def_count, *cap, ref);
+}
+
+/* Fills batch->defs: series in use that no durable entry defines, each once. */
+static void collect_defs(WriteBatch *batch)
+{
+    size_t cap = 0;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < batch->sample_count; i++)
+        add_def(batch, batch->refs[i], &cap);
+    for (size_t i = 0; i < batch->histogram_count; i++)
+        add_def(batch, batch->histograms[i].ref, &cap);
+    for (size_t i = 0; i < batch->exemplar_count; i++)
+        add_def(batch, batch->exemplars[i].ref, &cap);
+    if (!batch->def_count)
+        return;
+    qsort(batch->defs, batch->def_count, sizeof *batch->defs, compare_refs);
+    for (size_t i = 0; i < batch->def_count; i++)
+        if (!kept || batch->defs[kept - 1] != batch->defs[i])
+            batch->defs[kept++] = batch->defs[i];
+    batch->def_count = kept;
+}
+
+static Status make_defs(WriteBatch *batch, WalSeriesList *ret, Error *err)
+{
+    WalSeries *series = ARENA_NEW_ARRAY(&batch->arena, WalSeries, batch->def_count);
+
+    for (size_t i = 0; i < batch->def_count; i++) {
+        series[i].ref = batch->defs[i];
+        TRY(metric_store_definition(batch->engine->metrics, batch->defs[i], &batch->arena,
+                                    &series[i].labels, err));
+    }
+    *ret = (WalSeriesList){series, (uint32_t)batch->def_count};
+    return STATUS_OK;
+}
+
+/* ---------------------------------------------------------------- parts */
+
+static bool has_samples(const WriteBatch *batch)
+{
+    return batch->sample_count || batch->histogram_count || batch->def_count;
+}
+
+static Status encode_samples(WriteBatch *batch, Buf *out, Error *err)
+{
+    WalSamples samples = {.count = (uint32_t)batch->sample_count,
+                          .refs = batch->refs,
+                          .ts_ms = batch->ts_ms,
+                          .value_bits = batch->bits,
+                          .start_ms = batch->start_ms,
+                          .histograms = batch->histograms,
+                          .histogram_count = (uint32_t)batch->histogram_count};
+
+    TRY(make_defs(batch, &samples.defs, err));
+    wal_samples_encode(&samples, batch->engine->encoding, out);
+    return STATUS_OK;
+}
+
+static Status encode_rows(WriteBatch *batch, const WriteRows *rows, const RecordBatch *slice,
+                          uint64_t txn_id, Buf *out, Error *err)
+{
+    WalRows entry = {rows->table_id, rows->schema_version, txn_id, *slice};
+    return wal_rows_encode(&entry, batch->engine->encoding, &batch->arena, out, err);
+}
+
+static size_t batch_bytes(const RecordBatch *rows)
+{
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < rows->column_count; i++)
+        bytes += column_bytes(&rows->columns[i]);
+    return bytes;
+}
+
+/* Rows per entry, so that an entry has about ROWS_ENTRY_BYTES. */
+static uint32_t rows_per_entry(const RecordBatch *rows)
+{
+    size_t per_row = batch_bytes(rows) / rows->row_count + 1;
+    size_t count = ROWS_ENTRY_BYTES / per_row;
+    return (uint32_t)LUMA_MAX(LUMA_MIN(count, (size_t)rows->row_count), (size_t)1);
+}
+
+/* Everything of the batch as one group entry, or as the one entry it consists of. */
+static Status encode_whole(WriteBatch *batch, Error *err)
+{
+    CLEANUP(buf_done) Buf part = {0};
+    size_t part_count = (size_t)has_samples(batch) + (batch->exemplar_count > 0) +
+                        (batch->metadata_count > 0) + batch->row_batch_count;
+    WriteEntry *entry = add_entry(batch, WAL_ENTRY_GROUP);
+    Buf *out = part_count == 1 ? &entry->payload : &part;
+
+#define FINISH_PART(part_type)                                                                     \
+    do {                                                                                           \
+        if (part_count == 1)                                                                       \
+            entry->append.type = (part_type);                                                      \
+        else                                                                                       \
+            wal_group_append(&entry->payload, (part_type), buf_str(&part));                        \
+        buf_clear(&part);                                                                          \
+    } while (0)
+
+    if (has_samples(batch)) {
+        TRY(encode_samples(batch, out, err));
+        FINISH_PART(WAL_ENTRY_SAMPLES);
+    }
+    if (batch->exemplar_count) {
+        wal_exemplars_encode(
+            (WalExemplarList){batch->exemplars, (uint32_t)batch->exemplar_count},
+            batch->engine->encoding, out);
+        FINISH_PART(WAL_ENTRY_EXEMPLARS);
+    }
+    if (batch->metadata_count) {
+        wal_metadata_encode((WalMetadataList){batch->metadata, (uint32_t)batch->metadata_count},
+                            batch->engine->encoding, out);
+        FINISH_PART(WAL_ENTRY_METADATA);
+    }
+    for (size_t i = 0; i < batch->row_batch_count; i++) {
+        TRY(encode_rows(batch, &batch->rows[i], &batch->rows[i].batch, 0, out, err));
+        FINISH_PART(WAL_ENTRY_ROWS);
+    }
+    if (entry->payload.len > WAL_ENTRY_BYTES_MAX)
+        return error_set_sql(err, STATUS_LIMIT, "54000", 0,
+                             "a write of %zu bytes is larger than an entry of the log may be (%u); "
+                             "write less at a time",
+                             entry->payload.len, WAL_ENTRY_BYTES_MAX);
+    return STATUS_OK;
+}
+
+static Status encode_transaction(WriteBatch *batch, Error *err)
+{
+    uint64_t txn_id = __atomic_fetch_add(&batch->engine->next_txn, 1, __ATOMIC_RELAXED);
+
+    for (size_t i = 0; i < batch->row_batch_count; i++) {
+        const WriteRows *rows = &batch->rows[i];
+        uint32_t step = rows_per_entry(&rows->batch);
+        for (uint32_t from = 0; from < rows->batch.row_count; from += step) {
+            RecordBatch slice;
+            uint32_t count = LUMA_MIN(step, rows->batch.row_count - from);
+            TRY(batch_slice(&rows->batch, from, count, &batch->arena, &slice, err));
+            WriteEntry *entry = add_entry(batch, WAL_ENTRY_ROWS);
+            TRY(encode_rows(batch, rows, &slice, txn_id, &entry->payload, err));
+        }
+    }
+    wal_commit_encode(txn_id, batch->engine->encoding,
+                      &add_entry(batch, WAL_ENTRY_COMMIT)->payload);
+    return STATUS_OK;
+}
+
+Status engine__encode(WriteBatch *batch, Error *err)
+{
+    size_t row_bytes = 0;
+
+    if (batch->change) {
+        CLEANUP(buf_done) Buf text = {0};
+        catalog_change_encode(batch->change, &text);
+        wal_catalog_encode(buf_str(&text), batch->engine->encoding,
+                           &add_entry(batch, WAL_ENTRY_CATALOG)->payload);
+        return STATUS_OK;
+    }
+    collect_defs(batch);
+    for (size_t i = 0; i < batch->row_batch_count; i++)
+        row_bytes += batch_bytes(&batch->rows[i].batch);
+    if (!has_samples(batch) && !batch->exemplar_count && !batch->metadata_count &&
+        row_bytes > ROWS_ENTRY_BYTES)
+        return encode_transaction(batch, err);
+    if (has_samples(batch) || batch->exemplar_count || batch->metadata_count ||
+        batch->row_batch_count)
+        return encode_whole(batch, err);
+    return STATUS_OK; /* nothing to write */
+}
