@@ -5,6 +5,7 @@
 
 #include "format/json/json.h"
 #include "storage/wal/wal_codec_int.h"
+#include "storage/wal/wal_group.h"
 #include "storage/wal/wal_int.h"
 #include "storage/wal/wal_json_text.h"
 
@@ -49,6 +50,30 @@ static Status put_catalog(const Dump *dump, const WalEntry *entry, Buf *out, Err
 }
 
 static Status put_content(const Dump *dump, const WalEntry *entry, Arena *arena, Buf *out,
+                          Error *err);
+
+/* [{"type": ..., "content": ...}, ...] */
+static Status put_group(const Dump *dump, const WalEntry *group, Arena *arena, Buf *out, Error *err)
+{
+    Str rest = group->payload;
+
+    buf_append_byte(out, '[');
+    for (bool first = true;; first = false) {
+        WalEntry part;
+        bool found;
+        TRY(wal_group_next(group, &rest, &part, &found, err));
+        if (!found)
+            break;
+        buf_printf(out, "%s{\"type\":\"%s\",\"content\":", first ? "" : ",",
+                   wal_entry_type_name(part.type));
+        TRY(put_content(dump, &part, arena, out, err));
+        buf_append_byte(out, '}');
+    }
+    buf_append_byte(out, ']');
+    return STATUS_OK;
+}
+
+static Status put_content(const Dump *dump, const WalEntry *entry, Arena *arena, Buf *out,
                           Error *err)
 {
     WalSamples samples;
@@ -84,6 +109,8 @@ static Status put_content(const Dump *dump, const WalEntry *entry, Arena *arena,
         TRY(wal_series_decode(entry, arena, &series, err));
         wal_series_encode(series, WAL_ENCODING_JSON, out);
         return STATUS_OK;
+    case WAL_ENTRY_GROUP:
+        return put_group(dump, entry, arena, out, err);
     }
     return error_set(err, STATUS_UNSUPPORTED, "entry type %d is unknown to this LumaDB",
                      (int)entry->type);

@@ -6,9 +6,22 @@
 #include <stdlib.h>
 
 #include "storage/wal/wal_entry.h"
+#include "storage/wal/wal_group.h"
 #include "storage/wal/wal_int.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
+
+/* Parts lie one after another inside the payload. */
+static void walk_group(const WalEntry *group)
+{
+    Str rest = group->payload;
+    WalEntry part;
+    bool found;
+
+    while (wal_group_next(group, &rest, &part, &found, NULL) == STATUS_OK && found)
+        if (part.payload.ptr + part.payload.len > rest.ptr)
+            abort();
+}
 
 /* Encodes what an entry says as JSON; false when it does not decode. */
 static bool to_json(const WalEntry *entry, Arena *arena, Buf *json, Buf *binary)
@@ -56,6 +69,9 @@ static bool to_json(const WalEntry *entry, Arena *arena, Buf *json, Buf *binary)
         wal_series_encode(series, WAL_ENCODING_JSON, json);
         wal_series_encode(series, WAL_ENCODING_BINARY, binary);
         return true;
+    case WAL_ENTRY_GROUP:
+        walk_group(entry);
+        break;
     case WAL_ENTRY_CATALOG:
         break;
     }
