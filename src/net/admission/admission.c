@@ -246,7 +246,8 @@ static void grant(AccessCheck *check, Str user, Role role)
 {
     check->verdict = ACCESS_GRANTED;
     check->principal = (Principal){.role = role};
-    memcpy(check->principal.user, user.ptr, LUMA_MIN(user.len, (size_t)NAME_BYTES_MAX));
+    if (user.len)
+        memcpy(check->principal.user, user.ptr, LUMA_MIN(user.len, (size_t)NAME_BYTES_MAX));
 }
 
 static Remembered *remembered_slot(Admission *a, const Digest *digest)

@@ -112,9 +112,9 @@ int http_status_of(Status status);
  * pieces if the client accepts it. */
 void http_response_begin(HttpRequest *req, int status, const HttpField *headers,
                          size_t header_count, bool compress);
-/* Takes the bytes (empty is fine). False when the client is slow: the bytes are queued all the same,
- * but the producer should stop until http_response_wait or the on_drained callback. Also false when
- * http_request_cancelled: then give up by http_response_abort. */
+/* Takes the bytes (empty is fine). False when the client is slow: the bytes are queued all the
+ * same, but the producer should stop until http_response_wait or the on_drained callback. Also
+ * false when http_request_cancelled: then give up by http_response_abort. */
 bool http_response_write(HttpRequest *req, Buf *take);
 /* Sends what compression holds back. */
 void http_response_flush(HttpRequest *req);

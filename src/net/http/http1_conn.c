@@ -13,6 +13,11 @@
 #include "base/counter.h"
 #include "net/http/http_int.h"
 
+enum {
+    /* Pipelined requests answered before other connections have their turn. */
+    REQUESTS_PER_TURN = 32,
+};
+
 typedef enum Phase {
     PHASE_IDLE,  /* nothing of a request seen */
     PHASE_HEAD,  /* some of it */
@@ -27,6 +32,7 @@ typedef struct Http1Conn {
     Request *request; /* NULL when idle */
     Http1Parser parser;
     Phase phase;
+    int turn_requests;     /* answered since on_data began */
     bool in_data;          /* inside on_data: `end` need not resume */
     bool draining;         /* the server is stopping */
     bool eof;              /* the client will send no more */
@@ -117,6 +123,7 @@ static void on_end(Request *r, bool cut)
     }
     (void)http__request_free(r);
     start_request(h);
+    h->turn_requests++;
     if (!h->in_data)
         conn_resume(h->conn);
 }
@@ -240,16 +247,24 @@ void http1__head_decided(Request *r, bool go_on)
     }
 }
 
+static bool may_step(const Http1Conn *h)
+{
+    return !conn_is_closed(h->conn) && h->phase != PHASE_LOGIN && h->phase != PHASE_ANSWERING &&
+           h->turn_requests < REQUESTS_PER_TURN;
+}
+
 static size_t on_data(Connection *conn, Str bytes)
 {
     Http1Conn *h = conn_user(conn);
     Str rest = bytes;
 
     h->in_data = true;
-    while (!conn_is_closed(conn) && h->phase != PHASE_LOGIN && h->phase != PHASE_ANSWERING &&
-           step(h, &rest))
+    h->turn_requests = 0;
+    while (may_step(h) && step(h, &rest))
         continue;
     h->in_data = false;
+    if (h->turn_requests >= REQUESTS_PER_TURN)
+        conn_resume(conn);
     return bytes.len - rest.len;
 }
 

@@ -34,7 +34,8 @@ bool net_address_is_loopback(const NetAddress *address);
 bool net_address_is_any(const NetAddress *address);
 uint16_t net_address_port(const NetAddress *address);
 /* Reads "127.0.0.1:0", "[::1]:9090", "localhost:80" or ":9090" (all addresses). A host name is
- * looked up, which may block: not on a loop thread. STATUS_INVALID when it is no address. */
+ * looked up, IPv4 first, which may block: not on a loop thread. STATUS_INVALID when it is no
+ * address. */
 Status net_address_parse(const char *text, NetAddress *ret_address, Error *err);
 
 /* Who is asking, once known. */

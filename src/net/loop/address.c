@@ -107,8 +107,14 @@ Status net_address_parse(const char *text, NetAddress *ret_address, Error *err)
     if (rc != 0 || !found)
         return error_set(err, STATUS_INVALID, "cannot resolve \"%s\": %s", host_text,
                          gai_strerror(rc));
+    /* Of a name with both, such as localhost, the IPv4 address is what people mean. */
+    const struct addrinfo *best = found;
+    while (best && best->ai_family != AF_INET)
+        best = best->ai_next;
+    if (!best)
+        best = found;
     NetAddress address = {0};
-    memcpy(&address, found->ai_addr, LUMA_MIN((size_t)found->ai_addrlen, sizeof address));
+    memcpy(&address, best->ai_addr, LUMA_MIN((size_t)best->ai_addrlen, sizeof address));
     freeaddrinfo(found);
     *ret_address = address;
     return STATUS_OK;

@@ -22,6 +22,7 @@ enum {
     WRITE_VECTORS = 32,
     WRITE_BYTES_MAX = 1 << 30, /* of one write; the kernel's results are ints */
     LINGER_BYTES_MAX = 1 << 20,
+    IDLE_INPUT_BYTES = 4096, /* an idle connection keeps no larger buffer */
 };
 
 static const int64_t linger_timeout_ns = 2 * NS_PER_SEC;
@@ -493,7 +494,7 @@ void loop__conn_deliver(Connection *conn, const char *bytes, size_t len)
         return;
     if (kept) {
         buf_consume(&conn->in, used);
-        if (!conn->in.len && conn->in.cap > LOOP_READ_BYTES)
+        if (!conn->in.len && conn->in.cap > IDLE_INPUT_BYTES)
             buf_done(&conn->in);
     } else if (used < len) {
         buf_append(&conn->in, bytes + used, len - used);

@@ -209,14 +209,14 @@ static void test_all_addresses_are_heard_by_one_listener(void **state)
     listener_stop(wide);
 }
 
-static AccessVerdict verdict; /* of the next accept */
-static int released;          /* atomic */
+static int verdict;  /* atomic: AccessVerdict of the next accept */
+static int released; /* atomic */
 
 static AccessVerdict on_accept(void *ctx, const char *name, const NetAddress *peer)
 {
     assert_string_equal(name, "guarded");
     assert_true(net_address_is_loopback(peer));
-    return verdict;
+    return (AccessVerdict)__atomic_load_n(&verdict, __ATOMIC_RELAXED);
 }
 
 static void on_release(void *ctx, const char *name, const NetAddress *peer)
@@ -237,16 +237,16 @@ static void test_admission_is_asked_at_accept(void **state)
                                .refusal = STR("go away\n")};
     released = 0;
     assert_int_equal(listener_new(loops, &options, &guarded, NULL), STATUS_OK);
-    verdict = ACCESS_BUSY;
+    __atomic_store_n(&verdict, ACCESS_BUSY, __ATOMIC_RELAXED);
     int fd = dial(listener_address(guarded));
     expect_line(fd, "go away\n");
     expect_end(fd);
     (void)close(fd);
-    verdict = ACCESS_BANNED;
+    __atomic_store_n(&verdict, ACCESS_BANNED, __ATOMIC_RELAXED);
     fd = dial(listener_address(guarded));
     expect_end(fd);
     (void)close(fd);
-    verdict = ACCESS_GRANTED;
+    __atomic_store_n(&verdict, ACCESS_GRANTED, __ATOMIC_RELAXED);
     fd = dial(listener_address(guarded));
     say(fd, "BYE\n");
     expect_end(fd);
