@@ -13,6 +13,9 @@
 #include <pg_query.h>
 #include <stdlib.h>
 
+/* LimitOption is the one enum that libpg_query numbers differently: DEFAULT, COUNT, WITH_TIES. */
+enum { LIBRARY_LIMIT_WITH_TIES = 2 };
+
 /* From pg_query_internal.h, which cannot be included beside our own names. */
 typedef struct {
     List *tree;
@@ -795,7 +798,7 @@ AstSelect *pgtree__select(Convert *c, SelectStmt *stmt)
     select->order = convert_order(c, stmt->sortClause, &select->order_count);
     select->limit = stmt->limitCount ? pgtree__expr(c, stmt->limitCount) : NULL;
     select->offset = stmt->limitOffset ? pgtree__expr(c, stmt->limitOffset) : NULL;
-    select->with_ties = stmt->limitOption == LIMIT_OPTION_WITH_TIES;
+    select->with_ties = (int)stmt->limitOption == LIBRARY_LIMIT_WITH_TIES;
     select->locking = stmt->lockingClause != NIL;
     c->depth--;
     return select;

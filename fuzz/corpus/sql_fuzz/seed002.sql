@@ -1,0 +1,1 @@
+select case when true then 1 else 2.5 end, coalesce(null, 'a'), nullif(1, 2)

@@ -1,0 +1,1 @@
+select array[1, 2.5], array['a', null]

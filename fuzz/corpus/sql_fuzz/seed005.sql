@@ -1,0 +1,1 @@
+select 1 in (2, 3), 1 between 0 and 2, 'a' is distinct from 'b'

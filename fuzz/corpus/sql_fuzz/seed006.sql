@@ -1,0 +1,1 @@
+select ('{1,2}'::int[])[1], exists (select 1), array(select 1)

@@ -1,0 +1,1 @@
+select p.*, h.name as host from hosts h, points p where h.id = p.host_id

@@ -1,0 +1,1 @@
+select * from hosts h join points p on h.id = p.host_id where value > 1

@@ -1,0 +1,1 @@
+select * from (select id as host_id, name from hosts) h join points using (host_id)

@@ -1,0 +1,1 @@
+select hosts.id, public.hosts.name from public.hosts

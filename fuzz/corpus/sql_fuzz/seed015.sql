@@ -1,0 +1,1 @@
+select name, count(*), sum(id) + 1 from hosts group by name having count(*) > 1 order by 2 desc, name

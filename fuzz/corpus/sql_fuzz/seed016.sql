@@ -1,0 +1,1 @@
+select id % 2 as odd, count(*) from hosts group by odd

@@ -1,0 +1,1 @@
+select name, id, grouping(name, id), count(*) from hosts group by rollup (name, id)

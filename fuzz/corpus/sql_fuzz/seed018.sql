@@ -1,0 +1,1 @@
+select count(*) filter (where id > 1), count(distinct name) from hosts

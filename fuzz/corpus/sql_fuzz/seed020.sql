@@ -1,0 +1,1 @@
+select id, count(*) from hosts

@@ -1,0 +1,1 @@
+select row_number() over (order by id), lag(name) over w, sum(id) over (w rows 1 preceding) from hosts window w as (partition by name order by id)

@@ -1,0 +1,1 @@
+select name, rank() over (order by count(*) desc) from hosts group by name order by rank() over (order by count(*) desc)

@@ -1,0 +1,1 @@
+select 1 from hosts where rank() over () = 1

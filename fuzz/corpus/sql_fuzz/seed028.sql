@@ -1,0 +1,1 @@
+select rank() over w from hosts

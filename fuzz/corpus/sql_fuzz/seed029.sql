@@ -1,0 +1,1 @@
+select name, (select max(value) from points p where p.host_id = h.id) from hosts h where id in (select host_id from points) order by 2 nulls last limit 3

@@ -1,0 +1,1 @@
+select * from hosts h, lateral (select value from points p where p.host_id = h.id limit 1) v

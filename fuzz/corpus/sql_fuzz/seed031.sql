@@ -1,0 +1,1 @@
+select h.name, t from hosts h, unnest(h.tags) t

@@ -1,0 +1,1 @@
+select * from hosts h left join lateral (select count(*) as n from points where host_id = h.id) c on true

@@ -1,0 +1,1 @@
+select (1, 2) in (select id, id from hosts), 1 = all (select id from hosts)

@@ -1,0 +1,1 @@
+select * from hosts h, (select h.id) s

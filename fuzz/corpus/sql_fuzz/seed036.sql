@@ -1,0 +1,1 @@
+with a as (select 1 as x), b (y) as (select x + 1 from a) select * from a, b

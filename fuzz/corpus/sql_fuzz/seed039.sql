@@ -1,0 +1,1 @@
+select null union all select 1

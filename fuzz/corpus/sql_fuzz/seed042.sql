@@ -1,0 +1,1 @@
+select 1 as a union select 2 order by a + 1

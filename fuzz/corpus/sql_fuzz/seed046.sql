@@ -1,0 +1,1 @@
+select h.nme from hosts h

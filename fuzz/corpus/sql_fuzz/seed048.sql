@@ -1,0 +1,1 @@
+select hosts.id from hosts h

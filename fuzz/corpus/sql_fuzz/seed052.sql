@@ -1,0 +1,1 @@
+select * from hosts asof join points on true

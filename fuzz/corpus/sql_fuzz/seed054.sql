@@ -1,0 +1,1 @@
+select nofunc(1, 'a')

@@ -1,0 +1,1 @@
+select case 1 when 1 then 1 else true end

@@ -1,0 +1,1 @@
+insert into hosts values (1, default), (2, 'b')

@@ -1,0 +1,1 @@
+insert into hosts (name, id) select 'x', 1 returning id + 1, *

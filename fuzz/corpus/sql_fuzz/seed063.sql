@@ -1,0 +1,1 @@
+insert into points (value) values (1), ('2.5')

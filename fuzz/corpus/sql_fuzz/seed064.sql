@@ -1,0 +1,1 @@
+insert into points default values

@@ -1,0 +1,1 @@
+insert into hosts (nope) values (1)

@@ -1,0 +1,1 @@
+insert into hosts (id) values (1, 2)

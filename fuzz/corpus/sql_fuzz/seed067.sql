@@ -1,0 +1,1 @@
+insert into hosts (id, name) values (1)

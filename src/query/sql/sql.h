@@ -1,0 +1,82 @@
+/* sql.h - SQL text to plans: the door of query/sql.
+ *
+ *   sql_parse (ast.h)   text -> statements as written
+ *   sql_bind_select     a query -> plan
+ *   sql_bind_insert     INSERT -> plan of the rows, and the plan of RETURNING over them
+ *   sql_bind_columns    CREATE TABLE -> columns
+ *
+ * The binder resolves names against a SqlCatalog, finds types, functions and operators by
+ * PostgreSQL's rules and reports errors with PostgreSQL's texts, SQLSTATEs and positions. What
+ * LumaDB does not do is STATUS_UNSUPPORTED with 0A000 and a sentence. Trees come out typed:
+ * plan_verify holds.
+ *
+ * Threads: a bind is confined to its caller; nothing is kept between calls.
+ */
+#ifndef LUMA_QUERY_SQL_SQL_H
+#define LUMA_QUERY_SQL_SQL_H
+
+#include "query/func/eval.h"
+#include "query/plan/plan.h"
+#include "query/sql/ast.h"
+
+/* The argument texts of promql('...', start, end, step) in FROM. */
+typedef struct SqlPromql {
+    Str query;
+    int32_t position;
+    Expr *start; /* timestamptz, no columns of its own level; NULL = not given */
+    Expr *end;
+    Expr *step;  /* interval */
+} SqlPromql;
+
+/* Where the binder finds tables. Everything returned must live as long as the plan. */
+typedef struct SqlCatalog {
+    const Table *(*find_table)(void *ctx, Str schema, Str name);
+    const CatalogView *(*find_view)(void *ctx, Str schema, Str name);
+    const VirtualTable *(*find_virtual)(void *ctx, Str schema, Str name);
+    bool (*has_schema)(void *ctx, Str schema);
+    /* Makes the leaf of promql(); NULL = there is none. */
+    Status (*bind_promql)(void *ctx, const SqlPromql *call, Arena *arena, PlanNode **ret_node,
+                          Error *err);
+    void *ctx;
+} SqlCatalog;
+
+typedef struct SqlBindOptions {
+    Arena *arena; /* of the plan */
+    const SqlCatalog *catalog;
+    const EvalSettings *settings; /* literals are read under them */
+    const Str *search_path;       /* schemas that unqualified names are looked for in */
+    uint32_t search_path_count;
+    const Type *param_types; /* as declared; UNKNOWN = infer. May be fewer than there are */
+    uint32_t param_count;
+    uint32_t param_max; /* highest $n of the statement */
+} SqlBindOptions;
+
+Status sql_bind_select(const SqlBindOptions *options, const AstSelect *select, Plan *ret_plan,
+                       Error *err);
+
+typedef struct SqlInsert {
+    const Table *table;
+    Plan plan;           /* yields whole rows: the live columns of the table, in order */
+    Plan returning;      /* over `inserted`; root NULL = no RETURNING */
+    VirtualTable *inserted; /* its `next` and `ctx` are set before `returning` runs */
+} SqlInsert;
+Status sql_bind_insert(const SqlBindOptions *options, const AstInsert *insert,
+                       SqlInsert *ret_insert, Error *err);
+
+/* The columns and key of CREATE TABLE; DEFAULT expressions are checked against their types. */
+typedef struct SqlCreateTable {
+    TableColumn *columns;
+    uint32_t column_count;
+    uint16_t *primary_key;
+    uint32_t primary_key_count;
+} SqlCreateTable;
+Status sql_bind_create_table(const SqlBindOptions *options, const AstCreateTable *create,
+                             SqlCreateTable *ret_create, Error *err);
+/* A constant expression of one row (EXECUTE's arguments), cast to `type` when it is not UNKNOWN. */
+Status sql_bind_scalar(const SqlBindOptions *options, const AstExpr *expr, Type type,
+                       Plan *ret_plan, Error *err);
+/* Resolves a type name, "double precision" and varchar(10)[] included. */
+Status sql_bind_type(const SqlBindOptions *options, const AstType *type, Type *ret_type,
+                     Error *err);
+
+#endif
