@@ -147,7 +147,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     len--;
     if (kind >= 'p') {
         WalEntry entry = {.lsn = 1,
-                          .type = (kind - 'p') % 8,
+                          .type = (kind - 'p') % 8 + 1,
                           .encoding = (kind - 'p') / 8 % 2,
                           .payload = {(const char *)bytes, len}};
         check_entry(&entry);
