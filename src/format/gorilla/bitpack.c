@@ -94,21 +94,25 @@ void bitpack_encode(const BitpackPlan *plan, const int64_t *values, uint32_t cou
     buf_append_byte(out, (uint8_t)plan->width);
     buf_append_byte(out, (uint8_t)plan->exception_count);
     buf_append_u64(out, (uint64_t)plan->base);
-    uint8_t *bits = (uint8_t *)buf_reserve(out, bits_bytes + 8);
+    uint8_t *bits = (uint8_t *)buf_reserve(out, bits_bytes + 16);
     ASSERT(bits);
-    memset(bits, 0, bits_bytes + 8);
+    uint64_t word = 0; /* bits not yet stored */
+    uint32_t fill = 0;
     for (uint32_t i = 0; i < count; i++) {
         uint64_t v = (uint64_t)values[i] - (uint64_t)plan->base;
-        if (v >= limit) {
-            exceptions++;
-            continue;
+        bool exception = v >= limit;
+        exceptions += exception;
+        v = exception ? 0 : v;
+        word |= v << fill;
+        fill += plan->width;
+        if (fill >= 64) {
+            __builtin_memcpy(bits, &word, 8);
+            bits += 8;
+            fill -= 64;
+            word = fill ? v >> (plan->width - fill) : 0;
         }
-        size_t at = (size_t)i * plan->width;
-        uint64_t word;
-        __builtin_memcpy(&word, bits + (at >> 3), 8);
-        word |= v << (at & 7);
-        __builtin_memcpy(bits + (at >> 3), &word, 8);
     }
+    __builtin_memcpy(bits, &word, 8);
     out->len += bits_bytes;
     ASSERT(exceptions == plan->exception_count);
     for (uint32_t i = 0; i < count && exceptions; i++) {

@@ -44,6 +44,7 @@ void label_index_done(LabelIndex *index)
     paged_done(&index->pairs, mem_free);
     paged_done(&index->names, mem_free);
     id_table_done(&index->name_table);
+    mem_free(index->free_pairs);
     for (int i = 0; i < LABEL_PAIR_SHARDS; i++) {
         id_table_done(&index->shards[i].table);
         mutex_done(&index->shards[i].lock);
@@ -70,6 +71,11 @@ static void charge_anyway(LabelIndex *index, int64_t bytes)
 static uint64_t hash_pair(const LabelIndex *index, Str name, Str value)
 {
     return hash64(value.ptr, value.len, hash64(name.ptr, name.len, index->seed));
+}
+
+static LabelPairShard *pair_shard(LabelIndex *index, uint64_t hash)
+{
+    return &index->shards[hash >> 32 & (LABEL_PAIR_SHARDS - 1)];
 }
 
 static uint32_t find_name(const LabelIndex *index, Str name)
@@ -133,7 +139,7 @@ static uint32_t new_pair(LabelIndex *index, Str name, Str value)
     uint32_t name_id = find_name(index, name);
     if (name_id == ID_NONE)
         name_id = new_name(index, name);
-    uint32_t id = index->pair_count;
+    uint32_t id = index->free_count ? index->free_pairs[--index->free_count] : index->pair_count++;
     LabelPair *p = new_item(index, &index->pairs, id, sizeof *p);
     *p = (LabelPair){
         .text = mem_dup(value.ptr, value.len), .len = (uint32_t)value.len, .name = name_id};
@@ -142,7 +148,6 @@ static uint32_t new_pair(LabelIndex *index, Str name, Str value)
     MEM_GROW(n->pairs, n->pair_cap, n->pair_count + 1);
     charge_anyway(index, (int64_t)(n->pair_cap - cap) * (int64_t)sizeof *n->pairs);
     n->pairs[n->pair_count++] = id;
-    index->pair_count++;
     rwlock_unlock(&index->lock);
     return id;
 }
@@ -150,7 +155,7 @@ static uint32_t new_pair(LabelIndex *index, Str name, Str value)
 Status label_index_intern(LabelIndex *index, Str name, Str value, uint32_t *ret_pair, Error *err)
 {
     uint64_t hash = hash_pair(index, name, value);
-    LabelPairShard *shard = &index->shards[hash >> 32 & (LABEL_PAIR_SHARDS - 1)];
+    LabelPairShard *shard = pair_shard(index, hash);
 
     MUTEX_GUARD(&shard->lock);
     uint32_t id = find_pair(index, &shard->table, (uint32_t)hash, name, value);
@@ -166,7 +171,7 @@ Status label_index_intern(LabelIndex *index, Str name, Str value, uint32_t *ret_
 bool label_index_find(LabelIndex *index, Str name, Str value, uint32_t *ret_pair)
 {
     uint64_t hash = hash_pair(index, name, value);
-    LabelPairShard *shard = &index->shards[hash >> 32 & (LABEL_PAIR_SHARDS - 1)];
+    LabelPairShard *shard = pair_shard(index, hash);
 
     MUTEX_GUARD(&shard->lock);
     *ret_pair = find_pair(index, &shard->table, (uint32_t)hash, name, value);
@@ -219,6 +224,54 @@ void label_index_remove(LabelIndex *index, uint32_t ref, const uint32_t *pairs, 
         bytes += postings_remove(&name_at(index, p->name)->postings, ref) / 8;
     }
     bytes += postings_remove(&index->all, ref) / 8;
+    rwlock_unlock(&index->lock);
+    charge_anyway(index, -bytes);
+}
+
+/* Takes the pairs without series out of one name's list. */
+static void sweep_name(LabelIndex *index, LabelName *name, uint32_t **pairs, uint32_t *count,
+                       uint32_t *cap)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < name->pair_count; i++) {
+        uint32_t id = name->pairs[i];
+        const LabelPair *p = label_index_pair(index, id);
+        if (p->postings.count) {
+            name->pairs[kept++] = id;
+            continue;
+        }
+        uint64_t hash =
+            hash_pair(index, str_make(name->text, name->len), str_make(p->text, p->len));
+        id_table_remove(&pair_shard(index, hash)->table, (uint32_t)hash, id);
+        MEM_GROW(*pairs, *cap, *count + 1);
+        (*pairs)[(*count)++] = id;
+    }
+    name->pair_count = kept;
+}
+
+void label_index_sweep(LabelIndex *index, uint32_t **pairs, uint32_t *count, uint32_t *cap)
+{
+    for (uint32_t i = 0; i < index->name_count; i++) {
+        rwlock_write(&index->lock); /* one name at a time: readers get in between */
+        sweep_name(index, name_at(index, i), pairs, count, cap);
+        rwlock_unlock(&index->lock);
+    }
+}
+
+void label_index_release(LabelIndex *index, const uint32_t *pairs, uint32_t count)
+{
+    int64_t bytes = 0;
+
+    rwlock_write(&index->lock);
+    for (uint32_t i = 0; i < count; i++) {
+        LabelPair *p = pair_at(index, pairs[i]);
+        bytes += p->len;
+        mem_free((void *)(uintptr_t)p->text);
+        *p = (LabelPair){0};
+        MEM_GROW(index->free_pairs, index->free_cap, index->free_count + 1);
+        index->free_pairs[index->free_count++] = pairs[i];
+    }
     rwlock_unlock(&index->lock);
     charge_anyway(index, -bytes);
 }

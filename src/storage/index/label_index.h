@@ -4,8 +4,8 @@
  *   name          --table-------> name id ----------------> LabelName { text, pair ids, postings }
  *
  * A pair id stands for one label of one value: two series have a label in common when they have a pair
- * id in common, so grouping and indexing never touch a text. Ids are dense and never
- * reused.
+ * id in common, so grouping and indexing never touch a text. Ids are dense; one
+ * is given out again only after label_index_release.
  *
  * Threads: any thread. Texts and ids are immutable once made, read without a lock. Lock order: a pair
  * shard's lock, then `lock`. Writers get `lock` before readers that come later.
@@ -52,6 +52,9 @@ typedef struct LabelIndex {
     IdTable name_table;  /* guarded by lock */
     Postings all;        /* every series; guarded by lock */
     uint32_t pair_count; /* ids given out; guarded by lock */
+    uint32_t *free_pairs; /* ids to give out again; guarded by lock */
+    uint32_t free_count;
+    uint32_t free_cap;
     uint32_t name_count; /* likewise */
     int64_t charged;     /* atomic: what the budget holds for us */
 } LabelIndex;
@@ -87,6 +90,12 @@ static inline Label label_index_label(const LabelIndex *index, uint32_t pair)
 void label_index_add(LabelIndex *index, uint32_t ref, const uint32_t *pairs, uint32_t pair_count);
 void label_index_remove(LabelIndex *index, uint32_t ref, const uint32_t *pairs,
                         uint32_t pair_count);
+
+/* Takes the pairs that no series has out of the index and appends them to a mem_alloc'ed array; their
+ * texts stay readable until label_index_release. Nobody is interning meanwhile. */
+void label_index_sweep(LabelIndex *index, uint32_t **pairs, uint32_t *count, uint32_t *cap);
+/* Frees swept pairs; their ids may be given out again. */
+void label_index_release(LabelIndex *index, const uint32_t *pairs, uint32_t count);
 
 /* Refs that match all matchers, ascending (arena). Prometheus' rules: an absent label is "". */
 Status label_index_select(LabelIndex *index, const LabelMatcher *matchers, uint32_t matcher_count,

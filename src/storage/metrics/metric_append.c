@@ -232,16 +232,23 @@ static void enter_generation(MetricStore *store, Series *series)
     series->generation = store->generation;
 }
 
+/* The allocator's own sizes: steps of an eighth to a quarter. */
+static uint32_t next_open_bytes(uint32_t cap)
+{
+    if (cap < OPEN_BYTES_FIRST)
+        return OPEN_BYTES_FIRST;
+    if (cap < 128)
+        return cap + 16;
+    return cap + (1u << (29 - __builtin_clz(cap)));
+}
+
 static void grow_open(MetricStore *store, Series *series)
 {
-    uint32_t cap = series->open_cap;
-    uint32_t grown = cap == 0                    ? OPEN_BYTES_FIRST
-                     : (cap & (cap - 1)) == 0    ? cap + cap / 2 /* 32, 48, 64, 96, 128 ... */
-                                                 : cap / 3 * 4;
+    uint32_t cap = next_open_bytes(series->open_cap);
 
-    series->open = mem_realloc(series->open, grown);
-    series->open_cap = (uint16_t)grown;
-    store->pending_bytes += grown - cap;
+    series->open = mem_realloc(series->open, cap);
+    store->pending_bytes += cap - series->open_cap;
+    series->open_cap = (uint16_t)cap;
 }
 
 static void append_float(MetricStore *store, Series *series, int64_t ts, uint64_t bits)
@@ -383,8 +390,9 @@ static inline Series *hold_series(MetricStore *store, PageHold *hold, SeriesRef 
     return &page->series[ref % PAGE_SERIES];
 }
 
-static inline void prefetch(const MetricStore *store, const SeriesRef *refs, size_t at,
-                            size_t count)
+/* Looks at series without their locks: what it reads may be old, and is only fetched. */
+static inline __attribute__((no_sanitize("thread"))) void
+prefetch(const MetricStore *store, const SeriesRef *refs, size_t at, size_t count)
 {
     if (at + PREFETCH_SERIES < count) {
         const Series *ahead = metric__series(store, refs[at + PREFETCH_SERIES]);

@@ -10,7 +10,9 @@
  *     written after any in-order sample of the same ms, and a later side chunk after an earlier one.
  *     So reads let side win over in-order, later side over earlier, the buffer over all.
  *  3. Sealed payloads live in their segment's slabs and never change. Snapshots hold the segments.
- *  4. Only the applier changes what a page's lock guards; readers copy under the lock.
+ *  4. Only the applier and a purge change what a page's lock guards; readers copy under the lock.
+ *  5. A snapshot sees generations from its oldest segment's on; a segment is purged when only the store
+ *     holds it, so what a snapshot sees stays.
  *
  * Lock order: registry shard, pair shard, index lock; raw shard; page lock is innermost.
  */
@@ -83,6 +85,7 @@ typedef enum SeriesFlag {
     SERIES_LAST_ELSEWHERE = 2, /* that sample's value is not w.bits (histogram, or written twice) */
     SERIES_OPEN_HISTOGRAM = 4, /* the open chunk holds histograms */
     SERIES_OPEN_STARTS = 8,    /* the open chunk has start timestamps */
+    SERIES_DROPPED = 16,       /* out of the registry; its labels wait for old snapshots */
 } SeriesFlag;
 
 /* 64 bytes; `labels` is immutable after publish, the rest guarded by the page's lock (the applier
@@ -140,15 +143,14 @@ typedef struct MetricSegment {
     char *limit;
     size_t slab_bytes;      /* size of the next slab */
     int64_t charged;        /* bytes of slabs */
-    struct Retired *retired; /* what dies with the segment; guarded by store->segments_lock */
+    /* what snapshots that hold the segment may still look at; freed with it (metric_store_purge) */
+    SeriesRef *dropped; /* their labels */
+    uint32_t dropped_count;
+    uint32_t dropped_cap;
+    uint32_t *pairs; /* label pairs that no series has any more */
+    uint32_t pair_count;
+    uint32_t pair_cap;
 } MetricSegment;
-
-/* Memory of dropped series that a snapshot may still see. */
-typedef struct Retired {
-    struct Retired *next;
-    void *ptr;
-    int64_t bytes;
-} Retired;
 
 struct MetricStore {
     MemBudget *budget;
@@ -156,7 +158,7 @@ struct MetricStore {
 
     LabelIndex index;
 
-    Paged pages; /* of SeriesPage */
+    Paged pages; /* of SeriesPage; NULL where all series were dropped */
     Mutex series_lock;    /* making of pages, entries and shapes */
     uint32_t next_ref;    /* guarded by series_lock */
     uint32_t next_entry;  /* likewise */
@@ -176,6 +178,9 @@ struct MetricStore {
     MetricSegment **segments; /* guarded by segments_lock: live ones, ascending generation */
     uint32_t segment_count;
     uint32_t segment_cap;
+    MetricSegment **retired; /* guarded by segments_lock: dropped, not purged, ascending */
+    uint32_t retired_count;
+    uint32_t retired_cap;
 
     /* the applier's */
     MetricSegment *current;
@@ -195,6 +200,7 @@ struct MetricStore {
 struct MetricSnapshot {
     MetricStore *store;
     int64_t ref_count; /* atomic */
+    uint32_t min_generation; /* older ones are in parts */
     uint32_t segment_count;
     MetricSegment *segments[];
 };
@@ -233,6 +239,11 @@ MetricSegment *metric__segment_new(MetricStore *store, uint32_t generation);
 char *metric__segment_alloc(MetricSegment *segment, size_t size);
 /* The live segment of a generation; the applier. */
 MetricSegment *metric__segment_find(MetricStore *store, uint32_t generation);
+
+/* metric_registry.c: takes a series' label set out of its table; takes the entries of all refs for which
+ * `dead` has a bit out of theirs. Nobody else is in the registry. */
+void metric__unregister_labels(MetricStore *store, SeriesRef ref);
+void metric__unregister_raw(MetricStore *store, const uint8_t *dead);
 
 /* metric_append.c: frees what hangs off a series (not its labels); returns the bytes. */
 int64_t metric__series_clear(Series *series);

@@ -207,8 +207,8 @@ static uint32_t first_chunk(const SeriesMore *more, int64_t min_ms)
     return low;
 }
 
-static void gather_chunks(struct SampleSpace *space, const SeriesMore *more, int64_t min_ms,
-                          int64_t max_ms)
+static void gather_chunks(struct SampleSpace *space, const SeriesMore *more,
+                          uint32_t min_generation, int64_t min_ms, int64_t max_ms)
 {
     for (uint32_t i = first_chunk(more, min_ms); i < more->chunk_count; i++) {
         const ChunkMeta *meta = &more->chunks[i];
@@ -217,6 +217,8 @@ static void gather_chunks(struct SampleSpace *space, const SeriesMore *more, int
                 break;
             continue;
         }
+        if (meta->generation < min_generation)
+            continue;
         MEM_GROW(space->metas, space->meta_cap, space->meta_count + 1);
         space->metas[space->meta_count++] = *meta;
         space->has_side |= meta->side;
@@ -242,12 +244,15 @@ static void gather_side(struct SampleSpace *space, const SeriesMore *more, int64
 }
 
 /* Under the page's lock. */
-static void gather(struct SampleSpace *space, const Series *series, int64_t min_ms, int64_t max_ms)
+static void gather(struct SampleSpace *space, const Series *series, uint32_t min_generation,
+                   int64_t min_ms, int64_t max_ms)
 {
     const SeriesMore *more = series->more;
 
+    if (series->generation < min_generation) /* and so is everything that was sealed before */
+        return;
     if (more) {
-        gather_chunks(space, more, min_ms, max_ms);
+        gather_chunks(space, more, min_generation, min_ms, max_ms);
         gather_side(space, more, min_ms, max_ms);
     }
     if (series->w.count && series->w.ts >= min_ms) {
@@ -276,7 +281,7 @@ static bool gather_series(MetricSnapshot *snapshot, SeriesRef ref, int64_t min_m
     if (!page || min_ms > max_ms)
         return false;
     mutex_lock(&page->lock);
-    gather(space, &page->series[ref % PAGE_SERIES], min_ms, max_ms);
+    gather(space, &page->series[ref % PAGE_SERIES], snapshot->min_generation, min_ms, max_ms);
     mutex_unlock(&page->lock);
     return space->meta_count || space->side_count || space->open.count;
 }
@@ -629,10 +634,11 @@ static Status copy_last(const SampleRun *run, Arena *arena, uint8_t *kind, int64
 typedef enum HeadAnswer { HEAD_NONE, HEAD_FLOAT, HEAD_ASK } HeadAnswer;
 
 /* What the series' cache line tells. Under the page's lock. */
-static inline HeadAnswer ask_head(const Series *series, int64_t min_ms, int64_t max_ms, int64_t *ts,
-                                  double *value)
+static inline HeadAnswer ask_head(const Series *series, uint32_t min_generation, int64_t min_ms,
+                                  int64_t max_ms, int64_t *ts, double *value)
 {
-    if (!(series->flags & SERIES_HAS_LAST) || series->w.ts < min_ms)
+    if (!(series->flags & SERIES_HAS_LAST) || series->w.ts < min_ms ||
+        series->generation < min_generation)
         return HEAD_NONE;
     if (series->w.ts > max_ms || series->flags & SERIES_LAST_ELSEWHERE)
         return HEAD_ASK;
@@ -642,13 +648,13 @@ static inline HeadAnswer ask_head(const Series *series, int64_t min_ms, int64_t 
 }
 
 /* Answers refs[from..] as long as they lie in one page; returns the first that does not. */
-static uint32_t last_of_page(const MetricStore *store, const SeriesRef *refs, uint32_t from,
+static uint32_t last_of_page(const MetricSnapshot *snapshot, const SeriesRef *refs, uint32_t from,
                              uint32_t count, int64_t min_ms, int64_t max_ms, uint8_t *kinds,
                              int64_t *ts, double *values, bool *ret_asks)
 {
     enum { AHEAD = 8, HELD_MAX = 256 };
     static const uint8_t kind_of[] = {LAST_NONE, LAST_FLOAT, LAST_HISTOGRAM};
-    SeriesPage *page = metric__page(store, refs[from]);
+    SeriesPage *page = metric__page(snapshot->store, refs[from]);
     uint32_t end = LUMA_MIN(count, from + HELD_MAX);
     uint32_t i = from;
 
@@ -660,8 +666,8 @@ static uint32_t last_of_page(const MetricStore *store, const SeriesRef *refs, ui
     for (; i < end && refs[i] / PAGE_SERIES == refs[from] / PAGE_SERIES; i++) {
         if (i + AHEAD < end)
             __builtin_prefetch(&page->series[refs[i + AHEAD] % PAGE_SERIES]);
-        HeadAnswer answer = ask_head(&page->series[refs[i] % PAGE_SERIES], min_ms, max_ms, &ts[i],
-                                     &values[i]);
+        HeadAnswer answer = ask_head(&page->series[refs[i] % PAGE_SERIES],
+                                     snapshot->min_generation, min_ms, max_ms, &ts[i], &values[i]);
         kinds[i] = kind_of[answer]; /* HEAD_ASK: marked, settled outside the lock */
         *ret_asks |= answer == HEAD_ASK;
     }
@@ -677,7 +683,7 @@ Status metric_store_last(MetricSnapshot *snapshot, const SeriesRef *refs, uint32
     bool asks = false;
 
     for (uint32_t i = 0; i < count;)
-        i = last_of_page(snapshot->store, refs, i, count, min_ms, max_ms, kinds, ts, values, &asks);
+        i = last_of_page(snapshot, refs, i, count, min_ms, max_ms, kinds, ts, values, &asks);
     for (uint32_t i = 0; asks && i < count; i++) {
         if (kinds[i] != LAST_HISTOGRAM)
             continue;

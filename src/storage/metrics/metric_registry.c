@@ -7,7 +7,7 @@
  */
 #include "storage/metrics/metric_int.h"
 
-enum { ENTRY_PAGE = 1024 };
+enum { ENTRY_PAGE = 1024, ENTRY_PAGE_BYTES = ENTRY_PAGE * sizeof(RawEntry) };
 
 /* ---- raw bytes ---- */
 
@@ -18,18 +18,19 @@ static Hash128 raw_hash(uint8_t codec, Str raw)
     return h;
 }
 
+/* NULL when its page was dropped. */
 static RawEntry *entry_at(const MetricStore *store, uint32_t id)
 {
     RawEntry *page = paged_page(&store->entries, id / ENTRY_PAGE);
-    return page + id % ENTRY_PAGE;
+    return page ? &page[id % ENTRY_PAGE] : NULL;
 }
 
-/* The ref is read first and last: it changes when an entry dies. */
 static bool entry_is(const RawEntry *entry, Hash128 h, SeriesRef *ret_ref)
 {
-    SeriesRef ref = __atomic_load_n(&entry->ref, __ATOMIC_ACQUIRE);
-    *ret_ref = ref;
-    return entry->low == h.low && entry->high == h.high && ref != SERIES_REF_NONE;
+    if (!entry || entry->low != h.low || entry->high != h.high || entry->ref == SERIES_REF_NONE)
+        return false;
+    *ret_ref = entry->ref;
+    return true;
 }
 
 static RegistryShard *raw_shard(MetricStore *store, Hash128 h)
@@ -55,7 +56,7 @@ static void cursor_move(MetricStore *store, SeriesCursor *cursor, uint32_t entry
 {
     if (cursor->entry) {
         RawEntry *before = entry_at(store, cursor->entry - 1);
-        if (__atomic_load_n(&before->next, __ATOMIC_RELAXED) != entry + 1)
+        if (before && __atomic_load_n(&before->next, __ATOMIC_RELAXED) != entry + 1)
             __atomic_store_n(&before->next, entry + 1, __ATOMIC_RELEASE);
     }
     cursor->entry = entry + 1;
@@ -65,7 +66,7 @@ static void cursor_move(MetricStore *store, SeriesCursor *cursor, uint32_t entry
 static uint32_t predict(const MetricStore *store, const SeriesCursor *cursor)
 {
     const RawEntry *last = entry_at(store, cursor->entry - 1);
-    return __atomic_load_n(&last->next, __ATOMIC_ACQUIRE) - 1;
+    return last ? __atomic_load_n(&last->next, __ATOMIC_ACQUIRE) - 1 : ID_NONE;
 }
 
 bool metric_store_find(MetricStore *store, SeriesCursor *cursor, uint8_t codec, Str raw,
@@ -90,6 +91,38 @@ bool metric_store_find(MetricStore *store, SeriesCursor *cursor, uint8_t codec, 
     return true;
 }
 
+/* Takes a page's dead entries out of their tables; true when none of the page is left. */
+static bool sweep_entries(MetricStore *store, RawEntry *page, uint32_t first_id, uint32_t count,
+                          const uint8_t *dead)
+{
+    uint32_t gone = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        RawEntry *entry = &page[i];
+        SeriesRef ref = entry->ref;
+        if (ref != SERIES_REF_NONE && dead[ref / 8] >> ref % 8 & 1) {
+            RegistryShard *shard = raw_shard(store, (Hash128){entry->low, entry->high});
+            id_table_remove(&shard->table, (uint32_t)entry->low, first_id + i);
+            entry->ref = SERIES_REF_NONE;
+        }
+        gone += entry->ref == SERIES_REF_NONE;
+    }
+    return gone == ENTRY_PAGE;
+}
+
+void metric__unregister_raw(MetricStore *store, const uint8_t *dead)
+{
+    for (uint32_t id = 0; id < store->next_entry; id += ENTRY_PAGE) {
+        RawEntry *page = paged_page(&store->entries, id / ENTRY_PAGE);
+        uint32_t count = LUMA_MIN(ENTRY_PAGE, store->next_entry - id);
+        if (!page || !sweep_entries(store, page, id, count, dead))
+            continue;
+        paged_set(&store->entries, id / ENTRY_PAGE, NULL);
+        mem_free(page);
+        metric__charge_anyway(store, -(int64_t)ENTRY_PAGE_BYTES);
+    }
+}
+
 /* A fresh entry id, its page made when missing. */
 static Status new_entry(MetricStore *store, uint32_t *ret_id, Error *err)
 {
@@ -99,9 +132,8 @@ static Status new_entry(MetricStore *store, uint32_t *ret_id, Error *err)
     if (id >= ID_NONE - 1)
         return error_set(err, STATUS_UNAVAILABLE, "no series numbers are left; restart the server");
     if (id % ENTRY_PAGE == 0) {
-        int64_t bytes = ENTRY_PAGE * (int64_t)sizeof(RawEntry);
-        TRY(metric__charge(store, bytes, err));
-        paged_set(&store->entries, id / ENTRY_PAGE, mem_zalloc((size_t)bytes));
+        TRY(metric__charge(store, ENTRY_PAGE_BYTES, err));
+        paged_set(&store->entries, id / ENTRY_PAGE, mem_zalloc(ENTRY_PAGE_BYTES));
     }
     store->next_entry++;
     *ret_id = id;
@@ -125,7 +157,7 @@ static Status add_raw(MetricStore *store, SeriesCursor *cursor, uint8_t codec, S
             RawEntry *entry = entry_at(store, id);
             entry->low = h.low;
             entry->high = h.high;
-            __atomic_store_n(&entry->ref, ref, __ATOMIC_RELEASE);
+            entry->ref = ref;
             id_table_put(&shard->table, (uint32_t)h.low, id);
         }
     }
@@ -236,13 +268,29 @@ static SeriesRef find_labels(const MetricStore *store, const RegistryShard *shar
     return ref;
 }
 
+static uint64_t hash_labels(const MetricStore *store, const SeriesLabels *labels)
+{
+    return hash64(labels->pairs, labels->count * sizeof labels->pairs[0], store->index.seed);
+}
+
+static RegistryShard *label_shard(MetricStore *store, uint64_t hash)
+{
+    return &store->by_labels[hash >> 32 & (REGISTRY_SHARDS - 1)];
+}
+
+void metric__unregister_labels(MetricStore *store, SeriesRef ref)
+{
+    uint64_t hash = hash_labels(store, metric__labels(store, ref));
+    id_table_remove(&label_shard(store, hash)->table, (uint32_t)hash, ref);
+}
+
 /* Takes `labels` when a series is made of them, else leaves them to the caller. */
 static Status find_or_create(MetricStore *store, SeriesLabels **labels, SeriesRef *ret_ref,
                              bool *ret_created, Error *err)
 {
     size_t bytes = (*labels)->count * sizeof(uint32_t);
-    uint64_t hash = hash64((*labels)->pairs, bytes, store->index.seed);
-    RegistryShard *shard = &store->by_labels[hash >> 32 & (REGISTRY_SHARDS - 1)];
+    uint64_t hash = hash_labels(store, *labels);
+    RegistryShard *shard = label_shard(store, hash);
     SeriesRef ref;
 
     MUTEX_GUARD(&shard->lock);

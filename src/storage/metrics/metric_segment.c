@@ -8,21 +8,15 @@
 static void free_segment(Segment *base)
 {
     MetricSegment *segment = LUMA_CONTAINER_OF(base, MetricSegment, base);
-    MetricStore *store = segment->store;
 
-    for (Retired *r = segment->retired; r;) {
-        Retired *next = r->next;
-        metric__charge_anyway(store, -r->bytes);
-        mem_free(r->ptr);
-        mem_free(r);
-        r = next;
-    }
     for (Slab *slab = segment->slabs; slab;) {
         Slab *next = slab->next;
         mem_free(slab);
         slab = next;
     }
-    metric__charge_anyway(store, -segment->charged - (int64_t)sizeof *segment);
+    mem_free(segment->dropped);
+    mem_free(segment->pairs);
+    metric__charge_anyway(segment->store, -segment->charged - (int64_t)sizeof *segment);
     mem_free(segment);
 }
 
@@ -91,7 +85,10 @@ MetricSnapshot *metric_store_snapshot(MetricStore *store)
     uint32_t count = store->segment_count;
     MetricSnapshot *snapshot =
         mem_alloc(sizeof *snapshot + count * sizeof snapshot->segments[0]);
-    *snapshot = (MetricSnapshot){.store = store, .ref_count = 1, .segment_count = count};
+    *snapshot = (MetricSnapshot){.store = store,
+                                 .ref_count = 1,
+                                 .min_generation = store->segments[0]->generation,
+                                 .segment_count = count};
     for (uint32_t i = 0; i < count; i++) {
         snapshot->segments[i] = store->segments[i];
         segment_ref(&store->segments[i]->base);

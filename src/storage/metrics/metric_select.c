@@ -21,7 +21,7 @@ static uint32_t keep_recent(const MetricStore *store, uint32_t *refs, uint32_t c
     for (uint32_t i = 0; i < count;) {
         uint32_t page_idx = refs[i] / PAGE_SERIES;
         SeriesPage *page = metric__page(store, refs[i]);
-        mutex_lock(&page->lock);
+        mutex_lock(&page->lock); /* of a series in the index: it is there */
         for (; i < count && refs[i] / PAGE_SERIES == page_idx; i++) {
             if (i + AHEAD < count)
                 __builtin_prefetch(&page->series[refs[i + AHEAD] % PAGE_SERIES]);

@@ -82,7 +82,10 @@ MetricStore *metric_store_free(MetricStore *store)
     }
     for (uint32_t i = 0; i < store->segment_count; i++)
         segment_unref(&store->segments[i]->base);
+    for (uint32_t i = 0; i < store->retired_count; i++)
+        segment_unref(&store->retired[i]->base);
     mem_free(store->segments);
+    mem_free(store->retired);
     segment_map_done(&store->segment_map);
     label_index_done(&store->index);
     buf_done(&store->scratch);

@@ -92,12 +92,16 @@ Lsn metric_store_applied_lsn(const MetricStore *store);
 
 /* Freezes all samples applied so far as one segment and starts another. O(1). The applier thread. */
 Status metric_store_freeze(MetricStore *store, uint64_t *ret_segment_id, Error *err);
-/* Forgets the samples of a frozen segment (they are in parts now) and every series that has no
- * sample left and is not being written; memory goes when the last snapshot that sees it does. The
- * caller sees to it that none of those series is in a batch on its way to the applier: *on_series is
- * asked, under no lock, whether a ref may go; NULL = all may. The applier thread. */
-Status metric_store_drop_segment(MetricStore *store, uint64_t segment_id,
-                                 bool (*may_drop)(void *ctx, SeriesRef ref), void *ctx, Error *err);
+/* Hides the samples of the oldest segment, which must be frozen, from snapshots taken from now on (they
+ * are in parts now); older snapshots go on seeing them. O(1). Calls of drop_segment and
+ * purge come one at a time, from any thread. */
+Status metric_store_drop_segment(MetricStore *store, uint64_t segment_id, Error *err);
+/* Frees dropped segments that no snapshot holds any more. With with_series also every series that has
+ * no sample left, with its labels, index entries and raw keys (what a snapshot may still look at goes
+ * with the next segment). Runs beside the applier and readers and takes one page's lock at a time. With with_series the caller keeps others away from registration meanwhile: nobody is in find,
+ * add or definition, and no ref got from them is on its way to metric_store_apply. Returns the number
+ * of segments freed. */
+uint32_t metric_store_purge(MetricStore *store, bool with_series);
 
 /* ---- reading: snapshots ---- */
 

@@ -404,6 +404,110 @@ static void test_full_memory_refuses_registration_and_still_applies(void **state
     metric_snapshot_unref(snapshot);
 }
 
+/* ---- tests of dropping ---- */
+
+static SeriesRef add_raw(Fixture *f, SeriesCursor *cursor, uint32_t number)
+{
+    char value[32];
+    int len = snprintf(value, sizeof value, "value-%u", number);
+    Label labels[2] = {{STR("__name__"), STR("m")}, {STR("a"), {value, (size_t)len}}};
+    SeriesRef ref;
+
+    assert_int_equal(metric_store_add(f->store, cursor, 3, labels[1].value, (LabelSet){labels, 2},
+                                      &ref, NULL, NULL),
+                     STATUS_OK);
+    return ref;
+}
+
+static uint32_t count_samples(MetricSnapshot *snapshot, SeriesRef ref)
+{
+    CLEANUP(sample_run_done) SampleRun run = {0};
+    assert_int_equal(metric_store_read(snapshot, ref, INT64_MIN, INT64_MAX, &run, NULL),
+                     STATUS_OK);
+    return run.count;
+}
+
+static uint32_t count_series(Fixture *f, MetricSnapshot *snapshot)
+{
+    SeriesList list;
+    assert_int_equal(metric_store_select(snapshot, NULL, 0, INT64_MIN, INT64_MAX, &f->arena, &list,
+                                         NULL),
+                     STATUS_OK);
+    return list.count;
+}
+
+static void test_dropped_samples_stay_for_older_snapshots(void **state)
+{
+    Fixture *f = *state;
+    uint64_t segment;
+    uint8_t kind;
+    int64_t ts;
+    double value;
+    SeriesRef ref = ADD(f, "__name__=m");
+
+    for (int i = 0; i < 700; i++)
+        put(f, ref, i, i);
+    put(f, ref, 10, -1); /* late */
+    MetricSnapshot *before = metric_store_snapshot(f->store);
+    assert_int_equal(metric_store_freeze(f->store, &segment, NULL), STATUS_OK);
+    for (int i = 700; i < 710; i++)
+        put(f, ref, i, i);
+    put(f, ref, 11, -2);
+    assert_int_equal(metric_store_drop_segment(f->store, segment + 100, NULL), STATUS_INVALID);
+    assert_int_equal(metric_store_drop_segment(f->store, segment, NULL), STATUS_OK);
+    MetricSnapshot *after = metric_store_snapshot(f->store);
+    assert_int_equal(count_samples(before, ref), 710);
+    assert_int_equal(count_samples(after, ref), 11);
+    assert_int_equal(metric_store_purge(f->store, true), 0);
+    metric_snapshot_unref(before);
+    assert_int_equal(metric_store_purge(f->store, true), 1);
+    assert_int_equal(count_samples(after, ref), 11);
+    metric_snapshot_unref(after);
+    assert_int_equal(metric_store_freeze(f->store, &segment, NULL), STATUS_OK);
+    assert_int_equal(metric_store_drop_segment(f->store, segment, NULL), STATUS_OK);
+    after = metric_store_snapshot(f->store);
+    assert_int_equal(metric_store_last(after, &ref, 1, 0, 5000, &f->arena, &kind, &ts, &value, NULL,
+                                       NULL),
+                     STATUS_OK);
+    assert_int_equal(kind, LAST_NONE);
+    metric_snapshot_unref(after);
+}
+
+static void test_series_without_samples_leave_and_come_back(void **state)
+{
+    Fixture *f = *state;
+    enum { COUNT = 5000 };
+    SeriesCursor cursor = {0};
+    SeriesRef ref;
+    LabelSet labels;
+    int64_t used = 0;
+
+    for (uint32_t round = 0; round < 6; round++) {
+        uint64_t segment;
+        SeriesRef first = add_raw(f, &cursor, round * COUNT);
+        put(f, first, 1000 + round, 1);
+        for (uint32_t i = 1; i < COUNT; i++)
+            put(f, add_raw(f, &cursor, round * COUNT + i), 1000 + round, 1);
+        MetricSnapshot *snapshot = metric_store_snapshot(f->store);
+        assert_int_equal(count_series(f, snapshot), COUNT);
+        metric_snapshot_unref(snapshot);
+        assert_int_equal(metric_store_freeze(f->store, &segment, NULL), STATUS_OK);
+        assert_int_equal(metric_store_drop_segment(f->store, segment, NULL), STATUS_OK);
+        snapshot = metric_store_snapshot(f->store);
+        assert_int_equal(metric_store_purge(f->store, true), 1);
+        assert_int_equal(count_series(f, snapshot), 0);
+        assert_int_equal(metric_store_labels(snapshot, first, &f->arena, &labels, NULL), STATUS_OK);
+        assert_int_equal(labels.count, 2);
+        metric_snapshot_unref(snapshot);
+        assert_int_equal(metric_store_series_count(f->store), 0);
+        assert_false(metric_store_find(f->store, &cursor, 3, STR("value-1"), &ref));
+        if (round == 2)
+            used = mem_budget_used(&f->budget);
+        if (round == 5) /* does not grow with the series that were here */
+            assert_true(mem_budget_used(&f->budget) < used + used / 10);
+    }
+}
+
 /* ---- tests of selection ---- */
 
 static void expect_select(Fixture *f, const LabelMatcher *matchers, uint32_t count,
@@ -611,6 +715,8 @@ int main(void)
         T(test_raw_bytes_find_their_series),
         T(test_durable_is_remembered),
         T(test_full_memory_refuses_registration_and_still_applies),
+        T(test_dropped_samples_stay_for_older_snapshots),
+        T(test_series_without_samples_leave_and_come_back),
         T(test_select_agrees_with_testing_every_series),
         T(test_select_leaves_out_series_that_ended),
         T(test_labels_come_back),
