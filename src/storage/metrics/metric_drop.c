@@ -198,6 +198,8 @@ static uint32_t take_unheld(MetricStore *store, MetricSegment ***ret_segments)
     while (count < store->retired_count &&
            __atomic_load_n(&store->retired[count]->base.ref_count, __ATOMIC_ACQUIRE) == 1)
         count++;
+    if (count == 0)
+        return 0;
     *ret_segments = mem_dup(store->retired, count * sizeof *store->retired);
     store->retired_count -= count;
     memmove(store->retired, store->retired + count, store->retired_count * sizeof *store->retired);
