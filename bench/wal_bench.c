@@ -95,8 +95,7 @@ static void bench_codec(void)
         for (uint32_t i = 0; i < SERIES; i++)
             ts_ms[i] = INT64_C(1790000000000) + 15000 * (int64_t)round + (i / 500) * 37;
         for (uint32_t at = 0; at < SERIES; at += BATCH) {
-            WalSamples in = {{0},  BATCH,          refs + at, ts_ms + at, bits + at,
-                             NULL, NULL,           0};
+            WalSamples in = {{0}, BATCH, refs + at, ts_ms + at, bits + at, NULL, NULL, 0};
             WalSamples out;
             buf_clear(&buf);
             int64_t t0 = clock_thread_cpu_ns();
@@ -106,8 +105,8 @@ static void bench_codec(void)
             if (wal_samples_decode(&entry, &arena, &out, NULL) != STATUS_OK)
                 abort();
             int64_t t2 = clock_thread_cpu_ns();
-            lz4_bytes += (uint64_t)LZ4_compress_default(buf.ptr, packed, (int)buf.len,
-                                                        (int)packed_cap);
+            lz4_bytes +=
+                (uint64_t)LZ4_compress_default(buf.ptr, packed, (int)buf.len, (int)packed_cap);
             int64_t t3 = clock_thread_cpu_ns();
             zstd_bytes += ZSTD_compress(packed, packed_cap, buf.ptr, buf.len, 1);
             int64_t t4 = clock_thread_cpu_ns();
@@ -124,9 +123,10 @@ static void bench_codec(void)
     double n = (double)samples;
     printf("codec      %.2f bytes/sample; encode %.2f ns, decode %.2f ns a sample\n",
            (double)bytes / n, (double)encode_ns / n, (double)decode_ns / n);
-    printf("           + lz4 %.2f bytes/sample for %.2f ns more; + zstd-1 %.2f for %.2f ns (%llu)\n",
-           (double)lz4_bytes / n, (double)lz4_ns / n, (double)zstd_bytes / n, (double)zstd_ns / n,
-           (unsigned long long)(sum & 1));
+    printf(
+        "           + lz4 %.2f bytes/sample for %.2f ns more; + zstd-1 %.2f for %.2f ns (%llu)\n",
+        (double)lz4_bytes / n, (double)lz4_ns / n, (double)zstd_bytes / n, (double)zstd_ns / n,
+        (unsigned long long)(sum & 1));
     arena_done(&arena);
     mem_free(packed);
 }
@@ -166,8 +166,8 @@ static void run_appender(void *raw)
 
     for (uint32_t i = 0; i < a->count; i++) {
         int64_t began = clock_mono_ns();
-        a->append = (WalAppend){.type = WAL_ENTRY_CATALOG, .payload = {a->payload, a->len},
-                                .on_durable = on_durable};
+        a->append = (WalAppend){
+            .type = WAL_ENTRY_CATALOG, .payload = {a->payload, a->len}, .on_durable = on_durable};
         a->done = false;
         if (wal_append(a->wal, &a->append, NULL) != STATUS_OK)
             exit(1);
@@ -224,7 +224,10 @@ static void bench_group(const char *dir, int appender_count, size_t len, uint32_
 
     for (int i = 0; i < appender_count; i++) {
         Appender *a = &appenders[i];
-        *a = (Appender){.wal = wal, .count = count, .len = len, .payload = mem_zalloc(len),
+        *a = (Appender){.wal = wal,
+                        .count = count,
+                        .len = len,
+                        .payload = mem_zalloc(len),
                         .latencies = latencies + (size_t)i * count};
         memset(a->payload, 'a' + i % 26, len);
         mutex_init(&a->lock);

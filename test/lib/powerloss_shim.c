@@ -1,19 +1,19 @@
 /* powerloss_shim.c - remembers, for a process under LD_PRELOAD, how to undo what was not synced.
  *
- * Before a change to a file below POWERLOSS_DIR the shim appends to POWERLOSS_LOG what it overwrites;
- * a sync appends that everything before it is safe. After `kill -9` test/crash/powerloss.py undoes, last
- * first, the changes that no sync covers: what a disk without power would have left at the least.
- * Syncs themselves only write that record, as the kernel lives on. With POWERLOSS_LIE=1 they do
- * nothing, as if the program had none.
+ * Before a change to a file below POWERLOSS_DIR the shim appends to POWERLOSS_LOG what it
+ * overwrites; a sync appends that everything before it is safe. After `kill -9`
+ * test/crash/powerloss.py undoes, last first, the changes that no sync covers: what a disk without
+ * power would have left at the least. Syncs themselves only write that record, as the kernel lives
+ * on. With POWERLOSS_LIE=1 they do nothing, as if the program had none.
  *
- * Record: op (1 byte), path length (2), content length (4), file id (8), sequence or offset (8), old
- * size (8), path, old content. Little-endian.
+ * Record: op (1 byte), path length (2), content length (4), file id (8), sequence or offset (8),
+ * old size (8), path, old content. Little-endian.
  *
  *   W  written at offset; `content` was there, the file had old size
- *   C  name created           D  name removed; content = name of a link to the file in POWERLOSS_LOG.d
- *   R  renamed: path, content = new path; a replaced file was recorded by a D before it
- *   S  file id synced: its changes recorded before `sequence` bytes of this log are safe
- *   P  folder synced: the changes of names in it recorded before `sequence` are safe
+ *   C  name created           D  name removed; content = name of a link to the file in
+ * POWERLOSS_LOG.d R  renamed: path, content = new path; a replaced file was recorded by a D before
+ * it S  file id synced: its changes recorded before `sequence` bytes of this log are safe P  folder
+ * synced: the changes of names in it recorded before `sequence` are safe
  *
  * Threads: one lock around each change and its record. Writes through mmap are not seen.
  */
@@ -57,7 +57,8 @@ __attribute__((constructor)) static void start(void)
     root_len = strlen(root);
     lie = getenv("POWERLOSS_LIE") != NULL;
     (void)snprintf(log_path, sizeof log_path, "%s", log);
-    log_fd = (int)syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    log_fd =
+        (int)syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     struct stat st;
     if (log_fd >= 0 && fstat(log_fd, &st) == 0)
         log_bytes = (uint64_t)st.st_size;
@@ -73,7 +74,8 @@ static bool resolve(const char *path, char out[PATH_MAX])
 
     if (log_fd < 0)
         return false;
-    (void)snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+    (void)snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - path) + 1 : 1,
+                   slash ? path : ".");
     int saved = errno;
     bool good = realpath(dir, real) != NULL;
     errno = saved;
@@ -167,13 +169,25 @@ static int open_common(int dir_fd, const char *path, int flags, mode_t mode)
     return open_common(dir_fd, path, flags, mode)
 
 int shim_open(const char *path, int flags, ...) EXPORT("open");
-int shim_open(const char *path, int flags, ...) { OPEN_BODY(AT_FDCWD); }
+int shim_open(const char *path, int flags, ...)
+{
+    OPEN_BODY(AT_FDCWD);
+}
 int shim_open64(const char *path, int flags, ...) EXPORT("open64");
-int shim_open64(const char *path, int flags, ...) { OPEN_BODY(AT_FDCWD); }
+int shim_open64(const char *path, int flags, ...)
+{
+    OPEN_BODY(AT_FDCWD);
+}
 int shim_openat(int dir_fd, const char *path, int flags, ...) EXPORT("openat");
-int shim_openat(int dir_fd, const char *path, int flags, ...) { OPEN_BODY(dir_fd); }
+int shim_openat(int dir_fd, const char *path, int flags, ...)
+{
+    OPEN_BODY(dir_fd);
+}
 int shim_openat64(int dir_fd, const char *path, int flags, ...) EXPORT("openat64");
-int shim_openat64(int dir_fd, const char *path, int flags, ...) { OPEN_BODY(dir_fd); }
+int shim_openat64(int dir_fd, const char *path, int flags, ...)
+{
+    OPEN_BODY(dir_fd);
+}
 
 int shim_close(int fd) EXPORT("close");
 int shim_close(int fd)
@@ -263,9 +277,15 @@ static int truncate_common(int fd, int64_t size)
     return rc;
 }
 int shim_ftruncate(int fd, int64_t size) EXPORT("ftruncate");
-int shim_ftruncate(int fd, int64_t size) { return truncate_common(fd, size); }
+int shim_ftruncate(int fd, int64_t size)
+{
+    return truncate_common(fd, size);
+}
 int shim_ftruncate64(int fd, int64_t size) EXPORT("ftruncate64");
-int shim_ftruncate64(int fd, int64_t size) { return truncate_common(fd, size); }
+int shim_ftruncate64(int fd, int64_t size)
+{
+    return truncate_common(fd, size);
+}
 
 /* --- names --- */
 
@@ -346,6 +366,12 @@ static int sync_common(int fd)
     return 0;
 }
 int shim_fsync(int fd) EXPORT("fsync");
-int shim_fsync(int fd) { return sync_common(fd); }
+int shim_fsync(int fd)
+{
+    return sync_common(fd);
+}
 int shim_fdatasync(int fd) EXPORT("fdatasync");
-int shim_fdatasync(int fd) { return sync_common(fd); }
+int shim_fdatasync(int fd)
+{
+    return sync_common(fd);
+}

@@ -35,11 +35,11 @@ typedef enum VfsCall {
 typedef struct FaultVfs {
     Vfs base;
     Mutex lock;
-    int64_t calls[VFS_CALL_COUNT_];     /* made so far; guarded by lock */
-    int64_t fail_at[VFS_CALL_COUNT_];   /* call number that fails, 0 = none; guarded by lock */
-    bool for_ever[VFS_CALL_COUNT_];     /* and all after it; guarded by lock */
-    int errnum[VFS_CALL_COUNT_];        /* guarded by lock */
-    int64_t failures;                   /* injected so far; guarded by lock */
+    int64_t calls[VFS_CALL_COUNT_];   /* made so far; guarded by lock */
+    int64_t fail_at[VFS_CALL_COUNT_]; /* call number that fails, 0 = none; guarded by lock */
+    bool for_ever[VFS_CALL_COUNT_];   /* and all after it; guarded by lock */
+    int errnum[VFS_CALL_COUNT_];      /* guarded by lock */
+    int64_t failures;                 /* injected so far; guarded by lock */
 } FaultVfs;
 
 typedef struct FaultFile {
@@ -168,10 +168,10 @@ static inline Status fault_list(Vfs *vfs, const char *path, Arena *arena, VfsEnt
 
 static inline void fault_vfs_init(FaultVfs *fault)
 {
-    static const VfsOps ops = {fault_open,     fault_close, fault_read,     fault_write,
-                               fault_sync,     fault_truncate, fault_allocate, fault_size,
-                               fault_lock,     fault_sync_dir, fault_rename,   fault_unlink,
-                               fault_mkdir,    fault_list};
+    static const VfsOps ops = {fault_open,  fault_close,    fault_read,     fault_write,
+                               fault_sync,  fault_truncate, fault_allocate, fault_size,
+                               fault_lock,  fault_sync_dir, fault_rename,   fault_unlink,
+                               fault_mkdir, fault_list};
     *fault = (FaultVfs){.base = {&ops}};
     mutex_init(&fault->lock);
 }

@@ -1,14 +1,16 @@
-/* vfs_record.h - a Vfs that records every change, and builds from the record what a crash may leave.
+/* vfs_record.h - a Vfs that records every change, and builds from the record what a crash may
+ * leave.
  *
- * Model of the disk: what a sync covered stays. Of the bytes written to a file since its last sync any
- * set of sectors may be there, the others keep the old content or read as zeros; a truncation may
- * have happened or not. Of the changes to a folder since its last sync a prefix is there.
+ * Model of the disk: what a sync covered stays. Of the bytes written to a file since its last sync
+ * any set of sectors may be there, the others keep the old content or read as zeros; a truncation
+ * may have happened or not. Of the changes to a folder since its last sync a prefix is there.
  *
- *   record_vfs_init(&record);  ... run the module with &record.base, record_mark() each acknowledgement ...
- *   for every point 0..record.op_count: record_materialise(&record, point, policy, seed, root, target)
+ *   record_vfs_init(&record);  ... run the module with &record.base, record_mark() each
+ * acknowledgement ... for every point 0..record.op_count: record_materialise(&record, point,
+ * policy, seed, root, target)
  *
- * `ignore_syncs` and `ignore_dir_syncs` make syncs a lie: the record does not hold them. A test that
- * loses nothing then sees nothing. Threads: any may record; building is for one.
+ * `ignore_syncs` and `ignore_dir_syncs` make syncs a lie: the record does not hold them. A test
+ * that loses nothing then sees nothing. Threads: any may record; building is for one.
  */
 #ifndef LUMA_TEST_VFS_RECORD_H
 #define LUMA_TEST_VFS_RECORD_H
@@ -51,7 +53,10 @@ typedef struct RecordVfs {
     size_t op_count;
     size_t op_cap;
     uint32_t next_id;
-    struct { char *path; uint32_t id; } names[256]; /* what exists now; guarded by lock */
+    struct {
+        char *path;
+        uint32_t id;
+    } names[256]; /* what exists now; guarded by lock */
     size_t name_count;
 } RecordVfs;
 
@@ -174,9 +179,9 @@ static inline Status record_sync(VfsFile *file, Error *err)
 }
 static inline Status record_truncate(VfsFile *file, uint64_t size, Error *err)
 {
-    record_add_locked(record_of(file->vfs), (RecordOp){.kind = RECORD_TRUNCATE,
-                                                       .id = record_file(file)->id,
-                                                       .offset = size});
+    record_add_locked(
+        record_of(file->vfs),
+        (RecordOp){.kind = RECORD_TRUNCATE, .id = record_file(file)->id, .offset = size});
     return vfs_truncate(record_file(file)->real, size, err);
 }
 static inline Status record_allocate(VfsFile *file, uint64_t offset, uint64_t len, Error *err)
@@ -196,8 +201,7 @@ static inline Status record_sync_dir(Vfs *vfs, const char *path, Error *err)
     RecordVfs *record = record_of(vfs);
     TRY(vfs_sync_dir(vfs_posix(), path, err));
     if (!record->ignore_dir_syncs)
-        record_add_locked(record,
-                          (RecordOp){.kind = RECORD_SYNC_DIR, .path = mem_strdup(path)});
+        record_add_locked(record, (RecordOp){.kind = RECORD_SYNC_DIR, .path = mem_strdup(path)});
     return STATUS_OK;
 }
 static inline Status record_rename(Vfs *vfs, const char *from, const char *to, Error *err)
@@ -210,7 +214,9 @@ static inline Status record_rename(Vfs *vfs, const char *from, const char *to, E
     record_forget(record, from);
     record->names[record->name_count].path = mem_strdup(to);
     record->names[record->name_count++].id = id;
-    record_add(record, (RecordOp){.kind = RECORD_RENAME, .id = id, .path = mem_strdup(from),
+    record_add(record, (RecordOp){.kind = RECORD_RENAME,
+                                  .id = id,
+                                  .path = mem_strdup(from),
                                   .path_to = mem_strdup(to)});
     return STATUS_OK;
 }
@@ -237,10 +243,10 @@ static inline Status record_list(Vfs *, const char *path, Arena *arena, VfsEntry
 
 static inline void record_vfs_init(RecordVfs *record)
 {
-    static const VfsOps ops = {record_open,     record_close,    record_read,   record_write,
-                               record_sync,     record_truncate, record_allocate, record_size,
-                               record_lock,     record_sync_dir, record_rename, record_unlink,
-                               record_mkdir,    record_list};
+    static const VfsOps ops = {record_open,  record_close,    record_read,     record_write,
+                               record_sync,  record_truncate, record_allocate, record_size,
+                               record_lock,  record_sync_dir, record_rename,   record_unlink,
+                               record_mkdir, record_list};
     *record = (RecordVfs){.base = {&ops}, .next_id = 1}; /* 0: operations without a file */
     mutex_init(&record->lock);
 }
@@ -341,8 +347,8 @@ static inline CrashFile crash_content(CrashBuild *build, uint32_t id)
     uint64_t tear = unsynced_bytes ? crash_random(build) % (unsynced_bytes + 1) : 0;
     for (size_t i = 0; i < build->point; i++) {
         const RecordOp *op = &build->record->ops[i];
-        bool sure = i < synced || build->policy == RECORD_KEEP_ALL ||
-                    build->policy == RECORD_DROP_NAMES;
+        bool sure =
+            i < synced || build->policy == RECORD_KEEP_ALL || build->policy == RECORD_DROP_NAMES;
         bool never = build->policy == RECORD_DROP_ALL || build->policy == RECORD_DROP_DATA;
         if (op->id != id || (!sure && never))
             continue;
@@ -413,13 +419,16 @@ static inline void crash_write_file(CrashBuild *build, const char *path, uint32_
     mem_free(content.bytes);
 }
 
-/* Builds in folder `to` (which exists and is empty) what may be left of the files under `from` after
- * a crash behind the first `point` operations. */
+/* Builds in folder `to` (which exists and is empty) what may be left of the files under `from`
+ * after a crash behind the first `point` operations. */
 static inline void record_materialise(const RecordVfs *record, size_t point, RecordPolicy policy,
                                       uint64_t seed, const char *from, const char *to)
 {
     CrashBuild build = {record, point, policy, seed, from, to};
-    struct { const char *path; uint32_t id; } names[256];
+    struct {
+        const char *path;
+        uint32_t id;
+    } names[256];
     size_t name_count = 0;
     uint64_t name_seed = crash_random(&build);
 

@@ -1,7 +1,7 @@
 /* wal_fixture.h - a log in a temporary folder with entries whose content follows from their number.
  *
- * Entry number n has a payload made from n; the fixture remembers which numbers were acknowledged and
- * which came back at replay, so a test can compare the two.
+ * Entry number n has a payload made from n; the fixture remembers which numbers were acknowledged
+ * and which came back at replay, so a test can compare the two.
  */
 #ifndef LUMA_TEST_WAL_FIXTURE_H
 #define LUMA_TEST_WAL_FIXTURE_H

@@ -25,8 +25,8 @@ static inline uint32_t random_below(Random *random, uint32_t n)
 /* Sometimes with quotes, control characters, NUL and wide characters. */
 static inline Str random_text(Random *random, Arena *arena, size_t len_min)
 {
-    static const char *const pieces[] = {"a",  "job", "instance-1", "\"",  "\\",           "\n",
-                                         "\t", "é",   "😀",         "\x01", "node_cpu_total", "x"};
+    static const char *const pieces[] = {"a", "job",  "instance-1",     "\"", "\\", "\n", "\t", "é",
+                                         "😀", "\x01", "node_cpu_total", "x"};
     char text[256];
     size_t len = 0;
     uint32_t count = random_below(random, 5);
@@ -52,8 +52,9 @@ static inline LabelSet random_labels(Random *random, Arena *arena)
     for (uint32_t i = 0; i < count; i++) {
         /* Few names and few values, so that neighbours share them. */
         labels[i].name = arena_printf(arena, "name_%02u", 3 * i + random_below(random, 3));
-        labels[i].value = random_below(random, 3) ? arena_printf(arena, "v%u", random_below(random, 2))
-                                                  : random_text(random, arena, 1);
+        labels[i].value = random_below(random, 3)
+                              ? arena_printf(arena, "v%u", random_below(random, 2))
+                              : random_text(random, arena, 1);
     }
     return (LabelSet){labels, count};
 }
@@ -122,8 +123,9 @@ static inline WalSamples random_samples(Random *random, Arena *arena)
     for (uint32_t i = 0; i < histogram_count; i++)
         histograms[i] = (WalHistogram){(uint32_t)random_next(random), (int64_t)random_next(random),
                                        (int64_t)random_next(random), random_text(random, arena, 0)};
-    return (WalSamples){random_series(random, arena), count, refs, ts_ms, bits,
-                        has_start && count ? start_ms : NULL, histograms, histogram_count};
+    return (WalSamples){
+        random_series(random, arena),         count,      refs,           ts_ms, bits,
+        has_start && count ? start_ms : NULL, histograms, histogram_count};
 }
 
 static inline void random_fill_column(Random *random, Arena *arena, Column *c)
@@ -159,7 +161,8 @@ static inline void random_fill_column(Random *random, Arena *arena, Column *c)
         case LAYOUT_INT32:
         case LAYOUT_INT64:
         case LAYOUT_FLOAT:
-            memcpy((char *)column_values(c) + layout_width(layout) * i, &word, layout_width(layout));
+            memcpy((char *)column_values(c) + layout_width(layout) * i, &word,
+                   layout_width(layout));
             break;
         }
     }
@@ -167,9 +170,9 @@ static inline void random_fill_column(Random *random, Arena *arena, Column *c)
 
 static inline WalRows random_rows(Random *random, Arena *arena)
 {
-    static const TypeId ids[] = {TYPE_BOOL,  TYPE_CHAR,   TYPE_INT2, TYPE_INT4,        TYPE_INT8,
-                                 TYPE_FLOAT4, TYPE_FLOAT8, TYPE_TEXT, TYPE_TIMESTAMPTZ, TYPE_UUID,
-                                 TYPE_BYTEA, TYPE_NUMERIC, TYPE_JSONB, TYPE_INTERVAL};
+    static const TypeId ids[] = {TYPE_BOOL,   TYPE_CHAR,    TYPE_INT2,  TYPE_INT4,        TYPE_INT8,
+                                 TYPE_FLOAT4, TYPE_FLOAT8,  TYPE_TEXT,  TYPE_TIMESTAMPTZ, TYPE_UUID,
+                                 TYPE_BYTEA,  TYPE_NUMERIC, TYPE_JSONB, TYPE_INTERVAL};
     uint32_t column_count = random_below(random, 6);
     uint32_t row_count = random_below(random, 100);
     Column *columns = ARENA_NEW_ARRAY(arena, Column, column_count + 1);
@@ -182,7 +185,8 @@ static inline WalRows random_rows(Random *random, Arena *arena)
             return (WalRows){0};
         random_fill_column(random, arena, &columns[i]);
     }
-    return (WalRows){(uint32_t)random_next(random), (uint32_t)random_next(random),
+    return (WalRows){(uint32_t)random_next(random),
+                     (uint32_t)random_next(random),
                      random_below(random, 2) ? 0 : random_next(random),
                      {.columns = columns, .column_count = column_count, .row_count = row_count}};
 }

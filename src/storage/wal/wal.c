@@ -33,18 +33,18 @@ static void free_wal(Wal *wal)
 static Wal *new_wal(const WalOptions *options)
 {
     Wal *wal = MEM_NEW(Wal);
-    int64_t interval_ms = options->sync_interval_ms > 0 ? options->sync_interval_ms
-                                                        : SYNC_INTERVAL_MS_DEFAULT;
+    int64_t interval_ms =
+        options->sync_interval_ms > 0 ? options->sync_interval_ms : SYNC_INTERVAL_MS_DEFAULT;
 
     wal->vfs = options->vfs ? options->vfs : vfs_posix();
     wal->dir = mem_strdup(options->dir);
     wal->sync_mode = options->sync_mode;
     wal->sync_interval_ns = interval_ms * 1000000;
-    wal->segment_bytes_max = options->segment_bytes_max ? options->segment_bytes_max
-                                                        : SEGMENT_BYTES_DEFAULT;
+    wal->segment_bytes_max =
+        options->segment_bytes_max ? options->segment_bytes_max : SEGMENT_BYTES_DEFAULT;
     wal->segment_bytes_max = LUMA_MIN(wal->segment_bytes_max, SEGMENT_BYTES_MAX);
-    wal->queue_bytes_max = options->queue_bytes_max ? options->queue_bytes_max
-                                                    : QUEUE_BYTES_DEFAULT;
+    wal->queue_bytes_max =
+        options->queue_bytes_max ? options->queue_bytes_max : QUEUE_BYTES_DEFAULT;
     mutex_init(&wal->lock);
     cond_init(&wal->work);
     cond_init(&wal->resolved);
@@ -102,10 +102,11 @@ Status wal_append(Wal *wal, WalAppend *append, Error *err)
     size_t len = append->payload.len;
 
     if (len > WAL_ENTRY_BYTES_MAX)
-        return error_set(err, STATUS_LIMIT,
-                         "an entry of %zu bytes is too large for the write-ahead log, whose entries "
-                         "have at most %u",
-                         len, WAL_ENTRY_BYTES_MAX);
+        return error_set(
+            err, STATUS_LIMIT,
+            "an entry of %zu bytes is too large for the write-ahead log, whose entries "
+            "have at most %u",
+            len, WAL_ENTRY_BYTES_MAX);
     append->next = NULL;
     append->crc = wal__payload_crc(append->payload);
     MUTEX_GUARD(&wal->lock);

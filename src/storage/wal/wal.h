@@ -1,19 +1,20 @@
 /* wal.h - the write-ahead log: the door of storage/wal.
  *
  * An append is acknowledged after fdatasync of the bytes that hold it. Appenders encode a payload
- * (wal_entry.h), enqueue a request and go on; one writer thread frames everything that waits, writes
- * it with one call, syncs once and then tells each request, in LSN order (group commit).
+ * (wal_entry.h), enqueue a request and go on; one writer thread frames everything that waits,
+ * writes it with one call, syncs once and then tells each request, in LSN order (group commit).
  *
- * The log is a folder of segment files `<first LSN, 16 hex digits>.wal`; docs/formats/wal.md has the
- * bytes. LSNs rise by one per entry within a segment; between segments there is a gap only where
- * entries were refused because the disk was full.
+ * The log is a folder of segment files `<first LSN, 16 hex digits>.wal`; docs/formats/wal.md has
+ * the bytes. LSNs rise by one per entry within a segment; between segments there is a gap only
+ * where entries were refused because the disk was full.
  *
  * Failure: a failed fdatasync is final, and so is any failed write but a full disk. From then on
- * wal_append refuses everything, wal_failed() is true and only a restart leads out. A full disk fails
- * the entries of that write (SQLSTATE 53100); the torn bytes are cut off and later appends may succeed.
+ * wal_append refuses everything, wal_failed() is true and only a restart leads out. A full disk
+ * fails the entries of that write (SQLSTATE 53100); the torn bytes are cut off and later appends
+ * may succeed.
  *
- * Threads: wal_append, wal_failed, wal_bytes, wal_next_lsn, wal_segments and wal_truncate_below from
- * any thread; wal_open and wal_close from one.
+ * Threads: wal_append, wal_failed, wal_bytes, wal_next_lsn, wal_segments and wal_truncate_below
+ * from any thread; wal_open and wal_close from one.
  */
 #ifndef LUMA_STORAGE_WAL_WAL_H
 #define LUMA_STORAGE_WAL_WAL_H
@@ -73,8 +74,8 @@ typedef struct WalEntry {
 typedef struct WalReplayOps {
     /* STATUS_CORRUPT reports the entry as damaged and goes on; any other failure ends wal_open. */
     Status (*on_entry)(void *ctx, const WalEntry *entry, Error *err);
-    /* Called before the bytes of a segment's payloads go away; may be NULL. A caller that decodes on
-     * other threads waits for them here. */
+    /* Called before the bytes of a segment's payloads go away; may be NULL. A caller that decodes
+     * on other threads waits for them here. */
     Status (*on_segment_end)(void *ctx, Error *err);
 } WalReplayOps;
 
@@ -86,8 +87,8 @@ typedef struct WalOptions {
     int64_t sync_interval_ms;   /* for WAL_SYNC_INTERVAL; 0 = 1000 */
     uint64_t segment_bytes_max; /* a segment is full past this; 0 = 64 MiB; at most 1 GiB */
     uint64_t queue_bytes_max;   /* payload bytes that may wait; 0 = 64 MiB */
-    Lsn lsn_min;                /* entries below are not replayed (they are in parts); the next LSN is
-                                   at least this. 0 = everything */
+    Lsn lsn_min; /* entries below are not replayed (they are in parts); the next LSN is
+                    at least this. 0 = everything */
 } WalOptions;
 
 typedef enum WalDamageKind {
@@ -102,10 +103,10 @@ typedef enum WalDamageKind {
 
 typedef struct WalDamage {
     WalDamageKind kind;
-    Lsn segment;        /* first LSN of the segment, by its name */
-    uint64_t offset;    /* first bad byte */
-    uint64_t len;       /* bad bytes */
-    Lsn lsn_first;      /* LSNs that are missing because of it; first > last = none known */
+    Lsn segment;     /* first LSN of the segment, by its name */
+    uint64_t offset; /* first bad byte */
+    uint64_t len;    /* bad bytes */
+    Lsn lsn_first;   /* LSNs that are missing because of it; first > last = none known */
     Lsn lsn_last;
     bool acked_perhaps; /* false: the entries were never acknowledged (sync mode always) */
     char text[256];     /* one sentence for the log: file, place, what was done */
@@ -140,12 +141,12 @@ typedef struct WalAppend {
     struct WalAppend *next; /* the log's own */
     WalEntryType type;
     WalEncoding encoding;
-    Str payload; /* borrowed until on_durable */
-    Lsn lsn;     /* set by wal_append */
+    Str payload;  /* borrowed until on_durable */
+    Lsn lsn;      /* set by wal_append */
     uint32_t crc; /* the log's own */
     /* Runs on the writer thread, in LSN order, without locks; must be short and may free the
-     * request. `err` is NULL on success. After a failure the entry is not acknowledged; when the log
-     * stopped because of it, a restart may find it whole or not at all. */
+     * request. `err` is NULL on success. After a failure the entry is not acknowledged; when the
+     * log stopped because of it, a restart may find it whole or not at all. */
     void (*on_durable)(struct WalAppend *append, Status status, const Error *err);
 } WalAppend;
 
@@ -177,8 +178,8 @@ Lsn wal_next_lsn(Wal *wal);
 /* Has the log stopped for good? Fills err with the reason when it has. */
 bool wal_failed(Wal *wal, Error *err);
 
-/* Removes whole segments all of whose entries are below `lsn`; never the active one. A failure leaves
- * the rest in place. */
+/* Removes whole segments all of whose entries are below `lsn`; never the active one. A failure
+ * leaves the rest in place. */
 Status wal_truncate_below(Wal *wal, Lsn lsn, Error *err);
 
 /* Bytes of all segments. */

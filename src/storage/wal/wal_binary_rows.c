@@ -203,9 +203,9 @@ Status wal__binary_rows_decode(Str payload, Arena *arena, WalRows *ret, Error *e
     uint8_t form = buf_read_u8(&r);
 
     if (!r.failed && form != FORM)
-        return error_set(err, STATUS_UNSUPPORTED,
-                         "a rows entry of the write-ahead log has form %u, written by a newer LumaDB",
-                         form);
+        return error_set(
+            err, STATUS_UNSUPPORTED,
+            "a rows entry of the write-ahead log has form %u, written by a newer LumaDB", form);
     uint64_t table_id = buf_read_varint(&r);
     uint64_t schema_version = buf_read_varint(&r);
     uint64_t txn_id = buf_read_varint(&r);

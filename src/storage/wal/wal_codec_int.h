@@ -9,14 +9,15 @@
 
 /* Bounds that keep a damaged count from asking for memory; encoders assert them. */
 enum {
-    WAL_LABELS_MAX = 65535,  /* labels of one series or exemplar */
-    WAL_COLUMNS_MAX = 65535, /* columns of one batch */
+    WAL_LABELS_MAX = 65535,       /* labels of one series or exemplar */
+    WAL_COLUMNS_MAX = 65535,      /* columns of one batch */
     WAL_CELLS_BARE_MAX = 1 << 20, /* rows times columns that need no bytes to show for them */
 };
 
 /* A column of equal steps takes a few bytes for any number of rows, so counts need a bound besides
  * the payload's size. The encoder keeps it, too. */
-static inline bool wal__rows_in_bounds(uint64_t column_count, uint64_t row_count, size_t payload_len)
+static inline bool wal__rows_in_bounds(uint64_t column_count, uint64_t row_count,
+                                       size_t payload_len)
 {
     uint64_t cells_max = LUMA_MAX((uint64_t)WAL_CELLS_BARE_MAX, 16 * (uint64_t)payload_len);
     return row_count <= cells_max / LUMA_MAX(column_count, (uint64_t)1);

@@ -1,8 +1,8 @@
 /* Power loss: records what the log does to the disk, builds every kind of crash state behind every
  * operation, and opens the log in each. Controls with the syncs taken out must lose entries. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -176,7 +176,8 @@ static Outcome check_all_states(const Rig *rig, uint64_t seeds)
         } else if (op && op->kind == RECORD_MARK) {
             expected.floor = op->offset >> 20 & 0xFFFFFFFF;
         }
-        /* Behind a mark the disk is the same and more is promised: only the last of a row counts. */
+        /* Behind a mark the disk is the same and more is promised: only the last of a row counts.
+         */
         if (point < rig->record.op_count && rig->record.ops[point].kind == RECORD_MARK)
             continue;
         for (RecordPolicy policy = 0; policy < RECORD_POLICY_COUNT_; policy++)

@@ -251,8 +251,8 @@ static bool known_type(Str type)
     return false;
 }
 
-Status wal_dump(const WalDumpOptions *options,
-                Status (*out)(void *ctx, Str line, Error *err), void *ctx, Error *err)
+Status wal_dump(const WalDumpOptions *options, Status (*out)(void *ctx, Str line, Error *err),
+                void *ctx, Error *err)
 {
     Dump dump = {options, options->vfs ? options->vfs : vfs_posix(), out, ctx, "", {0}};
 

@@ -25,9 +25,9 @@ typedef struct WalDumpOptions {
     Status (*describe_catalog)(Str change, Buf *out, Error *err);
 } WalDumpOptions;
 
-/* Calls out(ctx, line) with each line, newline included; a failure of it ends the dump. What cannot be
- * decoded is a line that says so; fails when the path cannot be read or the type is unknown. */
-Status wal_dump(const WalDumpOptions *options,
-                Status (*out)(void *ctx, Str line, Error *err), void *ctx, Error *err);
+/* Calls out(ctx, line) with each line, newline included; a failure of it ends the dump. What cannot
+ * be decoded is a line that says so; fails when the path cannot be read or the type is unknown. */
+Status wal_dump(const WalDumpOptions *options, Status (*out)(void *ctx, Str line, Error *err),
+                void *ctx, Error *err);
 
 #endif

@@ -1,6 +1,6 @@
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -37,8 +37,8 @@ static void done(WalAppend *append, Status status, const Error *)
 static void append_bytes(Wal *wal, WalEntryType type, WalEncoding encoding, Str payload)
 {
     WalAppend *append = MEM_NEW(WalAppend);
-    *append = (WalAppend){.type = type, .encoding = encoding, .payload = payload,
-                          .on_durable = done};
+    *append =
+        (WalAppend){.type = type, .encoding = encoding, .payload = payload, .on_durable = done};
     assert_int_equal(wal_append(wal, append, NULL), STATUS_OK);
     assert_int_equal(wal_flush(wal, NULL), STATUS_OK);
 }
@@ -110,8 +110,8 @@ static void test_dump_prints_every_type_in_both_encodings(void **)
         assert_non_null(strstr(all.text.ptr, contents[i]));
     buf_done(&all.text);
 
-    Lines some = dump(&(WalDumpOptions){.path = f.dir, .type = STR("commit"), .brief = true},
-                      STATUS_OK);
+    Lines some =
+        dump(&(WalDumpOptions){.path = f.dir, .type = STR("commit"), .brief = true}, STATUS_OK);
     assert_int_equal(some.count, 2);
     assert_null(strstr(some.text.ptr, "content"));
     buf_done(&some.text);

@@ -4,7 +4,8 @@
  * to `out` and cannot fail (a Buf with len_max sets `overflowed`). Decoders check everything before
  * use (bounds, counts, UTF-8 and order of labels) and fail with STATUS_CORRUPT; an encoding or a
  * form this program does not know is STATUS_UNSUPPORTED. What they return lives in the arena and
- * borrows texts from the payload, which must outlive it. docs/formats/wal.md section 4 has the bytes.
+ * borrows texts from the payload, which must outlive it. docs/formats/wal.md section 4 has the
+ * bytes.
  *
  * Entries are independent of one another: any may be decoded alone, on any thread.
  */
@@ -49,7 +50,7 @@ typedef struct WalSamples {
 typedef struct WalRows {
     uint32_t table_id;
     uint32_t schema_version;
-    uint64_t txn_id; /* 0 = commits by itself */
+    uint64_t txn_id;   /* 0 = commits by itself */
     RecordBatch batch; /* decoded: plain columns, schema is NULL; encoding flattens */
 } WalRows;
 
@@ -80,7 +81,8 @@ typedef struct WalExemplarList {
 void wal_samples_encode(const WalSamples *samples, WalEncoding encoding, Buf *out);
 Status wal_samples_decode(const WalEntry *entry, Arena *arena, WalSamples *ret, Error *err);
 
-/* `arena` is scratch for flattening constant and dictionary columns; it may run out (STATUS_LIMIT). */
+/* `arena` is scratch for flattening constant and dictionary columns; it may run out (STATUS_LIMIT).
+ */
 Status wal_rows_encode(const WalRows *rows, WalEncoding encoding, Arena *arena, Buf *out,
                        Error *err);
 Status wal_rows_decode(const WalEntry *entry, Arena *arena, WalRows *ret, Error *err);
@@ -91,7 +93,8 @@ Status wal_metadata_decode(const WalEntry *entry, Arena *arena, WalMetadataList 
 void wal_exemplars_encode(WalExemplarList list, WalEncoding encoding, Buf *out);
 Status wal_exemplars_decode(const WalEntry *entry, Arena *arena, WalExemplarList *ret, Error *err);
 
-/* A change of the catalog: bytes that only the catalog understands, and checks; stored as they are. */
+/* A change of the catalog: bytes that only the catalog understands, and checks; stored as they are.
+ */
 void wal_catalog_encode(Str change, WalEncoding encoding, Buf *out);
 Status wal_catalog_decode(const WalEntry *entry, Str *ret_change, Error *err);
 

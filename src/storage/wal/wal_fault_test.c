@@ -1,7 +1,8 @@
-/* Failing calls, torn and damaged files: nothing acknowledged is lost, nothing damaged is believed. */
+/* Failing calls, torn and damaged files: nothing acknowledged is lost, nothing damaged is believed.
+ */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -229,11 +230,10 @@ static void test_tail_torn_at_every_byte_is_cut(void **)
         remove_others(&f);
         put_image(&image, len);
         wal_fixture_open(&f);
-        size_t whole = len < WAL_SEGMENT_HEADER_BYTES ? 0
-                                                      : (len - WAL_SEGMENT_HEADER_BYTES) / entry;
+        size_t whole =
+            len < WAL_SEGMENT_HEADER_BYTES ? 0 : (len - WAL_SEGMENT_HEADER_BYTES) / entry;
         assert_int_equal(f.replayed_count, whole);
-        bool torn = len > WAL_SEGMENT_HEADER_BYTES &&
-                    (len - WAL_SEGMENT_HEADER_BYTES) % entry != 0;
+        bool torn = len > WAL_SEGMENT_HEADER_BYTES && (len - WAL_SEGMENT_HEADER_BYTES) % entry != 0;
         assert_int_equal(f.report.damage_count, torn);
         if (torn) {
             assert_int_equal(f.report.damages[0].kind, WAL_DAMAGE_TORN_TAIL);
@@ -273,7 +273,7 @@ static void test_flip_in_every_byte_is_detected_and_the_rest_replays(void **)
         }
         assert_int_equal(f.report.damage_count, 1);
         WalDamageKind kind = f.report.damages[0].kind;
-        assert_int_equal(kind, in_header ? WAL_DAMAGE_HEADER
+        assert_int_equal(kind, in_header  ? WAL_DAMAGE_HEADER
                                : hit == 7 ? WAL_DAMAGE_TORN_TAIL
                                           : WAL_DAMAGE_BYTES);
         if (kind == WAL_DAMAGE_BYTES) {

@@ -26,7 +26,8 @@ typedef struct WalSegmentHeader {
     Lsn lsn_prev;  /* highest LSN written before this segment, 0 = none */
 } WalSegmentHeader;
 
-void wal__segment_header_encode(const WalSegmentHeader *header, uint8_t out[WAL_SEGMENT_HEADER_BYTES]);
+void wal__segment_header_encode(const WalSegmentHeader *header,
+                                uint8_t out[WAL_SEGMENT_HEADER_BYTES]);
 /* False when the magic or the checksum is wrong; says nothing about the version. */
 bool wal__segment_header_decode(const uint8_t *bytes, size_t len, WalSegmentHeader *ret_header);
 
@@ -93,8 +94,8 @@ Status wal__segment_read(VfsFile *file, WalBytes *bytes, Error *err);
 /* First LSNs of the segments in a folder, ascending, in the arena. Other files are named in
  * ret_strangers (may be NULL with its count). */
 Status wal__segment_list(Vfs *vfs, const char *dir, Arena *arena, Lsn **ret_firsts,
-                         size_t *ret_count, const char ***ret_strangers,
-                         size_t *ret_stranger_count, Error *err);
+                         size_t *ret_count, const char ***ret_strangers, size_t *ret_stranger_count,
+                         Error *err);
 
 /* --- the log --- */
 
@@ -111,18 +112,18 @@ struct Wal {
     VfsFile *lock_file; /* held while the log is open */
     Thread writer;
 
-    Mutex lock;             /* guards the fields down to the next comment */
-    Cond work;              /* the writer waits for requests */
-    Cond resolved;          /* wal_flush waits for the writer */
+    Mutex lock;    /* guards the fields down to the next comment */
+    Cond work;     /* the writer waits for requests */
+    Cond resolved; /* wal_flush waits for the writer */
     WalAppend *queue_head;
     WalAppend **queue_tail;
-    uint64_t queue_bytes;   /* payloads waiting or being written */
-    Lsn lsn_next;           /* of the next append */
-    Lsn lsn_flush_wanted;   /* wal_flush: sync at least up to here */
-    Lsn lsn_resolved;       /* all up to here are synced or have failed */
+    uint64_t queue_bytes; /* payloads waiting or being written */
+    Lsn lsn_next;         /* of the next append */
+    Lsn lsn_flush_wanted; /* wal_flush: sync at least up to here */
+    Lsn lsn_resolved;     /* all up to here are synced or have failed */
     bool stopping;
     bool failed;
-    Error failure;          /* the reason, when failed */
+    Error failure;            /* the reason, when failed */
     WalSegmentInfo *segments; /* owned, oldest first; the active one is the last */
     size_t segment_count;
     size_t segment_cap;

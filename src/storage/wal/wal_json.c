@@ -1,4 +1,5 @@
-/* wal_json.c - the JSON encoding: the same entries, readable by eye (docs/formats/wal.md section 5).
+/* wal_json.c - the JSON encoding: the same entries, readable by eye (docs/formats/wal.md section
+ * 5).
  *
  * The texts are JSON, but the reader takes only what the writer writes: members in their order and
  * no white space. A number is the shortest of 15 to 17 digits that reads back as the same bits;
@@ -43,8 +44,7 @@ static void read_labels(JsonText *t, Arena *arena, LabelSet *ret)
     uint32_t cap = 0;
 
     json_text_expect(t, "{");
-    for (bool more = !json_text_next(t, "}"); more && !t->failed;
-         more = json_text_more(t, '}')) {
+    for (bool more = !json_text_next(t, "}"); more && !t->failed; more = json_text_more(t, '}')) {
         Label label = {.name = json_text_read_str(t)};
         json_text_expect(t, ":");
         label.value = json_text_read_str(t);

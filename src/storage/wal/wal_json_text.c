@@ -195,8 +195,8 @@ Str json_text_read_str(JsonText *t)
 Str json_text_read_hex(JsonText *t)
 {
     json_text_expect(t, "\"");
-    const char *close = t->failed || t->at == t->end ? NULL
-                                                     : memchr(t->at, '"', (size_t)(t->end - t->at));
+    const char *close =
+        t->failed || t->at == t->end ? NULL : memchr(t->at, '"', (size_t)(t->end - t->at));
     if (!close || (close - t->at) % 2) {
         t->failed = true;
         return (Str){0};

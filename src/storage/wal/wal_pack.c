@@ -118,8 +118,7 @@ static const uint64_t masks[9] = {
 
 void wal__unpack_u64(BufReader *r, uint64_t *values, uint32_t count)
 {
-    const uint8_t *nibbles =
-        (const uint8_t *)buf_read_bytes(r, ((size_t)count + 1) / 2).ptr;
+    const uint8_t *nibbles = (const uint8_t *)buf_read_bytes(r, ((size_t)count + 1) / 2).ptr;
     if (r->failed || !count)
         return;
     size_t len = announced_bytes(nibbles, count);

@@ -1,8 +1,8 @@
 /* wal_replay.c - reads the log at start: delivers entries, cuts a torn tail, sets damage aside.
  *
  * What is damaged is never removed: the segment is copied to lost/ and left where it is until the
- * log no longer needs it, and everything readable in it and behind it is delivered. Only bytes at the
- * very end of the log that hold nothing readable are cut, as an interrupted write leaves them.
+ * log no longer needs it, and everything readable in it and behind it is delivered. Only bytes at
+ * the very end of the log that hold nothing readable are cut, as an interrupted write leaves them.
  */
 #include <stdio.h>
 
@@ -26,10 +26,10 @@ typedef struct Replay {
 typedef struct Segment {
     Lsn first;
     bool is_last;
-    bool damaged;         /* copy it to lost/ */
-    size_t damages_from;  /* index of its first damage in the report */
-    Lsn lsn_last;         /* last entry, 0 = none */
-    size_t tail;          /* offset of a torn tail, or 0 */
+    bool damaged;        /* copy it to lost/ */
+    size_t damages_from; /* index of its first damage in the report */
+    Lsn lsn_last;        /* last entry, 0 = none */
+    size_t tail;         /* offset of a torn tail, or 0 */
 } Segment;
 
 static void add_damage(Replay *replay, WalDamage damage, const char *what)
@@ -149,13 +149,14 @@ static Status check_header(Replay *replay, Segment *segment, Error *err)
         if (!good && segment->is_last && replay->bytes.len < WAL_SEGMENT_HEADER_BYTES)
             return STATUS_OK; /* the scan finds nothing behind it: a torn tail */
         segment->damaged = true;
-        add_damage(replay,
-                   (WalDamage){.kind = WAL_DAMAGE_HEADER,
-                               .segment = segment->first,
-                               .len = WAL_SEGMENT_HEADER_BYTES,
-                               .lsn_first = 1},
-                   good ? "the segment's header belongs to another file name"
-                        : "the segment's header is damaged; its entries are read by the file's name");
+        add_damage(
+            replay,
+            (WalDamage){.kind = WAL_DAMAGE_HEADER,
+                        .segment = segment->first,
+                        .len = WAL_SEGMENT_HEADER_BYTES,
+                        .lsn_first = 1},
+            good ? "the segment's header belongs to another file name"
+                 : "the segment's header is damaged; its entries are read by the file's name");
         return STATUS_OK;
     }
     if (header.version > WAL_FORMAT_VERSION)
@@ -212,8 +213,8 @@ static void set_aside(Replay *replay, const Segment *segment)
 
     if (!replay->options->lost_dir)
         return;
-    Status status = wal__segment_path(replay->options->lost_dir, "wal-", segment->first, path,
-                                      &local);
+    Status status =
+        wal__segment_path(replay->options->lost_dir, "wal-", segment->first, path, &local);
     if (status == STATUS_OK)
         status = copy_to_lost(replay, path, &local);
     if (status != STATUS_OK)
@@ -276,7 +277,9 @@ static Status read_segment(Replay *replay, const char *path, Segment *segment)
     if (status != STATUS_OK) {
         replay->bytes.len = 0;
         add_damage(replay,
-                   (WalDamage){.kind = WAL_DAMAGE_IO, .segment = segment->first, .lsn_first = 1,
+                   (WalDamage){.kind = WAL_DAMAGE_IO,
+                               .segment = segment->first,
+                               .lsn_first = 1,
                                .acked_perhaps = true},
                    local.message);
         return status;
@@ -313,8 +316,8 @@ static Status replay_segment(Replay *replay, Segment *segment, Error *err)
         TRY(replay->ops->on_segment_end(replay->ctx, err));
     if (segment->damaged) {
         set_aside(replay, segment);
-        replay->lsn_used = LUMA_MAX(
-            replay->lsn_used, segment->first + replay->bytes.len / WAL_ENTRY_HEADER_BYTES);
+        replay->lsn_used =
+            LUMA_MAX(replay->lsn_used, segment->first + replay->bytes.len / WAL_ENTRY_HEADER_BYTES);
     }
     add_segment(replay, segment);
     replay->report->segment_count++;

@@ -144,8 +144,8 @@ static bool entry_at(const WalScan *scan, size_t pos, WalScanEntry *ret)
         return false;
     const uint8_t *p = scan->bytes + pos;
     uint32_t len = load32(p + 4);
-    uint32_t crc = crc32c(0, p + WAL_ENTRY_HEADER_BYTES,
-                          wal__entry_bytes(len) - WAL_ENTRY_HEADER_BYTES);
+    uint32_t crc =
+        crc32c(0, p + WAL_ENTRY_HEADER_BYTES, wal__entry_bytes(len) - WAL_ENTRY_HEADER_BYTES);
     store64(segment, scan->segment);
     if (load32(p) != crc32c(crc32c(crc, p + 4, 20), segment, 8))
         return false;
@@ -249,8 +249,8 @@ Status wal__segment_read(VfsFile *file, WalBytes *bytes, Error *err)
 }
 
 Status wal__segment_list(Vfs *vfs, const char *dir, Arena *arena, Lsn **ret_firsts,
-                         size_t *ret_count, const char ***ret_strangers,
-                         size_t *ret_stranger_count, Error *err)
+                         size_t *ret_count, const char ***ret_strangers, size_t *ret_stranger_count,
+                         Error *err)
 {
     VfsEntry *entries = NULL;
     size_t entry_count = 0;

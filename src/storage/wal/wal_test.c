@@ -1,6 +1,6 @@
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -134,7 +134,8 @@ static void wait_at_gate(WalAppend *append, Status, const Error *)
 static void test_full_queue_refuses_retryably(void **)
 {
     WalFixture f;
-    Held held = {.base = {.type = WAL_ENTRY_CATALOG, .payload = STR("12345678"),
+    Held held = {.base = {.type = WAL_ENTRY_CATALOG,
+                          .payload = STR("12345678"),
                           .on_durable = wait_at_gate}};
     Error err;
     wal_fixture_init(&f, NULL);

@@ -1,4 +1,5 @@
-/* wal_writer.c - the writer thread: takes what waits, writes it at once, syncs once, tells everybody.
+/* wal_writer.c - the writer thread: takes what waits, writes it at once, syncs once, tells
+ * everybody.
  *
  * Invariants:
  *  1. Bytes below `end` in the active segment are whole entries with LSNs up to lsn_written.
@@ -88,7 +89,8 @@ static void allocate_ahead(Wal *wal, uint64_t bytes)
 
     if (!wal->may_allocate || end <= wal->allocated_end)
         return;
-    uint64_t want = LUMA_MAX(end + ALLOCATE_STEP_BYTES / 2, wal->allocated_end + ALLOCATE_STEP_BYTES);
+    uint64_t want =
+        LUMA_MAX(end + ALLOCATE_STEP_BYTES / 2, wal->allocated_end + ALLOCATE_STEP_BYTES);
     want = LUMA_MAX(LUMA_MIN(want, wal->segment_bytes_max), end);
     if (vfs_allocate(wal->file, wal->end, want - wal->end, NULL) == STATUS_OK)
         wal->allocated_end = want;
@@ -103,8 +105,8 @@ static Status write_new_segment(Wal *wal, const char *path, Lsn lsn_first, Error
 
     TRY(vfs_open(wal->vfs, path, VFS_READ | VFS_WRITE | VFS_CREATE | VFS_EXCLUSIVE, &wal->file,
                  err));
-    wal__segment_header_encode(
-        &(WalSegmentHeader){WAL_FORMAT_VERSION, lsn_first, wal->lsn_written}, header);
+    wal__segment_header_encode(&(WalSegmentHeader){WAL_FORMAT_VERSION, lsn_first, wal->lsn_written},
+                               header);
     TRY(vfs_write(wal->file, 0, header, sizeof header, err));
     wal->end = sizeof header;
     wal->allocated_end = 0;
@@ -165,8 +167,7 @@ static Status write_frames(Wal *wal, const Batch *batch, Error *err)
         wal__entry_header_encode(&entry, (uint16_t)LUMA_MIN(unsynced, (uint64_t)WAL_UNSYNCED_MAX),
                                  a->crc, frame + 8);
         wal->vecs[vec_count++] = (struct iovec){frame + 8 - pad, WAL_ENTRY_HEADER_BYTES + pad};
-        wal->vecs[vec_count++] =
-            (struct iovec){(void *)(uintptr_t)a->payload.ptr, a->payload.len};
+        wal->vecs[vec_count++] = (struct iovec){(void *)(uintptr_t)a->payload.ptr, a->payload.len};
         size_t bytes = wal__entry_bytes(a->payload.len);
         pad = bytes - WAL_ENTRY_HEADER_BYTES - a->payload.len;
         offset += bytes;
@@ -187,7 +188,8 @@ static Status cut_torn_write(Wal *wal, Error *err)
     return STATUS_OK;
 }
 
-/* Writes and syncs; on failure says in *err what the requests hear, and stops the log if need be. */
+/* Writes and syncs; on failure says in *err what the requests hear, and stops the log if need be.
+ */
 static Status write_batch(Wal *wal, const Batch *batch, Error *err)
 {
     Error cause = {0};
@@ -199,7 +201,8 @@ static Status write_batch(Wal *wal, const Batch *batch, Error *err)
         status = write_frames(wal, batch, &cause);
         torn = status != STATUS_OK;
     }
-    /* Only a full disk met by a write is survivable, and only when its torn bytes can be removed. */
+    /* Only a full disk met by a write is survivable, and only when its torn bytes can be removed.
+     */
     if (status != STATUS_OK && vfs_error_is_full(&cause) &&
         (!torn || cut_torn_write(wal, NULL) == STATUS_OK))
         return error_set_sql(err, STATUS_UNAVAILABLE, "53100", 0,
