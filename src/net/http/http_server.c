@@ -149,13 +149,27 @@ static bool host_is_ours(const Request *r)
            (name.len > 10 && str_eq_nocase(str_sub(name, name.len - 10, 10), STR(".localhost")));
 }
 
-/* Same origin: scheme and authority are those of this request. */
+/* Same origin: the authority is that of this request. The scheme may differ, as a proxy in front
+ * may have taken the TLS off. */
 static bool origin_is_same(const Request *r, Str origin)
 {
-    Str scheme = r->pub.tls ? STR("https://") : STR("http://");
+    static const Str schemes[] = {STR_INIT("http://"), STR_INIT("https://")};
 
-    return origin.len > scheme.len && str_eq_nocase(str_sub(origin, 0, scheme.len), scheme) &&
-           str_eq_nocase(str_sub(origin, scheme.len, origin.len), r->host);
+    for (size_t i = 0; i < LUMA_ARRAY_LEN(schemes); i++)
+        if (str_starts(origin, schemes[i]) &&
+            str_eq_nocase(str_sub(origin, schemes[i].len, origin.len), r->host))
+            return true;
+    return false;
+}
+
+/* Images and scripts that a foreign page embeds carry no Origin, but browsers say where they come
+ * from (Fetch Metadata). A link that a person follows is fine. */
+static bool is_foreign_embed(const HttpRequest *req)
+{
+    Str site = http_request_header(req, STR("sec-fetch-site"));
+
+    return (str_eq(site, STR("cross-site")) || str_eq(site, STR("same-site"))) &&
+           !str_eq(http_request_header(req, STR("sec-fetch-mode")), STR("navigate"));
 }
 
 /* Refuses and returns false. */
@@ -168,9 +182,9 @@ static bool check_source(Request *r)
         http__refuse(r, 421, "this Host name is not served here; allow it by http.hosts");
         return false;
     }
-    if (!origin.ptr || origin_is_same(r, origin))
+    if (origin.ptr ? origin_is_same(r, origin) : !is_foreign_embed(&r->pub))
         return true;
-    if (!in_list(r->server->options.cors, origin)) {
+    if (!origin.ptr || !in_list(r->server->options.cors, origin)) {
         http__refuse(r, 403, "requests from this Origin are not allowed; allow it by http.cors");
         return false;
     }

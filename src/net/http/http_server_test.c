@@ -733,6 +733,14 @@ static void test_foreign_pages_are_kept_out(void **state)
     expect(&heard, "HTTP/1.1 200 ");
     talk(STR("GET /hello HTTP/1.1\r\n" HOST "Origin: http://127.0.0.1:81\r\n\r\n"), &heard);
     expect(&heard, "HTTP/1.1 403 ");
+    talk(STR("GET /hello HTTP/1.1\r\n" HOST
+             "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\n\r\n"),
+         &heard);
+    expect(&heard, "HTTP/1.1 403 ");
+    talk(STR("GET /hello HTTP/1.1\r\n" HOST
+             "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n\r\n"),
+         &heard);
+    expect(&heard, "HTTP/1.1 200 ");
     buf_done(&heard);
 }
 
@@ -963,6 +971,135 @@ static void test_connections_over_the_limit_are_refused(void **state)
     buf_done(&heard);
 }
 
+static int start_impatient(void **state)
+{
+    start(&(HttpServerOptions){.write_timeout_ns = 30 * NS_PER_MS});
+    return 0;
+}
+
+static void test_client_that_reads_nothing_is_cut_off(void **state)
+{
+    int fd = dial();
+
+    say(fd, STR("GET /stream HTTP/1.1\r\n" HOST "\r\n"));
+    mutex_lock(&world.lock);
+    while (!world.stream_ended)
+        cond_wait(&world.changed, &world.lock);
+    Status status = world.stream_status;
+    mutex_unlock(&world.lock);
+    assert_int_equal(status, STATUS_CANCELLED);
+    (void)close(fd);
+}
+
+static void test_hard_stop_ends_a_stalled_producer(void **state)
+{
+    int fd = dial();
+
+    say(fd, STR("GET /stream HTTP/1.1\r\n" HOST "\r\n"));
+    mutex_lock(&world.lock);
+    while (!world.stalled)
+        cond_wait(&world.changed, &world.lock);
+    mutex_unlock(&world.lock);
+    loops_drain(world.loops, 0);
+    mutex_lock(&world.lock);
+    while (!world.stream_ended)
+        cond_wait(&world.changed, &world.lock);
+    Status status = world.stream_status;
+    mutex_unlock(&world.lock);
+    assert_int_equal(status, STATUS_CANCELLED);
+    (void)close(fd);
+}
+
+static MemBudget budget;
+
+static int start_on_a_budget(void **state)
+{
+    mem_budget_init(&budget, NULL, "request bodies", 100000);
+    start(&(HttpServerOptions){.budget = &budget});
+    return 0;
+}
+
+static void test_bodies_over_the_budget_are_put_off(void **state)
+{
+    Buf sent = {0};
+    Buf heard = {0};
+    char *zeros = mem_zalloc(500000);
+
+    talk(STR("POST /echo HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nabc"), &heard);
+    expect(&heard, "\r\n\r\nabc");
+    buf_append_lit(&sent, "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 500000\r\n\r\n");
+    buf_append(&sent, zeros, 500000);
+    talk(buf_str(&sent), &heard);
+    expect(&heard, "HTTP/1.1 503 ");
+    expect(&heard, "Retry-After: 1\r\n");
+    assert_int_equal(mem_budget_used(&budget), 0);
+    mem_free(zeros);
+    buf_done(&sent);
+    buf_done(&heard);
+}
+
+/* ---- a storm ---- */
+
+enum { STORM_CLIENTS = 6, STORM_ROUNDS = 40 };
+
+/* Connects, asks for things, leaves at any point, politely or not. */
+static void run_rude_client(void *arg)
+{
+    static const char *const requests[] = {
+        "GET /hello HTTP/1.1\r\n" HOST "\r\n",
+        "GET /stream HTTP/1.1\r\n" HOST "\r\n",
+        "GET /stream?short=1&compress=yes HTTP/1.1\r\n" HOST "Accept-Encoding: gzip\r\n\r\n",
+        "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 300000\r\n\r\nxx",
+        "GET /json HTTP/1.1\r\n" HOST "Accept-Encoding: gzip\r\n\r\n",
+        "GET /hel",
+        "nonsense\r\n",
+    };
+    uint64_t seed = (uint64_t) * (int *)arg * 7919;
+    struct linger reset = {1, 0};
+    char bytes[8192];
+
+    for (int round = 0; round < STORM_ROUNDS; round++) {
+        const NetAddress *address = http_server_address(world.server);
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (connect(fd, &address->any, sizeof address->v4) != 0) {
+            (void)close(fd);
+            continue;
+        }
+        for (int i = 0; i < 3; i++) {
+            seed = seed * 6364136223846793005u + 1442695040888963407u;
+            const char *request = requests[(seed >> 33) % LUMA_ARRAY_LEN(requests)];
+            (void)send(fd, request, strlen(request), MSG_NOSIGNAL);
+            if (seed >> 40 & 1)
+                (void)recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+        }
+        if (seed >> 41 & 1)
+            (void)shutdown(fd, SHUT_WR);
+        if (seed >> 42 & 1)
+            (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+        (void)close(fd);
+    }
+}
+
+static void test_rude_clients_leave_nothing_behind(void **state)
+{
+    Thread threads[STORM_CLIENTS];
+    int numbers[STORM_CLIENTS];
+    Buf heard = {0};
+
+    for (int i = 0; i < STORM_CLIENTS; i++) {
+        numbers[i] = i + 1;
+        assert_int_equal(thread_start(&threads[i], "rude", run_rude_client, &numbers[i], NULL),
+                         STATUS_OK);
+    }
+    for (int i = 0; i < STORM_CLIENTS; i++)
+        thread_join(&threads[i]);
+    while (counter_get(COUNTER_CONNECTIONS_OPEN) > 0)
+        (void)usleep(1000);
+    talk(STR("GET /hello HTTP/1.1\r\n" HOST "\r\n"), &heard);
+    expect(&heard, "hello");
+    buf_done(&heard);
+}
+
 /* ---- TLS ---- */
 
 /* A self-signed certificate for `name`, written to two PEM files. */
@@ -1149,6 +1286,12 @@ int main(void)
                                         stop_it),
         cmocka_unit_test_setup_teardown(test_connections_over_the_limit_are_refused,
                                         start_with_limits, stop_it),
+        cmocka_unit_test_setup_teardown(test_client_that_reads_nothing_is_cut_off, start_impatient,
+                                        stop_it),
+        PLAIN(test_hard_stop_ends_a_stalled_producer),
+        cmocka_unit_test_setup_teardown(test_bodies_over_the_budget_are_put_off, start_on_a_budget,
+                                        stop_it),
+        PLAIN(test_rude_clients_leave_nothing_behind),
         cmocka_unit_test_setup_teardown(test_tls_serves_and_reloads_its_certificate, start_tls,
                                         stop_tls),
         cmocka_unit_test_setup_teardown(test_plain_bytes_to_a_tls_port_are_no_request, start_tls,

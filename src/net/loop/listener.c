@@ -141,11 +141,14 @@ static void on_acceptable(uv_poll_t *poll, int status, int events)
         socklen_t len = sizeof peer;
         int fd = accept4(listener->fd, &peer.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
+            listener->starving = false;
             unmap(&peer);
             admit(listener, fd, &peer);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             /* The socket stays readable: without a pause the loop would spin. */
-            LOG_WARN("cannot accept connections", LOG_FIELD("error", LOG_STR(strerror(errno))));
+            if (!listener->starving)
+                LOG_WARN("cannot accept connections", LOG_FIELD("error", LOG_STR(strerror(errno))));
+            listener->starving = true;
             (void)uv_poll_stop(poll);
             (void)uv_timer_start(&listener->retry, on_retry, ACCEPT_RETRY_MS, 0);
             return;

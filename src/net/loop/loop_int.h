@@ -54,6 +54,7 @@ struct Listener {
     int fd;
     uv_poll_t *poll;       /* loop 0; NULL when stopped */
     uv_timer_t retry;      /* loop 0; after EMFILE */
+    bool starving;         /* loop 0; no descriptors were left, and that was logged */
     uint8_t alpn_wire[64]; /* the ALPN list as length-prefixed names */
     unsigned alpn_len;
     int connection_count; /* atomic, relaxed */
