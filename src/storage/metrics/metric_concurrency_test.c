@@ -59,7 +59,9 @@ static void write_all(void *arg)
 
     for (int64_t round = 0; round < ROUNDS; round++) {
         apply_round(shared, round);
-        if (round % EVERY_FREEZE != EVERY_FREEZE - 1)
+        /* Segments are dropped oldest first: the last one must have been taken. */
+        if (round % EVERY_FREEZE != EVERY_FREEZE - 1 ||
+            __atomic_load_n(&shared->frozen, __ATOMIC_ACQUIRE))
             continue;
         if (metric_store_freeze(shared->store, &frozen, NULL) != STATUS_OK)
             abort();
@@ -75,12 +77,13 @@ static void purge_all(void *arg)
     Shared *shared = arg;
 
     while (!__atomic_load_n(&shared->stop, __ATOMIC_ACQUIRE)) {
-        uint64_t frozen = __atomic_exchange_n(&shared->frozen, 0, __ATOMIC_ACQUIRE);
+        uint64_t frozen = __atomic_load_n(&shared->frozen, __ATOMIC_ACQUIRE);
         if (frozen) {
             int64_t rounds = __atomic_load_n(&shared->frozen_rounds, __ATOMIC_RELAXED);
             __atomic_store_n(&shared->hidden_below, rounds, __ATOMIC_SEQ_CST);
             if (metric_store_drop_segment(shared->store, frozen, NULL) != STATUS_OK)
                 abort();
+            __atomic_store_n(&shared->frozen, 0, __ATOMIC_RELEASE);
         }
         (void)metric_store_purge(shared->store, false);
     }
