@@ -43,7 +43,7 @@ static inline void fixture_open(EngineFixture *f)
 static inline void fixture_init(EngineFixture *f, struct Vfs *vfs)
 {
     *f = (EngineFixture){0};
-    (void)snprintf(f->dir, sizeof f->dir, "%s/luma-engine-XXXXXX",
+    (void)snprintf(f->dir, sizeof f->dir, "%.20s/luma-engine-XXXXXX",
                    getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
     assert_non_null(mkdtemp(f->dir));
     mem_budget_init(&f->budget, NULL, "hot memory", INT64_MAX);

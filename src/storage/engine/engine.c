@@ -24,21 +24,30 @@ static Str path_in(Arena *arena, const Engine *engine, const char *name)
 
 /* ---------------------------------------------------------------- directory */
 
-static Status check_format(Engine *engine, Arena *arena, Error *err)
+static void note_damage(EngineReport *report, const char *text)
+{
+    report->damaged_places++;
+    if (!report->first_damage[0])
+        (void)snprintf(report->first_damage, sizeof report->first_damage, "%s", text);
+}
+
+/* Refuses a newer layout. A file that says nothing is written anew: it must not block the start. */
+static Status check_format(Engine *engine, Arena *arena, EngineReport *report, Error *err)
 {
     const char *path = path_in(arena, engine, "FORMAT").ptr;
+    Str current = arena_printf(arena, "lumadb %d\n", LAYOUT_VERSION);
     Str text;
     uint64_t version = 0;
     Status status = vfs_read_file(engine->vfs, path, 4096, arena, &text, err);
 
-    if (status == STATUS_NOT_FOUND) {
-        Str current = arena_printf(arena, "lumadb %d\n", LAYOUT_VERSION);
+    if (status == STATUS_NOT_FOUND)
         return vfs_write_file(engine->vfs, path, current, err);
-    }
     TRY(status);
     if (!str_starts(text, STR("lumadb ")) ||
-        !str_to_u64(str_trim(str_sub(text, 7, text.len)), &version) || version < 1)
-        return error_set(err, STATUS_CORRUPT, "%s does not name a layout of LumaDB", path);
+        !str_to_u64(str_trim(str_sub(text, 7, text.len)), &version)) {
+        note_damage(report, arena_printf(arena, "%s was damaged and is written anew", path).ptr);
+        return vfs_write_file(engine->vfs, path, current, err);
+    }
     if (version > LAYOUT_VERSION)
         return error_set(err, STATUS_UNSUPPORTED,
                          "%s was written by a newer LumaDB: layout %" PRIu64
@@ -47,7 +56,7 @@ static Status check_format(Engine *engine, Arena *arena, Error *err)
     return STATUS_OK;
 }
 
-static Status lock_directory(Engine *engine, Arena *arena, Error *err)
+static Status lock_directory(Engine *engine, Arena *arena, EngineReport *report, Error *err)
 {
     TRY(vfs_mkdir_all(engine->vfs, engine->data_dir, err));
     TRY(vfs_open(engine->vfs, path_in(arena, engine, "LOCK").ptr,
@@ -57,7 +66,7 @@ static Status lock_directory(Engine *engine, Arena *arena, Error *err)
         return error_set(err, STATUS_UNAVAILABLE, "%s is open in another process",
                          engine->data_dir);
     TRY(status);
-    TRY(check_format(engine, arena, err));
+    TRY(check_format(engine, arena, report, err));
     TRY(vfs_mkdir_all(engine->vfs, path_in(arena, engine, "data").ptr, err));
     return vfs_mkdir_all(engine->vfs, path_in(arena, engine, "lost").ptr, err);
 }
@@ -92,9 +101,9 @@ static void quarantine_catalog(Engine *engine, Arena *arena, EngineReport *repor
         /* The side files need not be there; if the main one stays, the next save overwrites it. */
         (void)vfs_rename(engine->vfs, from.ptr, to.ptr, NULL);
     }
-    report->damaged_places++;
-    (void)snprintf(report->first_damage, sizeof report->first_damage,
-                   "%.400s; it was moved to lost/ and is made again from the log", why->message);
+    note_damage(report, arena_printf(arena, "%s; it was moved to lost/ and is made again from the log",
+                                     why->message)
+                            .ptr);
 }
 
 /* Takes the checkpoint where there is a good one. *ret_lsn = 0 means: the log has everything. */
@@ -132,14 +141,16 @@ static void create_row_tables(Engine *engine)
 
 static Engine *new_engine(const EngineOptions *options)
 {
-    Engine *engine = MEM_NEW(Engine);
+    Engine *engine = mem_alloc_aligned(sizeof *engine); /* shards stand on cache lines */
 
+    memset(engine, 0, sizeof *engine);
     engine->data_dir = mem_strdup(options->data_dir);
     engine->vfs = options->vfs ? options->vfs : vfs_posix();
     engine->encoding = options->wal_json ? WAL_ENCODING_JSON : WAL_ENCODING_BINARY;
     mem_budget_init(&engine->own_budget, NULL, "hot memory", INT64_MAX);
     engine->budget = options->budget ? options->budget : &engine->own_budget;
-    engine->rows = row_store_new(engine->budget);
+    segment_map_init(&engine->segments);
+    engine->rows = row_store_new(&engine->segments, engine->budget);
     engine->exemplars = exemplar_store_new(engine->budget);
     engine->metadata = metadata_store_new(engine->budget);
     engine->metric_tables = metric_tables_new(engine->budget);
@@ -164,6 +175,7 @@ static Engine *free_engine(Engine *engine)
     metadata_store_free(engine->metadata);
     exemplar_store_free(engine->exemplars);
     row_store_free(engine->rows);
+    segment_map_done(&engine->segments);
     metric_store_free(engine->metrics);
     catalog_version_unref(engine->catalog);
     vfs_close(engine->lock_file);
@@ -198,7 +210,7 @@ static Status open_stores(Engine *engine, const EngineOptions *options, EngineRe
     Lsn catalog_lsn = 0;
 
     arena_init(&arena, NULL);
-    TRY(lock_directory(engine, &arena, err));
+    TRY(lock_directory(engine, &arena, report, err));
     TRY(metric_store_new(engine->budget, &engine->metrics, err));
     TRY(load_catalog(engine, &arena, report, &catalog_lsn, err));
     create_row_tables(engine);

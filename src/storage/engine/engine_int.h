@@ -10,6 +10,7 @@
 #include "storage/engine/exemplar_store.h"
 #include "storage/engine/metadata_store.h"
 #include "storage/engine/metric_tables.h"
+#include "storage/hot/segment_map.h"
 #include "storage/metrics/metric_store.h"
 #include "storage/rows/row_store.h"
 #include "storage/wal/wal.h"
@@ -25,6 +26,7 @@ struct Engine {
     bool full;            /* atomic: relaxed; writers are told to retry */
 
     MetricStore *metrics;
+    SegmentMap segments; /* sealed segments of rows */
     RowStore *rows;
     ExemplarStore *exemplars;
     MetadataStore *metadata;

@@ -29,12 +29,16 @@ static size_t values_bytes(Layout layout, uint32_t rows)
     return layout == LAYOUT_BIT ? bitmap_bytes(rows) : layout_width(layout) * rows;
 }
 
-static RowSegment *new_segment(uint32_t column_count, uint32_t cap, Lsn lsn_base, MemBudget *budget)
+static void free_segment(Segment *base);
+
+static RowSegment *new_segment(uint32_t column_count, uint32_t cap, Lsn lsn_base, uint64_t table_id,
+                               MemBudget *budget)
 {
+    static const SegmentOps ops = {.free = free_segment};
     size_t bytes = sizeof(RowSegment) + sizeof(RowColumn) * column_count;
     RowSegment *segment = mem_zalloc(bytes);
 
-    segment->ref_count = 1;
+    segment_init(&segment->base, &ops, table_id);
     segment->budget = budget;
     segment->lsn_base = lsn_base;
     segment->cap = cap;
@@ -45,9 +49,9 @@ static RowSegment *new_segment(uint32_t column_count, uint32_t cap, Lsn lsn_base
 }
 
 RowSegment *row_segment_new(const Type *types, uint32_t column_count, uint32_t cap, Lsn lsn_base,
-                            MemBudget *budget)
+                            uint32_t table_id, MemBudget *budget)
 {
-    RowSegment *segment = new_segment(column_count, cap, lsn_base, budget);
+    RowSegment *segment = new_segment(column_count, cap, lsn_base, table_id, budget);
 
     for (uint32_t i = 0; i < column_count; i++) {
         RowColumn *c = &segment->columns[i];
@@ -55,12 +59,6 @@ RowSegment *row_segment_new(const Type *types, uint32_t column_count, uint32_t c
         c->values = alloc_charged(segment, values_bytes(type_layout(types[i]), cap));
         c->validity = alloc_charged(segment, bitmap_bytes(cap));
     }
-    return segment;
-}
-
-RowSegment *row_segment_ref(RowSegment *segment)
-{
-    (void)__atomic_add_fetch(&segment->ref_count, 1, __ATOMIC_RELAXED);
     return segment;
 }
 
@@ -77,17 +75,15 @@ static void free_column(RowColumn *c)
     mem_free(c->dict);
 }
 
-RowSegment *row_segment_unref(RowSegment *segment)
+static void free_segment(Segment *base)
 {
-    /* acq_rel: whoever frees must see every other holder's last use. */
-    if (!segment || __atomic_sub_fetch(&segment->ref_count, 1, __ATOMIC_ACQ_REL) != 0)
-        return NULL;
+    RowSegment *segment = LUMA_CONTAINER_OF(base, RowSegment, base);
+
     for (uint32_t i = 0; i < segment->column_count; i++)
         free_column(&segment->columns[i]);
     mem_free(segment->marks);
     mem_budget_release(segment->budget, segment->charged_bytes);
     mem_free(segment);
-    return NULL;
 }
 
 /* Room for `len` bytes of text at a stable address. */
@@ -378,8 +374,8 @@ static void seal_column(RowSegment *to_segment, RowColumn *to, const RowColumn *
 
 RowSegment *row_segment_seal(const RowSegment *open)
 {
-    RowSegment *sealed =
-        new_segment(open->column_count, open->mark_count, open->lsn_base, open->budget);
+    RowSegment *sealed = new_segment(open->column_count, open->mark_count, open->lsn_base,
+                                     open->base.owner, open->budget);
 
     sealed->sealed = true;
     sealed->cap = sealed->row_count = open->row_count;

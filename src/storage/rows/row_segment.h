@@ -21,6 +21,7 @@
 
 #include "arrow/batch.h"
 #include "base/mem.h"
+#include "storage/hot/segment_map.h"
 #include "storage/rows/row_filter.h"
 
 typedef uint64_t Lsn;
@@ -50,7 +51,7 @@ typedef struct RowColumn {
 } RowColumn;
 
 typedef struct RowSegment {
-    int64_t ref_count; /* atomic */
+    Segment base; /* reference count; its id when it is sealed and in the segment map */
     MemBudget *budget;
     int64_t charged_bytes; /* the appender's */
     Lsn lsn_base;
@@ -65,9 +66,17 @@ typedef struct RowSegment {
 
 /* An open segment for `cap` rows of these types; reference count 1. */
 RowSegment *row_segment_new(const Type *types, uint32_t column_count, uint32_t cap, Lsn lsn_base,
-                            MemBudget *budget);
-RowSegment *row_segment_ref(RowSegment *segment);
-RowSegment *row_segment_unref(RowSegment *segment); /* returns NULL */
+                            uint32_t table_id, MemBudget *budget);
+static inline RowSegment *row_segment_ref(RowSegment *segment)
+{
+    (void)segment_ref(&segment->base);
+    return segment;
+}
+static inline RowSegment *row_segment_unref(RowSegment *segment) /* returns NULL */
+{
+    (void)segment_unref(segment ? &segment->base : NULL);
+    return NULL;
+}
 /* May rows of this LSN still be marked here? */
 bool row_segment_takes(const RowSegment *segment, Lsn lsn);
 /* Appends rows [from, from + count) of the batch, which fit, and marks them. The appender. */

@@ -7,17 +7,19 @@ enum { SEGMENT_ROWS_MIN = 256 };
 
 struct RowStore {
     MemBudget *budget;
+    SegmentMap *map;
     Mutex lock;  /* guards tables */
     Map tables;  /* table id (4 bytes, in the RowTable) -> RowTable, a reference each */
 };
 
 /* ---------------------------------------------------------------- store */
 
-RowStore *row_store_new(MemBudget *budget)
+RowStore *row_store_new(SegmentMap *map, MemBudget *budget)
 {
     RowStore *store = MEM_NEW(RowStore);
 
     store->budget = budget;
+    store->map = map;
     mutex_init(&store->lock);
     return store;
 }
@@ -41,12 +43,13 @@ static Str id_key(const uint32_t *id)
     return str_make(id, sizeof *id);
 }
 
-static RowTable *new_table(MemBudget *budget, const Table *schema)
+static RowTable *new_table(RowStore *store, const Table *schema)
 {
     RowTable *table = MEM_NEW(RowTable);
 
     table->ref_count = 1;
-    table->budget = budget;
+    table->budget = store->budget;
+    table->map = store->map;
     table->schema = *schema;
     arena_init(&table->arena, NULL);
     TableColumn *columns = arena_dup(&table->arena, schema->columns,
@@ -63,7 +66,7 @@ static RowTable *new_table(MemBudget *budget, const Table *schema)
     table->schema.options = (Str){"", 0};
     table->schema.primary_key = arena_dup(&table->arena, schema->primary_key,
                                           sizeof *schema->primary_key * schema->primary_key_count);
-    row_keys_init(&table->keys, budget);
+    row_keys_init(&table->keys, store->budget);
     mutex_init(&table->lock);
     return table;
 }
@@ -73,7 +76,7 @@ void row_store_create(RowStore *store, const Table *schema)
     MUTEX_GUARD(&store->lock);
     if (map_get(&store->tables, id_key(&schema->id)))
         return;
-    RowTable *table = new_table(store->budget, schema);
+    RowTable *table = new_table(store, schema);
     *map_put(&store->tables, id_key(&table->schema.id), NULL) = table;
 }
 
@@ -99,8 +102,11 @@ RowTable *row_table_unref(RowTable *table)
     /* acq_rel: whoever frees must see every other holder's last use. */
     if (!table || __atomic_sub_fetch(&table->ref_count, 1, __ATOMIC_ACQ_REL) != 0)
         return NULL;
-    for (uint32_t i = 0; i < table->segment_count; i++)
+    for (uint32_t i = 0; i < table->segment_count; i++) {
+        if (table->segments[i]->sealed)
+            (void)segment_unref(segment_map_remove(table->map, table->segments[i]->base.id));
         row_segment_unref(table->segments[i]);
+    }
     mem_free(table->segments);
     row_keys_done(&table->keys);
     mutex_done(&table->lock);
@@ -147,6 +153,7 @@ static void seal_last(RowTable *table)
     RowSegment *open = table->segments[table->segment_count - 1];
     RowSegment *sealed = row_segment_seal(open);
 
+    (void)segment_map_insert(table->map, &sealed->base);
     mutex_lock(&table->lock);
     table->segments[table->segment_count - 1] = sealed;
     mutex_unlock(&table->lock);
@@ -158,7 +165,8 @@ static RowSegment *open_segment(RowTable *table, Lsn lsn)
     uint64_t cap = LUMA_MAX(table->row_count, (uint64_t)SEGMENT_ROWS_MIN);
     RowSegment *segment =
         row_segment_new(table->types, table->schema.column_count,
-                        (uint32_t)LUMA_MIN(cap, (uint64_t)ROW_SEGMENT_ROWS_MAX), lsn, table->budget);
+                        (uint32_t)LUMA_MIN(cap, (uint64_t)ROW_SEGMENT_ROWS_MAX), lsn, table->schema.id,
+                        table->budget);
 
     MUTEX_GUARD(&table->lock);
     MEM_GROW(table->segments, table->segment_cap, table->segment_count + 1);

@@ -4,7 +4,7 @@
  *
  * Segments grow with the table (256 rows, then as many as it has, up to 65,536), so a small table is
  * small and a large one is made of large pieces. The open one is replaced by its sealed copy when it is
- * full. A scan takes references to the segments of one table and reads, without locks, the prefix of
+ * full, which goes into the segment map (storage/hot). A scan takes references to the segments of one table and reads, without locks, the prefix of
  * each that its snapshot's LSN covers.
  *
  * Threads: row_store_create, row_store_drop and row_table_append by the applier, in LSN order; the
@@ -14,6 +14,7 @@
 #define LUMA_STORAGE_ROWS_ROW_STORE_H
 
 #include "storage/catalog/catalog.h"
+#include "storage/hot/segment_map.h"
 #include "storage/rows/row_filter.h"
 
 typedef uint64_t Lsn;
@@ -23,8 +24,9 @@ typedef struct RowTable RowTable;
 typedef struct RowScan RowScan;
 typedef struct RowPiece RowPiece; /* a segment's part of a scan, worked by one thread */
 
-/* Everything stored is charged to `budget` without asking: it is durable already. */
-RowStore *row_store_new(MemBudget *budget);
+/* Everything stored is charged to `budget` without asking: it is durable already. `map` gets the sealed
+ * segments, with the table's id as owner; both outlive the store. */
+RowStore *row_store_new(SegmentMap *map, MemBudget *budget);
 RowStore *row_store_free(RowStore *store); /* returns NULL; no scan is open */
 /* An empty table; the definition is copied. No-op when it is there. */
 void row_store_create(RowStore *store, const Table *table);

@@ -115,13 +115,15 @@ static void test_a_snapshot_sees_whole_writes_up_to_its_lsn(void **state)
 {
     CLEANUP(arena_done) Arena arena = {0};
     MemBudget budget;
+    SegmentMap map;
     enum { WRITES = 120 };
     uint64_t rows_at[WRITES + 1] = {0};
 
     mem_budget_init(&budget, NULL, "test memory", INT64_MAX);
     arena_init(&arena, NULL);
     srandom(4);
-    RowStore *store = row_store_new(&budget);
+    segment_map_init(&map);
+    RowStore *store = row_store_new(&map, &budget);
     row_store_create(store, &test_table);
     RowTable *table = row_store_find(store, test_table.id);
     for (Lsn lsn = 1; lsn <= WRITES; lsn++) {
@@ -134,6 +136,13 @@ static void test_a_snapshot_sees_whole_writes_up_to_its_lsn(void **state)
         arena_reset(&arena);
     }
     assert_true(rows_at[WRITES] > 70000); /* several sealed segments */
+    Segment **sealed;
+    uint32_t sealed_count;
+    segment_map_collect(&map, test_table.id, &sealed, &sealed_count);
+    assert_true(sealed_count > 4);
+    for (uint32_t i = 0; i < sealed_count; i++)
+        (void)segment_unref(sealed[i]);
+    mem_free(sealed);
     for (Lsn lsn = 0; lsn <= WRITES; lsn += 7)
         assert_int_equal(read_all(table, lsn, NULL, 0, true), rows_at[lsn]);
     assert_int_equal(row_table_row_count(table), rows_at[WRITES]);
@@ -152,6 +161,7 @@ static void test_a_snapshot_sees_whole_writes_up_to_its_lsn(void **state)
 
     row_table_unref(table);
     row_store_free(store);
+    segment_map_done(&map);
     assert_int_equal(mem_budget_used(&budget), 0);
 }
 
@@ -159,6 +169,7 @@ static void test_primary_keys_are_reserved_whole_or_not_at_all(void **state)
 {
     CLEANUP(arena_done) Arena arena = {0};
     MemBudget budget;
+    SegmentMap map;
     Table keyed = test_table;
     const uint16_t key[] = {0, 3};
     RecordBatch rows;
@@ -168,7 +179,8 @@ static void test_primary_keys_are_reserved_whole_or_not_at_all(void **state)
     arena_init(&arena, NULL);
     keyed.primary_key = key;
     keyed.primary_key_count = 2;
-    RowStore *store = row_store_new(&budget);
+    segment_map_init(&map);
+    RowStore *store = row_store_new(&map, &budget);
     row_store_create(store, &keyed);
     RowTable *table = row_store_find(store, keyed.id);
     make_rows(1000, 500, &arena, &rows);
@@ -185,6 +197,7 @@ static void test_primary_keys_are_reserved_whole_or_not_at_all(void **state)
     assert_int_equal(row_table_reserve(table, &rows, &err), STATUS_EXISTS);
     row_table_unref(table);
     row_store_free(store);
+    segment_map_done(&map);
     assert_int_equal(mem_budget_used(&budget), 0);
 }
 
@@ -210,6 +223,7 @@ static void test_readers_go_on_while_rows_are_appended(void **state)
 {
     CLEANUP(arena_done) Arena arena = {0};
     MemBudget budget;
+    SegmentMap map;
     Thread readers[2] = {0};
     Race race = {0};
     RecordBatch rows;
@@ -217,7 +231,8 @@ static void test_readers_go_on_while_rows_are_appended(void **state)
 
     mem_budget_init(&budget, NULL, "test memory", INT64_MAX);
     arena_init(&arena, NULL);
-    RowStore *store = row_store_new(&budget);
+    segment_map_init(&map);
+    RowStore *store = row_store_new(&map, &budget);
     row_store_create(store, &test_table);
     race.table = row_store_find(store, test_table.id);
     for (int i = 0; i < 2; i++)
@@ -235,6 +250,7 @@ static void test_readers_go_on_while_rows_are_appended(void **state)
         thread_join(&readers[i]);
     row_table_unref(race.table);
     row_store_free(store);
+    segment_map_done(&map);
 }
 
 int main(void)
