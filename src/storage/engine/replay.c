@@ -329,16 +329,10 @@ static Status replay_commit(Replay *replay, const WalEntry *entry, Error *err)
 }
 
 /* Does the entry wait for a COMMIT? Only ROWS entries can. */
-static Status transaction_of(Replay *replay, const WalEntry *entry, uint64_t *ret_id, Error *err)
+static Status transaction_of(const WalEntry *entry, uint64_t *ret_id, Error *err)
 {
-    WalRows rows;
-
     *ret_id = 0;
-    if (entry->type != WAL_ENTRY_ROWS)
-        return STATUS_OK;
-    TRY(wal_rows_decode(entry, &replay->arena, &rows, err));
-    *ret_id = rows.txn_id;
-    return STATUS_OK;
+    return entry->type == WAL_ENTRY_ROWS ? wal_rows_txn(entry, ret_id, err) : STATUS_OK;
 }
 
 /* ---------------------------------------------------------------- all */
@@ -351,7 +345,7 @@ static Status on_entry(void *ctx, const WalEntry *entry, Error *err)
     arena_reset(&replay->arena);
     replay->lsn = entry->lsn;
     replay->report->entries_replayed++;
-    TRY(transaction_of(replay, entry, &txn_id, err));
+    TRY(transaction_of(entry, &txn_id, err));
     if (txn_id) {
         keep_for_commit(replay, txn_id, entry);
         return STATUS_OK;

@@ -197,37 +197,66 @@ static Status read_column(BufReader *r, uint32_t row_count, Arena *arena, Column
     return r->failed ? corrupt(err) : STATUS_OK;
 }
 
-Status wal__binary_rows_decode(Str payload, Arena *arena, WalRows *ret, Error *err)
-{
-    BufReader r = buf_reader(payload);
-    uint8_t form = buf_read_u8(&r);
+/* Ids and counts, as they stand before the columns. */
+typedef struct RowsHead {
+    uint64_t table_id;
+    uint64_t schema_version;
+    uint64_t txn_id;
+    uint64_t column_count;
+    uint64_t row_count;
+} RowsHead;
 
-    if (!r.failed && form != FORM)
+static Status read_head(BufReader *r, RowsHead *ret, Error *err)
+{
+    uint8_t form = buf_read_u8(r);
+
+    if (!r->failed && form != FORM)
         return error_set(
             err, STATUS_UNSUPPORTED,
             "a rows entry of the write-ahead log has form %u, written by a newer LumaDB", form);
-    uint64_t table_id = buf_read_varint(&r);
-    uint64_t schema_version = buf_read_varint(&r);
-    uint64_t txn_id = buf_read_varint(&r);
-    uint64_t column_count = buf_read_varint(&r);
-    uint64_t row_count = buf_read_varint(&r);
-    if (r.failed || table_id > UINT32_MAX || schema_version > UINT32_MAX ||
-        column_count > LUMA_MIN((uint64_t)WAL_COLUMNS_MAX, buf_reader_left(&r)) ||
-        row_count > UINT32_MAX || !wal__rows_in_bounds(column_count, row_count, payload.len))
-        return corrupt(err);
+    *ret = (RowsHead){buf_read_varint(r)};
+    ret->schema_version = buf_read_varint(r);
+    ret->txn_id = buf_read_varint(r);
+    ret->column_count = buf_read_varint(r);
+    ret->row_count = buf_read_varint(r);
+    return r->failed || ret->table_id > UINT32_MAX || ret->schema_version > UINT32_MAX
+               ? corrupt(err)
+               : STATUS_OK;
+}
+
+Status wal__binary_rows_txn_decode(Str payload, uint64_t *ret_txn_id, Error *err)
+{
+    BufReader r = buf_reader(payload);
+    RowsHead head;
+
+    TRY(read_head(&r, &head, err));
+    *ret_txn_id = head.txn_id;
+    return STATUS_OK;
+}
+
+Status wal__binary_rows_decode(Str payload, Arena *arena, WalRows *ret, Error *err)
+{
+    BufReader r = buf_reader(payload);
+    RowsHead head;
     Column *columns;
-    TRY(WAL_ALLOC(arena, &columns, column_count, err));
-    for (uint64_t i = 0; i < column_count; i++)
-        TRY(read_column(&r, (uint32_t)row_count, arena, &columns[i], err));
+
+    TRY(read_head(&r, &head, err));
+    if (head.column_count > LUMA_MIN((uint64_t)WAL_COLUMNS_MAX, buf_reader_left(&r)) ||
+        head.row_count > UINT32_MAX ||
+        !wal__rows_in_bounds(head.column_count, head.row_count, payload.len))
+        return corrupt(err);
+    TRY(WAL_ALLOC(arena, &columns, head.column_count, err));
+    for (uint64_t i = 0; i < head.column_count; i++)
+        TRY(read_column(&r, (uint32_t)head.row_count, arena, &columns[i], err));
     if (r.cursor != r.end)
         return corrupt(err);
     *ret = (WalRows){
-        .table_id = (uint32_t)table_id,
-        .schema_version = (uint32_t)schema_version,
-        .txn_id = txn_id,
+        .table_id = (uint32_t)head.table_id,
+        .schema_version = (uint32_t)head.schema_version,
+        .txn_id = head.txn_id,
         .batch = {.columns = columns,
-                  .column_count = (uint32_t)column_count,
-                  .row_count = (uint32_t)row_count},
+                  .column_count = (uint32_t)head.column_count,
+                  .row_count = (uint32_t)head.row_count},
     };
     return STATUS_OK;
 }

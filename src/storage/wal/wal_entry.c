@@ -55,6 +55,11 @@ Status wal_rows_decode(const WalEntry *entry, Arena *arena, WalRows *ret, Error 
     DECODE(rows, arena, ret, err);
 }
 
+Status wal_rows_txn(const WalEntry *entry, uint64_t *ret_txn_id, Error *err)
+{
+    DECODE(rows_txn, ret_txn_id, err);
+}
+
 void wal_metadata_encode(WalMetadataList list, WalEncoding encoding, Buf *out)
 {
     encoding == WAL_ENCODING_JSON ? wal__json_metadata_encode(list, out)

@@ -87,6 +87,9 @@ Status wal_rows_encode(const WalRows *rows, WalEncoding encoding, Arena *arena, 
                        Error *err);
 Status wal_rows_decode(const WalEntry *entry, Arena *arena, WalRows *ret, Error *err);
 
+/* Only the transaction of a ROWS entry, at the price of its first bytes. */
+Status wal_rows_txn(const WalEntry *entry, uint64_t *ret_txn_id, Error *err);
+
 void wal_metadata_encode(WalMetadataList list, WalEncoding encoding, Buf *out);
 Status wal_metadata_decode(const WalEntry *entry, Arena *arena, WalMetadataList *ret, Error *err);
 

@@ -123,6 +123,9 @@ static void test_random_rows_round_trip(void **)
             if (wal_rows_decode(&entry, &arena, &out, &err) != STATUS_OK)
                 fail_msg("seed %u encoding %zu: %s\n%.*s", seed, e, err.message,
                          STR_FMT(entry.payload));
+            uint64_t txn_id;
+            assert_int_equal(wal_rows_txn(&entry, &txn_id, NULL), STATUS_OK);
+            assert_true(txn_id == in.txn_id);
             assert_int_equal(in.table_id, out.table_id);
             assert_int_equal(in.schema_version, out.schema_version);
             assert_true(in.txn_id == out.txn_id);

@@ -215,6 +215,30 @@ static Status read_rows(JsonText *t, const Type *types, uint32_t column_count, A
     return STATUS_OK;
 }
 
+/* Ids, as they stand before the columns. */
+static void read_head(JsonText *t, WalRows *rows)
+{
+    json_text_expect(t, "{\"table\":");
+    rows->table_id = (uint32_t)json_text_read_uint(t, UINT32_MAX);
+    json_text_expect(t, ",\"schema\":");
+    rows->schema_version = (uint32_t)json_text_read_uint(t, UINT32_MAX);
+    json_text_expect(t, ",\"txn\":");
+    rows->txn_id = json_text_read_uint(t, UINT64_MAX);
+    json_text_expect(t, ",\"columns\":[");
+}
+
+Status wal__json_rows_txn_decode(Str payload, uint64_t *ret_txn_id, Error *err)
+{
+    JsonText t = json_text(payload, NULL);
+    WalRows rows = {0};
+
+    read_head(&t, &rows);
+    if (t.failed)
+        return corrupt(err);
+    *ret_txn_id = rows.txn_id;
+    return STATUS_OK;
+}
+
 Status wal__json_rows_decode(Str payload, Arena *arena, WalRows *ret, Error *err)
 {
     JsonText t = json_text(payload, arena);
@@ -222,13 +246,7 @@ Status wal__json_rows_decode(Str payload, Arena *arena, WalRows *ret, Error *err
     Type *types;
     uint32_t column_count;
 
-    json_text_expect(&t, "{\"table\":");
-    rows.table_id = (uint32_t)json_text_read_uint(&t, UINT32_MAX);
-    json_text_expect(&t, ",\"schema\":");
-    rows.schema_version = (uint32_t)json_text_read_uint(&t, UINT32_MAX);
-    json_text_expect(&t, ",\"txn\":");
-    rows.txn_id = json_text_read_uint(&t, UINT64_MAX);
-    json_text_expect(&t, ",\"columns\":[");
+    read_head(&t, &rows);
     read_types(&t, arena, &types, &column_count);
     json_text_expect(&t, ",\"rows\":[");
     if (t.failed)
