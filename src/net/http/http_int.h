@@ -41,6 +41,7 @@ struct Request {
     size_t form_count;
 
     /* body */
+    int64_t content_length; /* as told, -1 = chunked */
     Buf body;
     Inflater *inflater;
     int64_t charged_bytes; /* to the server's budget */

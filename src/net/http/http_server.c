@@ -179,13 +179,14 @@ static bool check_source(Request *r)
 
     /* HTTP/1.0 needs no Host, and no browser speaks it. */
     if (r->host.ptr && !host_is_ours(r)) {
-        http__refuse(r, 421, "this Host name is not served here; allow it by http.hosts");
+        http__refuse(r, 421, "this Host name is not served here; allow it by http.allowed_hosts");
         return false;
     }
     if (origin.ptr ? origin_is_same(r, origin) : !is_foreign_embed(&r->pub))
         return true;
     if (!origin.ptr || !in_list(r->server->options.cors, origin)) {
-        http__refuse(r, 403, "requests from this Origin are not allowed; allow it by http.cors");
+        http__refuse(r, 403,
+                     "requests from this Origin are not allowed; allow it by http.cors_origins");
         return false;
     }
     r->origin = origin;
@@ -363,6 +364,7 @@ static bool check_body_head(Request *r, bool has_body, int64_t content_length)
 
     if (!has_body)
         return true;
+    r->content_length = content_length;
     if (content_length > 0 && (uint64_t)content_length > body_bytes_max(r)) {
         http__refuse(r, 413, "the body is larger than this path takes");
         return false;
@@ -394,6 +396,21 @@ static Status charge_body(Request *r, Error *err)
     return STATUS_OK;
 }
 
+/* Makes room for more of a body whose length was told: a lot at once, but never much more than has
+ * come, so that a claim alone takes no memory. */
+static void grow_body(Request *r, size_t more)
+{
+    size_t need = r->body.len + more;
+    size_t want = need * 4;
+
+    if (need <= r->body.cap || r->content_length < 0)
+        return;
+    if (want > (size_t)r->content_length)
+        want = (size_t)r->content_length;
+    if (want > need)
+        (void)buf_reserve(&r->body, want - r->body.len);
+}
+
 bool http__body_add(Request *r, Str bytes)
 {
     Status status = STATUS_OK;
@@ -404,6 +421,7 @@ bool http__body_add(Request *r, Str bytes)
     } else if (bytes.len > body_bytes_max(r) - r->body.len) {
         status = STATUS_LIMIT;
     } else {
+        grow_body(r, bytes.len);
         buf_append_str(&r->body, bytes);
     }
     if (status == STATUS_LIMIT) {

@@ -1080,6 +1080,40 @@ static void run_rude_client(void *arg)
     }
 }
 
+/* Valid requests with a few bytes changed: whatever they are then, each connection ends and the
+ * server lives on. */
+static void test_garbled_requests_are_answered_or_closed(void **state)
+{
+    static const char *const requests[] = {
+        "POST /form?a=%41&b=c HTTP/1.1\r\n" HOST
+        "Origin: http://127.0.0.1\r\nAccept-Encoding: gzip\r\n"
+        "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 7\r\n\r\nx=%20&y",
+        "PUT http://localhost/echo HTTP/1.1\r\nHost: [::1]:1\r\nTransfer-Encoding: chunked\r\n"
+        "Content-Encoding: gzip\r\nAuthorization: Basic "
+        "YW5uOnB3\r\n\r\n4\r\n\x1f\x8b\x08\r\r\n0\r\n\r\n",
+        "OPTIONS /label/a/values HTTP/1.1\r\n" HOST "Access-Control-Request-Method: GET\r\n"
+        "Expect: 100-continue\r\n\r\nHEAD /json HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+    };
+    uint64_t seed = 99;
+    Buf heard = {0};
+
+    for (int round = 0; round < 1500; round++) {
+        Buf sent = {0};
+        buf_append_str(&sent, str_from(requests[round % 3]));
+        for (int i = 0; i < 1 + round % 4; i++) {
+            seed = seed * 6364136223846793005u + 1442695040888963407u;
+            sent.ptr[(seed >> 20) % sent.len] = (char)(seed >> 52);
+        }
+        talk(buf_str(&sent), &heard);
+        if (heard.len)
+            expect(&heard, "HTTP/1.1 ");
+        buf_done(&sent);
+    }
+    talk(STR("GET /hello HTTP/1.1\r\n" HOST "\r\n"), &heard);
+    expect(&heard, "hello");
+    buf_done(&heard);
+}
+
 static void test_rude_clients_leave_nothing_behind(void **state)
 {
     Thread threads[STORM_CLIENTS];
@@ -1291,6 +1325,7 @@ int main(void)
         PLAIN(test_hard_stop_ends_a_stalled_producer),
         cmocka_unit_test_setup_teardown(test_bodies_over_the_budget_are_put_off, start_on_a_budget,
                                         stop_it),
+        PLAIN(test_garbled_requests_are_answered_or_closed),
         PLAIN(test_rude_clients_leave_nothing_behind),
         cmocka_unit_test_setup_teardown(test_tls_serves_and_reloads_its_certificate, start_tls,
                                         stop_tls),
