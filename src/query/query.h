@@ -70,7 +70,9 @@ void session_on_setting(Session *session, void (*fn)(void *ctx, Str name, Str va
 /* Marks an open transaction as failed, after an error outside of a query. */
 void session_fail(Session *session);
 /* Begins / ends the implicit transaction of a simple-protocol string or of an extended-protocol
- * pipeline up to Sync. `ok` false rolls back. */
+ * pipeline up to Sync. `ok` false rolls back. Beginning inside a BEGIN block does nothing; a BEGIN
+ * inside turns it into a block, which end leaves open (ok) or failed. session_transaction shows
+ * blocks only. */
 Status session_begin_implicit(Session *session, Error *err);
 Status session_end_implicit(Session *session, bool ok, Error *err);
 

@@ -201,6 +201,9 @@ bool conn_is_tls(const Connection *conn);
 const char *conn_tls_version(const Connection *conn);
 /* Common name of the verified client certificate, "" when none. Valid as long as the connection. */
 const char *conn_tls_client_name(const Connection *conn);
+/* tls-server-end-point channel binding (RFC 5929 4.1): a hash of our certificate, at most 64 bytes.
+ * Returns its length, 0 without TLS. */
+size_t conn_tls_end_point(const Connection *conn, uint8_t out[64]);
 /* The ALPN protocol agreed on, "" when none. */
 Str conn_alpn(const Connection *conn);
 

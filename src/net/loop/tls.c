@@ -323,6 +323,24 @@ const char *conn_tls_client_name(const Connection *conn)
     return conn->client_name;
 }
 
+size_t conn_tls_end_point(const Connection *conn, uint8_t out[64])
+{
+    X509 *cert = conn->ssl ? SSL_get_certificate(conn->ssl) : NULL;
+    int hash_nid = NID_undef;
+    unsigned len = 0;
+
+    if (!cert)
+        return 0;
+    (void)OBJ_find_sigid_algs(X509_get_signature_nid(cert), &hash_nid, NULL);
+    /* Certificates signed with MD5, SHA-1 or no separate hash are hashed with SHA-256. */
+    const EVP_MD *hash = hash_nid == NID_undef || hash_nid == NID_md5 || hash_nid == NID_sha1
+                             ? EVP_sha256()
+                             : EVP_get_digestbynid(hash_nid);
+    if (!hash || EVP_MD_get_size(hash) > 64 || X509_digest(cert, hash, out, &len) != 1)
+        return 0;
+    return len;
+}
+
 Str conn_alpn(const Connection *conn)
 {
     const unsigned char *name = NULL;
