@@ -15,6 +15,7 @@ typedef struct Verifier {
     /* Column counts of the enclosing rows, innermost last: what EXPR_OUTER may point into. */
     uint32_t outer_columns[OUTER_MAX];
     uint32_t outer_count;
+    bool in_returning;
 } Verifier;
 
 static const char *const kind_names[] = {
@@ -68,6 +69,12 @@ static Status verify_column_ref(Verifier *v, const Expr *expr, const PlanNode *n
     char want[64];
     char have[64];
 
+    if (v->in_returning) { /* RETURNING sees the table's columns */
+        if (expr->column >= node->table->column_count)
+            return broken(v, "RETURNING of column %u of %u", expr->column,
+                          node->table->column_count);
+        return STATUS_OK;
+    }
     if (expr->input > 1 || !node->children[expr->input])
         return broken(v, "column #%u.%u has no input", expr->input, expr->column);
     const Schema *schema = &node->children[expr->input]->schema;
@@ -563,7 +570,12 @@ typedef struct SlotCheck {
 static bool check_slot(Expr **slot, void *ctx)
 {
     SlotCheck *check = ctx;
-    check->status = verify_expr(check->v, *slot, check->node, true, 0);
+    const PlanNode *node = check->node;
+    check->v->in_returning = false;
+    for (uint32_t i = 0; i < node->returning_count; i++)
+        check->v->in_returning |= slot == &node->returning[i];
+    check->status = verify_expr(check->v, *slot, node, true, 0);
+    check->v->in_returning = false;
     return check->status == STATUS_OK;
 }
 

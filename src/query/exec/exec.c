@@ -1,0 +1,282 @@
+/* exec.c - a running plan: opening operators, pulling, checks, expressions without rows. */
+#include "query/exec/exec_int.h"
+
+#include "base/clock.h"
+
+/* ---------------------------------------------------------------- operators */
+
+static const OperatorOps *ops_for(const PlanNode *node)
+{
+    switch (node->kind) {
+    case PLAN_SCAN:
+        return &op_scan_ops;
+    case PLAN_VALUES:
+        return &op_values_ops;
+    case PLAN_EMPTY:
+        return &op_empty_ops;
+    case PLAN_FILTER:
+        return &op_filter_ops;
+    case PLAN_PROJECT:
+        return &op_project_ops;
+    case PLAN_AGGREGATE:
+        return &op_aggregate_ops;
+    case PLAN_SORT:
+        return &op_sort_ops;
+    case PLAN_LIMIT:
+        return node->key_count ? &op_sort_ops : &op_limit_ops;
+    case PLAN_DISTINCT:
+        return &op_distinct_ops;
+    case PLAN_JOIN:
+        return node->join_key_count ? &op_hash_join_ops : &op_loop_join_ops;
+    case PLAN_SET_OP:
+        return &op_set_op_ops;
+    case PLAN_WINDOW:
+        return &op_window_ops;
+    case PLAN_FUNCTION_SCAN:
+        return &op_function_scan_ops;
+    case PLAN_PROJECT_SET:
+        return &op_project_set_ops;
+    case PLAN_CTE:
+        return &op_cte_ops;
+    case PLAN_CTE_SCAN:
+        return &op_cte_scan_ops;
+    case PLAN_RECURSIVE:
+        return &op_recursive_ops;
+    case PLAN_VIRTUAL_SCAN:
+        return &op_virtual_scan_ops;
+    case PLAN_APPLY:
+        return &op_apply_ops;
+    case PLAN_INSERT:
+        return &op_insert_ops;
+    case PLAN_SERIES_ROWS:
+        return &op_series_rows_ops;
+    case PLAN_UPDATE:
+    case PLAN_DELETE:
+    case PLAN_SERIES:
+        return NULL;
+    }
+    return NULL;
+}
+
+Status operator_open(Exec *exec, const PlanNode *node, const OuterFrame *outer, SharedList *shared,
+                     Operator **ret_op, Error *err)
+{
+    const OperatorOps *ops = ops_for(node);
+    if (!ops)
+        return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", node->position,
+                             node->kind == PLAN_UPDATE   ? "UPDATE is not supported yet"
+                             : node->kind == PLAN_DELETE ? "DELETE is not supported yet"
+                                                         : "this plan cannot be executed as rows");
+    Operator *op = MEM_NEW(Operator);
+    op->ops = ops;
+    op->exec = exec;
+    op->node = node;
+    op->outer = outer;
+    op->shared = shared;
+    arena_init(&op->arena, &exec->budget);
+    arena_init(&op->batch_arena, &exec->budget);
+    expr_eval_init(&op->eval, exec, outer, &op->batch_arena, &op->arena);
+    Status status = ops->open(op, err);
+    if (status != STATUS_OK) {
+        (void)operator_close(op);
+        return status;
+    }
+    *ret_op = op;
+    return STATUS_OK;
+}
+
+Status operator_open_child(Operator *op, Error *err)
+{
+    return operator_open(op->exec, op->node->children[0], op->outer, op->shared, &op->child, err);
+}
+
+Status operator_next(Operator *op, RecordBatch *ret_batch, Error *err)
+{
+    TRY(exec_check(op->exec, err));
+    arena_reset(&op->batch_arena);
+    *ret_batch = (RecordBatch){0};
+    TRY(op->ops->next(op, ret_batch, err));
+    ret_batch->schema = &op->node->schema;
+    op->rows_out += ret_batch->row_count;
+    op->batches_out++;
+    return STATUS_OK;
+}
+
+Operator *operator_close(Operator *op)
+{
+    if (!op)
+        return NULL;
+    if (op->ops->close)
+        op->ops->close(op);
+    (void)operator_close(op->child);
+    arena_done(&op->batch_arena);
+    arena_done(&op->arena);
+    mem_free(op);
+    return NULL;
+}
+
+Status exec_check(Exec *exec, Error *err)
+{
+    if (exec->options.cancelled && *exec->options.cancelled)
+        return error_set_sql(err, STATUS_CANCELLED, "57014", 0,
+                             "canceling statement due to user request");
+    if (exec->options.deadline_mono_ns && clock_mono_ns() > exec->options.deadline_mono_ns)
+        return error_set_sql(err, STATUS_TIMEOUT, "57014", 0,
+                             "canceling statement due to statement timeout");
+    if (__atomic_load_n(&exec->failed, __ATOMIC_RELAXED))
+        return error_set(err, STATUS_CANCELLED, "another worker of the query failed");
+    return STATUS_OK;
+}
+
+/* ---------------------------------------------------------------- helpers of operators */
+
+Status exec__columns(Arena *arena, uint32_t count, Column **ret, Error *err)
+{
+    return arena_try_alloc(arena, sizeof(Column) * (count + 1), ret, err);
+}
+
+Status exec__schema_types(const Schema *schema, Arena *arena, Type **ret_types, Error *err)
+{
+    TRY(arena_try_alloc(arena, sizeof(Type) * (schema->field_count + 1), ret_types, err));
+    for (uint32_t i = 0; i < schema->field_count; i++)
+        (*ret_types)[i] = schema->fields[i].type;
+    return STATUS_OK;
+}
+
+Status exec__materialize(Exec *exec, const PlanNode *node, const OuterFrame *outer, RowSet *ret,
+                         Error *err)
+{
+    Operator *op;
+    Type *types;
+    Arena scratch;
+
+    arena_init(&scratch, NULL);
+    Status status = exec__schema_types(&node->schema, &scratch, &types, err);
+    if (status == STATUS_OK)
+        status = rowset_init(ret, &exec->budget, types, node->schema.field_count, err);
+    arena_done(&scratch);
+    TRY(status);
+    TRY(operator_open(exec, node, outer, NULL, &op, err));
+    for (;;) {
+        RecordBatch batch;
+        status = operator_next(op, &batch, err);
+        if (status != STATUS_OK || !batch.row_count)
+            break;
+        status = rowset_append(ret, batch.columns, NULL, batch.row_count, err);
+        if (status != STATUS_OK)
+            break;
+    }
+    (void)operator_close(op);
+    return status;
+}
+
+Status exec__eval_i64(Operator *op, const Expr *expr, bool *ret_some, int64_t *ret, Error *err)
+{
+    Column c;
+    *ret_some = false;
+    if (!expr)
+        return STATUS_OK;
+    TRY(expr_eval_plain(&op->eval, expr, NULL, NULL, 1, &c, err));
+    if (column_is_null(&c, 0))
+        return STATUS_OK;
+    if (!type_is_integer(c.type))
+        return error_set(err, STATUS_INTERNAL, "an integer was expected");
+    *ret_some = true;
+    *ret = column_i64(&c, 0);
+    return STATUS_OK;
+}
+
+/* ---------------------------------------------------------------- the door */
+
+static void use_settings(Exec *exec)
+{
+    exec->default_settings = (EvalSettings){.date_style = STR("ISO, MDY"),
+                                            .interval_style = STR("postgres"),
+                                            .extra_float_digits = 1,
+                                            .bytea_output = STR("hex"),
+                                            .time_zone_name = STR("UTC")};
+    exec->default_settings.transaction_us = clock_wall_ns() / 1000;
+    exec->default_settings.statement_us = exec->default_settings.transaction_us;
+    exec->settings = exec->options.settings ? exec->options.settings : &exec->default_settings;
+}
+
+static void exec_init(Exec *exec, const ExecOptions *options)
+{
+    *exec = (Exec){.options = *options};
+    mem_budget_init(&exec->budget, options->budget, "query memory", INT64_MAX);
+    arena_init(&exec->arena, &exec->budget);
+    use_settings(exec);
+}
+
+Status exec_open(const Plan *plan, const ExecOptions *options, Exec **ret_exec, Error *err)
+{
+    Exec *exec = MEM_NEW(Exec);
+    exec_init(exec, options);
+    exec->plan = plan;
+    exec->ctes = MEM_NEW_ARRAY(RowSet *, plan->cte_count + 1);
+    exec->working = MEM_NEW_ARRAY(const RowSet *, plan->cte_count + 1);
+    Status status = operator_open(exec, plan->root, NULL, NULL, &exec->root, err);
+    if (status != STATUS_OK) {
+        (void)exec_close(exec);
+        return status;
+    }
+    *ret_exec = exec;
+    return STATUS_OK;
+}
+
+Status exec_next(Exec *exec, RecordBatch *ret_batch, Error *err)
+{
+    return operator_next(exec->root, ret_batch, err);
+}
+
+uint64_t exec_rows_written(const Exec *exec)
+{
+    return exec->rows_written;
+}
+
+Exec *exec_close(Exec *exec)
+{
+    if (!exec)
+        return NULL;
+    (void)operator_close(exec->root);
+    arena_done(&exec->arena);
+    mem_free(exec->ctes);
+    mem_free(exec->working);
+    mem_free(exec);
+    return NULL;
+}
+
+Status exec_eval_const(const Expr *expr, const EvalSettings *settings, const Column *params,
+                       uint32_t param_count, Arena *arena, Column *ret, Error *err)
+{
+    Exec exec;
+    Arena lasting;
+    ExprEval ev;
+    Column value;
+    ExecOptions options = {.settings = settings, .params = params, .param_count = param_count};
+
+    exec_init(&exec, &options);
+    arena_init(&lasting, NULL);
+    expr_eval_init(&ev, &exec, NULL, arena, &lasting);
+    Status status = expr_eval_plain(&ev, expr, NULL, NULL, 1, &value, err);
+    if (status == STATUS_OK) {
+        value.is_const = true;
+        value.len = 1;
+        status = column_copy(&value, arena, ret, err);
+    }
+    arena_done(&lasting);
+    return status;
+}
+
+static void append_operator(const Operator *op, int indent, Buf *out)
+{
+    buf_printf(out, "%*s%s rows=%llu batches=%llu\n", indent, "", op->ops->name,
+               (unsigned long long)op->rows_out, (unsigned long long)op->batches_out);
+    if (op->child)
+        append_operator(op->child, indent + 2, out);
+}
+
+void exec_append_stats(const Exec *exec, Buf *out)
+{
+    append_operator(exec->root, 0, out);
+}

@@ -1,0 +1,265 @@
+#include "query/exec/group_table.h"
+
+#include "base/hash.h"
+
+enum { SLOTS_MIN = 256 };
+
+Status group_table_init(GroupTable *table, MemBudget *budget, const Type *types, uint32_t key_count,
+                        Error *err)
+{
+    *table = (GroupTable){.budget = budget, .key_count = key_count};
+    table->types = MEM_NEW_ARRAY(Type, key_count + 1);
+    table->eqs = MEM_NEW_ARRAY(ValueEq, key_count + 1);
+    for (uint32_t i = 0; i < key_count; i++) {
+        table->types[i] = types[i];
+        table->eqs[i] = value_eq_fn(types[i]);
+    }
+    size_t width = key_count == 1 ? layout_width(type_layout(types[0])) : 0;
+    table->narrow = key_count == 1 && value_is_bitwise(types[0]) && width > 0 && width <= 8;
+    return rowset_init(&table->keys, budget, types, key_count, err);
+}
+
+void group_table_done(GroupTable *table)
+{
+    rowset_done(&table->keys);
+    mem_free(table->slots);
+    mem_free(table->types);
+    mem_free(table->eqs);
+    if (table->budget && table->charged_bytes)
+        mem_budget_release(table->budget, table->charged_bytes);
+    *table = (GroupTable){0};
+}
+
+static inline uint64_t slot_hash(const GroupTable *table, uint64_t key)
+{
+    return table->narrow ? hash_u64(key) : key;
+}
+
+static Status grow(GroupTable *table, Error *err)
+{
+    uint32_t count = table->slot_count ? table->slot_count * 2 : (uint32_t)SLOTS_MIN;
+    int64_t bytes = (int64_t)sizeof(GroupSlot) * count;
+    if (!count)
+        return error_set_sql(err, STATUS_LIMIT, "54000", 0, "too many groups");
+    if (table->budget)
+        TRY(mem_budget_charge(table->budget, bytes, err));
+    GroupSlot *slots = mem_zalloc((size_t)bytes);
+    for (uint32_t i = 0; i < table->slot_count; i++) {
+        if (!table->slots[i].group)
+            continue;
+        uint32_t at = (uint32_t)slot_hash(table, table->slots[i].key) & (count - 1);
+        while (slots[at].group)
+            at = (at + 1) & (count - 1);
+        slots[at] = table->slots[i];
+    }
+    mem_free(table->slots);
+    if (table->budget && table->charged_bytes)
+        mem_budget_release(table->budget, table->charged_bytes);
+    table->charged_bytes = bytes;
+    table->slots = slots;
+    table->slot_count = count;
+    return STATUS_OK;
+}
+
+static Status new_group(GroupTable *table, const Column *keys, uint32_t row, uint32_t *ret_group,
+                        Error *err)
+{
+    *ret_group = table->keys.row_count;
+    return rowset_append(&table->keys, keys, &row, 1, err);
+}
+
+/* ---------------------------------------------------------------- one narrow key */
+
+static Status find_narrow_one(GroupTable *table, const Column *key, uint32_t row, uint64_t bits,
+                              uint32_t *ret_group, Error *err)
+{
+    if ((uint64_t)table->keys.row_count * 2 >= table->slot_count)
+        TRY(grow(table, err));
+    uint32_t mask = table->slot_count - 1;
+    uint32_t at = (uint32_t)hash_u64(bits) & mask;
+    for (; table->slots[at].group; at = (at + 1) & mask) {
+        if (table->slots[at].key == bits) {
+            *ret_group = table->slots[at].group - 1;
+            return STATUS_OK;
+        }
+    }
+    TRY(new_group(table, key, row, ret_group, err));
+    table->slots[at] = (GroupSlot){.key = bits, .group = *ret_group + 1};
+    return STATUS_OK;
+}
+
+static Status find_null(GroupTable *table, const Column *key, uint32_t row, uint32_t *ret_group,
+                        Error *err)
+{
+    if (!table->null_group) {
+        TRY(new_group(table, key, row, ret_group, err));
+        table->null_group = *ret_group + 1;
+    }
+    *ret_group = table->null_group - 1;
+    return STATUS_OK;
+}
+
+/* Equal neighbours are common (time buckets, sorted series): the last answer is tried first. */
+#define NARROW_LOOP(ctype)                                                                         \
+    do {                                                                                           \
+        const ctype *values = key->values;                                                         \
+        uint64_t last = 0;                                                                         \
+        uint32_t group = UINT32_MAX;                                                               \
+        for (uint32_t i = 0; i < rows; i++) {                                                      \
+            if (key->validity && !bit_get(key->validity, i)) {                                     \
+                TRY(find_null(table, key, i, &group_of[i], err));                                  \
+                continue;                                                                          \
+            }                                                                                      \
+            uint64_t bits = (uint64_t)(int64_t)values[i];                                          \
+            if (bits != last || group == UINT32_MAX) {                                             \
+                TRY(find_narrow_one(table, key, i, bits, &group, err));                            \
+                last = bits;                                                                       \
+            }                                                                                      \
+            group_of[i] = group;                                                                   \
+        }                                                                                          \
+    } while (0)
+
+static Status find_narrow(GroupTable *table, const Column *key, uint32_t rows, uint32_t *group_of,
+                          Error *err)
+{
+    switch (layout_width(type_layout(key->type))) {
+    case 1:
+        NARROW_LOOP(int8_t);
+        break;
+    case 2:
+        NARROW_LOOP(int16_t);
+        break;
+    case 4:
+        NARROW_LOOP(int32_t);
+        break;
+    default:
+        NARROW_LOOP(int64_t);
+        break;
+    }
+    return STATUS_OK;
+}
+
+/* ---------------------------------------------------------------- any keys */
+
+static bool row_equals(const GroupTable *table, const RecordBatch *groups, uint32_t group,
+                       const Column *keys, uint32_t row)
+{
+    for (uint32_t k = 0; k < table->key_count; k++) {
+        bool a_null = column_is_null(&groups->columns[k], group);
+        bool b_null = column_is_null(&keys[k], row);
+        if (a_null || b_null) {
+            if (a_null != b_null)
+                return false;
+            continue;
+        }
+        if (!table->eqs[k](&groups->columns[k], group, &keys[k], row))
+            return false;
+    }
+    return true;
+}
+
+static Status find_hashed_one(GroupTable *table, RecordBatch *groups, const Column *keys,
+                              uint32_t row, uint64_t hash, uint32_t *ret_group, Error *err)
+{
+    if ((uint64_t)table->keys.row_count * 2 >= table->slot_count)
+        TRY(grow(table, err));
+    uint32_t mask = table->slot_count - 1;
+    uint32_t at = (uint32_t)hash & mask;
+    for (; table->slots[at].group; at = (at + 1) & mask) {
+        if (table->slots[at].key == hash &&
+            row_equals(table, groups, table->slots[at].group - 1, keys, row)) {
+            *ret_group = table->slots[at].group - 1;
+            return STATUS_OK;
+        }
+    }
+    TRY(new_group(table, keys, row, ret_group, err));
+    *groups = rowset_batch(&table->keys);
+    table->slots[at] = (GroupSlot){.key = hash, .group = *ret_group + 1};
+    return STATUS_OK;
+}
+
+static Status find_hashed(GroupTable *table, const Column *keys, uint32_t rows, Arena *scratch,
+                          uint32_t *group_of, Error *err)
+{
+    uint64_t *hashes;
+    RecordBatch groups = rowset_batch(&table->keys);
+    TRY(arena_try_alloc(scratch, sizeof(uint64_t) * ((size_t)rows + 1), &hashes, err));
+    if (!table->key_count)
+        memset(hashes, 0, sizeof(uint64_t) * rows);
+    for (uint32_t k = 0; k < table->key_count; k++)
+        value_hash_column(&keys[k], rows, k > 0, hashes);
+    for (uint32_t i = 0; i < rows; i++) {
+        if (i && hashes[i] == hashes[i - 1] &&
+            row_equals(table, &groups, group_of[i - 1], keys, i)) {
+            group_of[i] = group_of[i - 1];
+            continue;
+        }
+        TRY(find_hashed_one(table, &groups, keys, i, hashes[i], &group_of[i], err));
+    }
+    return STATUS_OK;
+}
+
+static Status find_plain(GroupTable *table, const Column *keys, uint32_t rows, Arena *scratch,
+                         uint32_t *group_of, Error *err)
+{
+    if (table->narrow && !keys[0].dict)
+        return find_narrow(table, &keys[0], rows, group_of, err);
+    if (table->narrow) {
+        Column flat;
+        TRY(column_flatten(&keys[0], scratch, &flat, err));
+        return find_narrow(table, &flat, rows, group_of, err);
+    }
+    return find_hashed(table, keys, rows, scratch, group_of, err);
+}
+
+/* Each code of the dictionary that occurs is looked up once. */
+static Status find_dictionary(GroupTable *table, const Column *key, uint32_t rows, Arena *scratch,
+                              uint32_t *group_of, Error *err)
+{
+    const uint32_t *codes = key->values;
+    uint32_t entries = key->dict->len;
+    uint32_t *of_code; /* group + 1; the last one is NULL's */
+    TRY(arena_try_alloc(scratch, sizeof(uint32_t) * ((size_t)entries + 1), &of_code, err));
+    memset(of_code, 0, sizeof(uint32_t) * ((size_t)entries + 1));
+    for (uint32_t i = 0; i < rows; i++) {
+        uint32_t code = column_is_null(key, i) ? entries : codes[i];
+        if (!of_code[code]) {
+            Column one;
+            Column flat;
+            uint32_t group;
+            TRY(column_take(key, &i, 1, scratch, &one, err));
+            TRY(column_flatten(&one, scratch, &flat, err));
+            TRY(find_plain(table, &flat, 1, scratch, &group, err));
+            of_code[code] = group + 1;
+        }
+        group_of[i] = of_code[code] - 1;
+    }
+    return STATUS_OK;
+}
+
+Status group_table_find(GroupTable *table, const Column *keys, uint32_t rows, Arena *scratch,
+                        uint32_t *group_of, Error *err)
+{
+    bool constant = true;
+    if (!rows)
+        return STATUS_OK;
+    for (uint32_t k = 0; k < table->key_count; k++)
+        constant &= keys[k].is_const;
+    if (constant) {
+        Column *one;
+        TRY(arena_try_alloc(scratch, sizeof(Column) * (table->key_count + 1), &one, err));
+        for (uint32_t k = 0; k < table->key_count; k++) {
+            Column slot = keys[k];
+            slot.is_const = false;
+            slot.len = 1;
+            TRY(column_flatten(&slot, scratch, &one[k], err));
+        }
+        TRY(find_plain(table, one, 1, scratch, group_of, err));
+        for (uint32_t i = 1; i < rows; i++)
+            group_of[i] = group_of[0];
+        return STATUS_OK;
+    }
+    if (table->key_count == 1 && keys[0].dict && keys[0].dict->len <= rows)
+        return find_dictionary(table, &keys[0], rows, scratch, group_of, err);
+    return find_plain(table, keys, rows, scratch, group_of, err);
+}
