@@ -100,8 +100,8 @@ static void register_all(Bench *b)
     print("register a series", (double)spent / b->series_count, "ns");
     print("registered: resident per series",
           (double)(mem_resident_bytes() - resident) / b->series_count, "B");
-    print("registered: charged per series",
-          (double)mem_budget_used(&b->budget) / b->series_count, "B");
+    print("registered: charged per series", (double)mem_budget_used(&b->budget) / b->series_count,
+          "B");
 }
 
 static void find_all(Bench *b)
@@ -121,8 +121,8 @@ static void find_all(Bench *b)
             raws[i] = make_labels(from + i, spaces[i], labels);
         int64_t begin = clock_mono_ns();
         for (uint32_t i = 0; i < CHUNK; i++)
-            bad += !metric_store_find(b->store, &cursor, 0, raws[i], &ref) ||
-                   ref != b->refs[from + i];
+            bad +=
+                !metric_store_find(b->store, &cursor, 0, raws[i], &ref) || ref != b->refs[from + i];
         predicted += clock_mono_ns() - begin;
         begin = clock_mono_ns();
         for (uint32_t i = 0; i < CHUNK; i++) {
@@ -172,8 +172,8 @@ static void append_all(Bench *b)
     double total = (double)b->series_count * b->sample_count;
     print("apply a sample (CPU)", (double)spent / total, "ns");
     print("samples: resident per sample", (double)(mem_resident_bytes() - resident) / total, "B");
-    print("samples: charged per sample",
-          (double)(mem_budget_used(&b->budget) - charged) / total, "B");
+    print("samples: charged per sample", (double)(mem_budget_used(&b->budget) - charged) / total,
+          "B");
     print("all: resident per series", (double)mem_resident_bytes() / b->series_count, "B");
 }
 

@@ -36,8 +36,8 @@ static int64_t median3(int64_t a, int64_t b, int64_t c)
     return LUMA_MAX(low, LUMA_MIN(high, c));
 }
 
-/* A window of 2^width values around a typical one, the rest as exceptions: for a counter's reset or a
- * missed scrape among regular deltas. */
+/* A window of 2^width values around a typical one, the rest as exceptions: for a counter's reset or
+ * a missed scrape among regular deltas. */
 static BitpackPlan plan_around(const int64_t *values, uint32_t count, size_t best_bytes)
 {
     BitpackPlan best = {.bytes = best_bytes, .width = UINT32_MAX};
@@ -163,9 +163,8 @@ static bool use_avx2(void)
     return !force_plain && __builtin_cpu_supports("avx2");
 }
 
-__attribute__((target("avx2"))) static uint32_t unpack_avx2(const uint8_t *bits, uint32_t width,
-                                                            int64_t base, int64_t *values,
-                                                            uint32_t count)
+__attribute__((target("avx2"))) static uint32_t
+unpack_avx2(const uint8_t *bits, uint32_t width, int64_t base, int64_t *values, uint32_t count)
 {
     const __m256i mask = _mm256_set1_epi64x((long long)((UINT64_C(1) << width) - 1));
     const __m256i add = _mm256_set1_epi64x(base);

@@ -16,10 +16,10 @@ typedef enum TimeCoding {
 } TimeCoding;
 
 typedef enum ValueCoding {
-    VALUE_CONST,     /* u64 bits */
-    VALUE_INTS,      /* u8 exponent, bitpack of value * 10^exponent */
+    VALUE_CONST,      /* u64 bits */
+    VALUE_INTS,       /* u8 exponent, bitpack of value * 10^exponent */
     VALUE_INT_DELTAS, /* u8 exponent, i64 first, bitpack of the differences */
-    VALUE_XOR,       /* u16 length, stream of gorilla_encode_values */
+    VALUE_XOR,        /* u16 length, stream of gorilla_encode_values */
 } ValueCoding;
 
 enum {
@@ -36,8 +36,8 @@ static const double int_limit = 2251799813685248.0; /* 2^51: bitpack_scale's ran
 
 /* ---- summary ---- */
 
-/* Neumaier's summation over four lanes, so that the compiler may keep them in one register and every
- * CPU adds in the same order. */
+/* Neumaier's summation over four lanes, so that the compiler may keep them in one register and
+ * every CPU adds in the same order. */
 static double sum_values(const double *values, uint32_t count)
 {
     double sum[4] = {0};

@@ -1,11 +1,12 @@
 /* chunk.h - a sealed chunk of float samples: immutable bytes, column by column, and a summary.
  *
- * Each column has the cheapest of a few codings that gives the same bits back: timestamps as bit-packed
- * deltas or as deltas of deltas, values as scaled integers (bit-packed or delta-coded: unpacked by
- * SIMD) where every value is exactly integer / 10^e, else as XOR. docs/formats/chunk.md, "Sealed
- * chunk".
+ * Each column has the cheapest of a few codings that gives the same bits back: timestamps as
+ * bit-packed deltas or as deltas of deltas, values as scaled integers (bit-packed or delta-coded:
+ * unpacked by SIMD) where every value is exactly integer / 10^e, else as XOR.
+ * docs/formats/chunk.md, "Sealed chunk".
  *
- * Threads: pure functions; AVX2 or AVX-512 kernels are chosen by the CPU and give the same results as plain C.
+ * Threads: pure functions; AVX2 or AVX-512 kernels are chosen by the CPU and give the same results
+ * as plain C.
  */
 #ifndef LUMA_FORMAT_CHUNK_H
 #define LUMA_FORMAT_CHUNK_H
@@ -31,7 +32,8 @@ typedef struct ChunkSummary {
 /* Summary of 1..CHUNK_SAMPLES_MAX samples in time order. */
 void chunk_summarize(const int64_t *ts, const double *values, uint32_t count,
                      ChunkSummary *ret_summary);
-/* Appends the sealed form of 1..CHUNK_SAMPLES_MAX samples in ascending order; starts may be NULL. */
+/* Appends the sealed form of 1..CHUNK_SAMPLES_MAX samples in ascending order; starts may be NULL.
+ */
 void chunk_encode(const int64_t *ts, const double *values, const int64_t *starts, uint32_t count,
                   Buf *out);
 /* Number of samples; 0 when the bytes are not a chunk. */

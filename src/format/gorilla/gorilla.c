@@ -1,5 +1,5 @@
-/* gorilla.c - bits are laid from the least significant of each byte upwards, so a code is peeked with
- * one unaligned load, a shift, and a count of trailing ones.
+/* gorilla.c - bits are laid from the least significant of each byte upwards, so a code is peeked
+ * with one unaligned load, a shift, and a count of trailing ones.
  *
  *   timestamp   first: 64 bits; then the zigzag of the delta of deltas:
  *               0 | 10 + 7 bits | 110 + 12 bits | 1110 + 20 bits | 1111 + 64 bits
@@ -10,9 +10,9 @@
 #include "format/gorilla/gorilla.h"
 
 enum {
-    LEADING_MAX = 31,  /* five bits */
+    LEADING_MAX = 31,   /* five bits */
     WINDOW_HEADER = 11, /* bits that a new window costs */
-    TAIL_BYTES = 32,   /* one sample never takes more: 68 + 77 + 65 bits */
+    TAIL_BYTES = 32,    /* one sample never takes more: 68 + 77 + 65 bits */
 };
 
 static inline uint64_t load64(const uint8_t *at)
@@ -27,8 +27,8 @@ static inline void store64(uint8_t *at, uint64_t v)
     __builtin_memcpy(at, &v, 8);
 }
 
-/* Writes the low `n` bits of v (its other bits are zero) at bit position `at`; touches up to nine bytes,
- * whatever they held behind `at`. */
+/* Writes the low `n` bits of v (its other bits are zero) at bit position `at`; touches up to nine
+ * bytes, whatever they held behind `at`. */
 static inline void put(uint8_t *bytes, uint64_t at, uint64_t v, uint32_t n)
 {
     uint8_t *p = bytes + (at >> 3);
@@ -113,8 +113,8 @@ static inline bool has_room(uint64_t at, uint64_t bits, size_t cap)
     return ((at + bits + 7) >> 3) + 8 <= cap;
 }
 
-static inline __attribute__((always_inline)) bool append(GorillaWriter *w, uint8_t *bytes, size_t cap, int64_t ts, uint64_t bits,
-                          const Code *start)
+static inline __attribute__((always_inline)) bool
+append(GorillaWriter *w, uint8_t *bytes, size_t cap, int64_t ts, uint64_t bits, const Code *start)
 {
     uint64_t at = w->bit_count;
     uint32_t extra = start->head_bits + start->body_bits;
@@ -232,7 +232,8 @@ typedef struct Output {
 } Output;
 
 /* Decodes samples [from, to) as long as they begin at or before bit `limit`; the bytes have
- * TAIL_BYTES + 8 readable ones behind it. Returns the first sample not decoded; to + 1 = malformed. */
+ * TAIL_BYTES + 8 readable ones behind it. Returns the first sample not decoded; to + 1 = malformed.
+ */
 static inline __attribute__((always_inline)) uint32_t
 decode_span(const uint8_t *bytes, uint64_t *ret_at, uint64_t limit, uint32_t from, uint32_t to,
             DecodeState *state, const Output *out, StreamKind kind)
@@ -283,11 +284,10 @@ decode_span(const uint8_t *bytes, uint64_t *ret_at, uint64_t limit, uint32_t fro
     return i;
 }
 
-/* The last samples are decoded from a copy with zeros behind it, so that whole-word loads never pass the
- * end of the caller's bytes. */
-static inline __attribute__((always_inline)) bool decode(const uint8_t *bytes, size_t byte_count,
-                                                         uint32_t count, Output out,
-                                                         StreamKind kind)
+/* The last samples are decoded from a copy with zeros behind it, so that whole-word loads never
+ * pass the end of the caller's bytes. */
+static inline __attribute__((always_inline)) bool
+decode(const uint8_t *bytes, size_t byte_count, uint32_t count, Output out, StreamKind kind)
 {
     enum { MARGIN = TAIL_BYTES + 8 };
     uint8_t tail[3 * MARGIN] = {0};
@@ -309,9 +309,8 @@ static inline __attribute__((always_inline)) bool decode(const uint8_t *bytes, s
 
 #if defined(__x86_64__)
 /* The same code with shifts that take their count from any register: a third faster. */
-__attribute__((target("bmi,bmi2"))) static bool decode_bmi2(const uint8_t *bytes,
-                                                            size_t byte_count, uint32_t count,
-                                                            Output out)
+__attribute__((target("bmi,bmi2"))) static bool decode_bmi2(const uint8_t *bytes, size_t byte_count,
+                                                            uint32_t count, Output out)
 {
     return decode(bytes, byte_count, count, out, STREAM_SAMPLES);
 }

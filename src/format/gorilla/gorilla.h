@@ -1,9 +1,9 @@
 /* gorilla.h - the append-only bit stream of an open chunk (Pelkonen et al., VLDB 2015).
  *
- * Timestamps are milliseconds, coded as delta of delta; values are doubles, coded as XOR with the one
- * before: the first value raw, one zero bit for no change, else leading zeros, length and the
- * significant bits. All arithmetic wraps, so every int64 timestamp and every bit pattern (NaN payloads,
- * infinities, -0.0) comes back exactly. Bits: docs/formats/chunk.md, "Open chunk".
+ * Timestamps are milliseconds, coded as delta of delta; values are doubles, coded as XOR with the
+ * one before: the first value raw, one zero bit for no change, else leading zeros, length and the
+ * significant bits. All arithmetic wraps, so every int64 timestamp and every bit pattern (NaN
+ * payloads, infinities, -0.0) comes back exactly. Bits: docs/formats/chunk.md, "Open chunk".
  *
  * The caller owns the bytes and grows them when gorilla_append says so.
  * Threads: pure functions over the caller's memory.
@@ -58,19 +58,18 @@ static inline void gorilla_restart(GorillaWriter *w)
 /* Appends one sample to the stream in `bytes` (cap bytes; up to eight behind the stream's end are
  * scratch). False = no room, nothing changed. */
 bool gorilla_append(GorillaWriter *w, uint8_t *bytes, size_t cap, int64_t ts, uint64_t bits);
-/* As above for a stream whose samples carry start timestamps; prev_start is the one before, 0 for the
- * first sample. A stream has them or not. */
+/* As above for a stream whose samples carry start timestamps; prev_start is the one before, 0 for
+ * the first sample. A stream has them or not. */
 bool gorilla_append_start(GorillaWriter *w, uint8_t *bytes, size_t cap, int64_t ts, uint64_t bits,
                           int64_t start, int64_t prev_start);
 
-/* Decodes `count` samples from a stream of byte_count bytes. starts: NULL for a stream without them.
- * False when the bytes do not hold so many samples; never reads past them. */
+/* Decodes `count` samples from a stream of byte_count bytes. starts: NULL for a stream without
+ * them. False when the bytes do not hold so many samples; never reads past them. */
 bool gorilla_decode(const uint8_t *bytes, size_t byte_count, uint32_t count, int64_t *ts,
                     double *values, int64_t *starts);
 
 /* Values alone, coded the same way. Appends to `out`. */
 void gorilla_encode_values(const double *values, uint32_t count, Buf *out);
-bool gorilla_decode_values(const uint8_t *bytes, size_t byte_count, uint32_t count,
-                           double *values);
+bool gorilla_decode_values(const uint8_t *bytes, size_t byte_count, uint32_t count, double *values);
 
 #endif

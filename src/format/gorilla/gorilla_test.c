@@ -55,15 +55,10 @@ static int64_t next_ts(int64_t before, uint64_t style)
 
 static double next_value(double before, uint64_t style)
 {
-    static const uint64_t odd[] = {STALE_NAN_BITS,
-                                   0x7ff8000000000001,
-                                   0xfff8000000000000,
-                                   0x7ff0000000000000,
-                                   0xfff0000000000000,
-                                   0x8000000000000000,
-                                   0x7ff4dead0000beef,
-                                   1,
-                                   0x7fefffffffffffff};
+    static const uint64_t odd[] = {
+        STALE_NAN_BITS,     0x7ff8000000000001, 0xfff8000000000000, 0x7ff0000000000000,
+        0xfff0000000000000, 0x8000000000000000, 0x7ff4dead0000beef, 1,
+        0x7fefffffffffffff};
     uint64_t r = next_random();
 
     if (style & 8 && r % 16 == 0)
@@ -184,8 +179,8 @@ static void test_chunk_comes_back_on_every_kernel(void **state)
             Samples got;
             memset(&got, 0xa5, sizeof got);
             bitpack_force_plain(plain);
-            assert_int_equal(
-                chunk_decode(bytes, got.ts, got.values, got.starts, &count, NULL), STATUS_OK);
+            assert_int_equal(chunk_decode(bytes, got.ts, got.values, got.starts, &count, NULL),
+                             STATUS_OK);
             assert_int_equal(count, want.count);
             check_same(&want, &got, starts);
             for (uint32_t i = 0; !starts && i < count; i++)

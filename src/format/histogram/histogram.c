@@ -4,9 +4,9 @@
  *   zigzag varint schema | f64 zero threshold | number zero count | number count | f64 sum
  *   positive side | negative side
  *   only for custom buckets: varint n, n x f64
- *   side:   varint span count, spans (zigzag varint offset, varint length), then one number per bucket
- *   number: integer histograms: varint (buckets: zigzag varint of the difference to the bucket before);
- *           float histograms: f64
+ *   side:   varint span count, spans (zigzag varint offset, varint length), then one number per
+ * bucket number: integer histograms: varint (buckets: zigzag varint of the difference to the bucket
+ * before); float histograms: f64
  */
 #include "format/histogram/histogram.h"
 
@@ -142,8 +142,8 @@ static void put_side(Buf *out, const HistogramBuckets *side, bool integer)
 
 void histogram_encode(const NativeHistogram *h, Buf *out)
 {
-    buf_append_byte(out, (uint8_t)((h->is_integer ? FLAG_INTEGER : 0) |
-                                   h->reset_hint << FLAG_HINT_SHIFT));
+    buf_append_byte(
+        out, (uint8_t)((h->is_integer ? FLAG_INTEGER : 0) | h->reset_hint << FLAG_HINT_SHIFT));
     buf_append_varint(out, zigzag_encode(h->schema));
     put_f64(out, h->zero_threshold);
     put_number(out, h->is_integer, h->zero_count);
@@ -201,8 +201,8 @@ static Status get_side(BufReader *r, bool integer, Arena *arena, HistogramBucket
         return error_set(err, STATUS_CORRUPT, "histogram blob: too few buckets");
     TRY(get_array(arena, total * sizeof *counts, &counts, err));
     for (uint64_t i = 0; i < total; i++) {
-        double v = integer ? (double)(before += (uint64_t)zigzag_decode(buf_read_varint(r)))
-                           : get_f64(r);
+        double v =
+            integer ? (double)(before += (uint64_t)zigzag_decode(buf_read_varint(r))) : get_f64(r);
         if (counts)
             counts[i] = v;
     }

@@ -1,8 +1,9 @@
 /* histogram.h - native histograms (Prometheus' exponential and custom-bucket histograms).
  *
- * In memory a NativeHistogram holds absolute bucket counts as doubles, which is what PromQL computes
- * with; integer counts are exact up to 2^53. The blob is the compact form that the WAL and the series
- * store keep: docs/formats/chunk.md, "Histogram blob". Two equal histograms have equal blobs.
+ * In memory a NativeHistogram holds absolute bucket counts as doubles, which is what PromQL
+ * computes with; integer counts are exact up to 2^53. The blob is the compact form that the WAL and
+ * the series store keep: docs/formats/chunk.md, "Histogram blob". Two equal histograms have equal
+ * blobs.
  *
  * A NativeHistogram borrows its arrays. Threads: pure functions.
  */
@@ -15,8 +16,8 @@
 enum {
     HISTOGRAM_SCHEMA_MIN = -4,
     HISTOGRAM_SCHEMA_MAX = 8,
-    HISTOGRAM_SCHEMA_CUSTOM = -53,    /* custom_values are the upper bounds of the buckets */
-    HISTOGRAM_BUCKETS_MAX = 65536,    /* per side */
+    HISTOGRAM_SCHEMA_CUSTOM = -53, /* custom_values are the upper bounds of the buckets */
+    HISTOGRAM_BUCKETS_MAX = 65536, /* per side */
     HISTOGRAM_BLOB_BYTES_MAX = 1 << 21,
 };
 

@@ -2,8 +2,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
-/* Any bytes: both walks agree, and what decodes and holds together is coded to bytes that decode to the
- * same. */
+/* Any bytes: both walks agree, and what decodes and holds together is coded to bytes that decode to
+ * the same. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     Str blob = str_make(bytes, len);

@@ -1,8 +1,9 @@
 /* segment_map.h - the sealed segments in memory: id -> ref-counted segment.
  *
  * A Segment is the head of whatever a store seals (a generation of metric chunks, a frozen set of
- * record batches). It is immutable to readers and lives until its last reference goes; being taken out
- * of the map only means that nobody new finds it. Ids are given by the map and never used twice.
+ * record batches). It is immutable to readers and lives until its last reference goes; being taken
+ * out of the map only means that nobody new finds it. Ids are given by the map and never used
+ * twice.
  *
  * Threads: any. Each shard has a lock of its own, held for a probe; nobody waits for I/O.
  */
@@ -41,7 +42,7 @@ typedef struct SegmentSlot {
 
 typedef struct SegmentShard {
     Mutex lock;
-    SegmentSlot *slots; /* guarded by lock: open addressing */
+    SegmentSlot *slots;  /* guarded by lock: open addressing */
     uint32_t slot_count; /* power of two or 0 */
     uint32_t count;
 } __attribute__((aligned(64))) SegmentShard;
@@ -60,8 +61,9 @@ uint64_t segment_map_insert(SegmentMap *map, Segment *segment);
 Segment *segment_map_get(SegmentMap *map, uint64_t id);
 /* Takes it out and hands the map's reference to the caller; NULL when it is not there. */
 Segment *segment_map_remove(SegmentMap *map, uint64_t id);
-/* References to all segments of an owner, ascending by id; the caller unrefs each and frees the array
- * with mem_free. Shards are visited one by one: an owner that needs one instant keeps writers out. */
+/* References to all segments of an owner, ascending by id; the caller unrefs each and frees the
+ * array with mem_free. Shards are visited one by one: an owner that needs one instant keeps writers
+ * out. */
 void segment_map_collect(SegmentMap *map, uint64_t owner, Segment ***ret_segments,
                          uint32_t *ret_count);
 

@@ -1,4 +1,5 @@
-/* id_table.h - hash table of 32-bit ids, eight bytes a slot; the caller compares what an id stands for.
+/* id_table.h - hash table of 32-bit ids, eight bytes a slot; the caller compares what an id stands
+ * for.
  *
  * Linear probing over (hash, id) slots, at most three quarters full. Threads: guarded by the owner.
  */

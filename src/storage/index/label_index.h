@@ -1,14 +1,15 @@
 /* label_index.h - interned label pairs and the inverted index over them.
  *
- *   (name, value) --hash shards--> pair id --paged array--> LabelPair { value text, name id, postings }
- *   name          --table-------> name id ----------------> LabelName { text, pair ids, postings }
+ *   (name, value) --hash shards--> pair id --paged array--> LabelPair { value text, name id,
+ * postings } name          --table-------> name id ----------------> LabelName { text, pair ids,
+ * postings }
  *
- * A pair id stands for one label of one value: two series have a label in common when they have a pair
- * id in common, so grouping and indexing never touch a text. Ids are dense; one
- * is given out again only after label_index_release.
+ * A pair id stands for one label of one value: two series have a label in common when they have a
+ * pair id in common, so grouping and indexing never touch a text. Ids are dense; one is given out
+ * again only after label_index_release.
  *
- * Threads: any thread. Texts and ids are immutable once made, read without a lock. Lock order: a pair
- * shard's lock, then `lock`. Writers get `lock` before readers that come later.
+ * Threads: any thread. Texts and ids are immutable once made, read without a lock. Lock order: a
+ * pair shard's lock, then `lock`. Writers get `lock` before readers that come later.
  */
 #ifndef LUMA_STORAGE_INDEX_LABEL_INDEX_H
 #define LUMA_STORAGE_INDEX_LABEL_INDEX_H
@@ -33,7 +34,7 @@ typedef struct LabelName {
     uint32_t len;
     uint32_t pair_count; /* guarded by `lock`, as all below */
     uint32_t pair_cap;
-    uint32_t *pairs; /* ids of all its values, in order of appearance */
+    uint32_t *pairs;   /* ids of all its values, in order of appearance */
     Postings postings; /* series that have the label */
 } LabelName;
 
@@ -47,11 +48,11 @@ typedef struct LabelIndex {
     MemBudget *budget;
     uint64_t seed;
     RwLock lock;
-    Paged pairs;         /* pages of LabelPair */
-    Paged names;         /* pages of LabelName */
-    IdTable name_table;  /* guarded by lock */
-    Postings all;        /* every series; guarded by lock */
-    uint32_t pair_count; /* ids given out; guarded by lock */
+    Paged pairs;          /* pages of LabelPair */
+    Paged names;          /* pages of LabelName */
+    IdTable name_table;   /* guarded by lock */
+    Postings all;         /* every series; guarded by lock */
+    uint32_t pair_count;  /* ids given out; guarded by lock */
     uint32_t *free_pairs; /* ids to give out again; guarded by lock */
     uint32_t free_count;
     uint32_t free_cap;
@@ -91,8 +92,8 @@ void label_index_add(LabelIndex *index, uint32_t ref, const uint32_t *pairs, uin
 void label_index_remove(LabelIndex *index, uint32_t ref, const uint32_t *pairs,
                         uint32_t pair_count);
 
-/* Takes the pairs that no series has out of the index and appends them to a mem_alloc'ed array; their
- * texts stay readable until label_index_release. Nobody is interning meanwhile. */
+/* Takes the pairs that no series has out of the index and appends them to a mem_alloc'ed array;
+ * their texts stay readable until label_index_release. Nobody is interning meanwhile. */
 void label_index_sweep(LabelIndex *index, uint32_t **pairs, uint32_t *count, uint32_t *cap);
 /* Frees swept pairs; their ids may be given out again. */
 void label_index_release(LabelIndex *index, const uint32_t *pairs, uint32_t count);

@@ -1,9 +1,9 @@
 /* label_select.c - matchers to refs.
  *
- * Each matcher becomes a term: a set of series to intersect with, or one to subtract. A matcher that
- * matches the empty string also selects series without the label, so it subtracts the values it does
- * not match; any other one intersects with the values it matches. Texts are looked up before the index
- * lock is taken; under it only postings are combined.
+ * Each matcher becomes a term: a set of series to intersect with, or one to subtract. A matcher
+ * that matches the empty string also selects series without the label, so it subtracts the values
+ * it does not match; any other one intersects with the values it matches. Texts are looked up
+ * before the index lock is taken; under it only postings are combined.
  */
 #include "storage/index/label_index.h"
 
@@ -144,8 +144,7 @@ static void scan_values(const LabelName *name, const LabelIndex *index, Term *te
 {
     for (uint32_t i = 0; i < name->pair_count; i++) {
         const LabelPair *p = label_index_pair(index, name->pairs[i]);
-        if (p->postings.count &&
-            value_matches(term, str_make(p->text, p->len)) != term->subtract)
+        if (p->postings.count && value_matches(term, str_make(p->text, p->len)) != term->subtract)
             add_postings(term, &p->postings);
     }
 }

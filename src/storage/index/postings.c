@@ -4,7 +4,7 @@
 
 enum {
     BITMAP_CAP = UINT32_MAX,
-    BITMAP_BYTES = 256, /* an empty bitmap with one container, about */
+    BITMAP_BYTES = 256,   /* an empty bitmap with one container, about */
     BITMAP_REF_BYTES = 2, /* array container; denser ones take less */
 };
 

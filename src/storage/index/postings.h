@@ -1,5 +1,5 @@
-/* postings.h - an ascending set of u32 refs in 16 bytes: two inline, then a small array, then a roaring
- * bitmap. Threads: guarded by the owner. */
+/* postings.h - an ascending set of u32 refs in 16 bytes: two inline, then a small array, then a
+ * roaring bitmap. Threads: guarded by the owner. */
 #ifndef LUMA_STORAGE_INDEX_POSTINGS_H
 #define LUMA_STORAGE_INDEX_POSTINGS_H
 

@@ -79,7 +79,8 @@ Status value_pattern_parse(Str pattern, Arena *arena, ValuePattern *ret_pattern,
     for (size_t i = 0; i < s.len; i++)
         bars += s.ptr[i] == '|';
     TRY(arena_try_alloc(arena, s.len + 1, &space, err));
-    TRY(arena_try_alloc(arena, (bars + 1) * sizeof *parsed.alternatives, &parsed.alternatives, err));
+    TRY(arena_try_alloc(arena, (bars + 1) * sizeof *parsed.alternatives, &parsed.alternatives,
+                        err));
     for (size_t at = 0;; at++) {
         ValueAlternative *alt = &parsed.alternatives[parsed.count];
         if (!take_alternative(s, &at, space, alt))

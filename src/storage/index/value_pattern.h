@@ -7,7 +7,8 @@
 
 typedef struct ValueAlternative {
     Str literal;
-    int8_t before; /* bytes that must stand before the literal: -1 = none may, 0 = any, 1 = at least one */
+    int8_t before; /* bytes that must stand before the literal: -1 = none may, 0 = any, 1 = at least
+                      one */
     int8_t after;  /* likewise behind it */
 } ValueAlternative;
 

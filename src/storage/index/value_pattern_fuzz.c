@@ -3,8 +3,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
-/* Input: pattern, newline, value. Where the shortcut takes a pattern that the regex engine accepts, both
- * give the same answer. */
+/* Input: pattern, newline, value. Where the shortcut takes a pattern that the regex engine accepts,
+ * both give the same answer. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     Str value = str_make(bytes, len);

@@ -1,8 +1,8 @@
 /* metric_append.c - the applier: samples into open chunks, full ones sealed, late ones aside.
  *
- * An open histogram chunk and its sealed form are the same bytes, one record per sample: zigzag varint
- * of the time since the sample before, zigzag varint of the start timestamp's difference, varint
- * length, blob (docs/formats/chunk.md, "Histogram chunk").
+ * An open histogram chunk and its sealed form are the same bytes, one record per sample: zigzag
+ * varint of the time since the sample before, zigzag varint of the start timestamp's difference,
+ * varint length, blob (docs/formats/chunk.md, "Histogram chunk").
  */
 #include "storage/metrics/metric_int.h"
 
@@ -120,8 +120,8 @@ bool metric__histogram_next(HistogramCursor *cursor)
 {
     if (buf_reader_left(&cursor->reader) == 0)
         return false;
-    cursor->ts = (int64_t)((uint64_t)cursor->ts +
-                           (uint64_t)zigzag_decode(buf_read_varint(&cursor->reader)));
+    cursor->ts =
+        (int64_t)((uint64_t)cursor->ts + (uint64_t)zigzag_decode(buf_read_varint(&cursor->reader)));
     cursor->start = (int64_t)((uint64_t)cursor->start +
                               (uint64_t)zigzag_decode(buf_read_varint(&cursor->reader)));
     cursor->blob = buf_read_bytes(&cursor->reader, buf_read_varint(&cursor->reader));
@@ -253,8 +253,7 @@ static void grow_open(MetricStore *store, Series *series)
 
 static void append_float(MetricStore *store, Series *series, int64_t ts, uint64_t bits)
 {
-    while (LUMA_UNLIKELY(
-        !gorilla_append(&series->w, series->open, series->open_cap, ts, bits)))
+    while (LUMA_UNLIKELY(!gorilla_append(&series->w, series->open, series->open_cap, ts, bits)))
         grow_open(store, series);
     if (LUMA_UNLIKELY(series->w.count == CHUNK_SAMPLES_MAX))
         seal_open(store, series);
@@ -299,7 +298,8 @@ static void append_histogram(MetricStore *store, Series *series, int64_t ts, int
         seal_open(store, series);
 }
 
-/* A sample that is not newer than all before. The newest once more, bit by bit, is a sender's retry. */
+/* A sample that is not newer than all before. The newest once more, bit by bit, is a sender's
+ * retry. */
 static void append_late(MetricStore *store, Series *series, int64_t ts, uint64_t bits,
                         int64_t start, const Str *blob)
 {

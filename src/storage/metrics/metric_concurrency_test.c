@@ -1,6 +1,6 @@
-/* Writers, readers, registrations, freezes and purges at once. The judge: values tell their timestamps,
- * so every sample a reader sees can be checked, and what was applied before a read began must be there.
- * Run it under ThreadSanitizer, too. */
+/* Writers, readers, registrations, freezes and purges at once. The judge: values tell their
+ * timestamps, so every sample a reader sees can be checked, and what was applied before a read
+ * began must be there. Run it under ThreadSanitizer, too. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,8 +46,7 @@ static void apply_round(Shared *shared, int64_t round)
         ts[i] = ts_of(round, i);
         bits[i] = gorilla_bits(value_of(ts[i], i));
     }
-    SampleColumns columns = {
-        .refs = shared->refs, .ts_ms = ts, .bits = bits, .count = SERIES};
+    SampleColumns columns = {.refs = shared->refs, .ts_ms = ts, .bits = bits, .count = SERIES};
     metric_store_apply(shared->store, (Lsn)round + 1, &columns);
     __atomic_store_n(&shared->rounds_applied, round + 1, __ATOMIC_RELEASE);
 }

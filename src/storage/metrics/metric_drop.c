@@ -2,9 +2,9 @@
  *
  *   live --metric_store_drop_segment--> retired --no snapshot holds it, metric_store_purge--> freed
  *
- * While a segment is retired, snapshots taken before see its samples and those taken after do not. A
- * series that a purge takes out of the index may still be known to snapshots that are about; all of
- * them hold the oldest live segment, so its labels are freed with that one.
+ * While a segment is retired, snapshots taken before see its samples and those taken after do not.
+ * A series that a purge takes out of the index may still be known to snapshots that are about; all
+ * of them hold the oldest live segment, so its labels are freed with that one.
  */
 #include "storage/metrics/metric_int.h"
 
@@ -83,8 +83,8 @@ static void purge_page(Purge *purge, SeriesPage *page, SeriesRef first)
     MUTEX_GUARD(&page->lock);
     for (uint32_t i = 0; i < PAGE_SERIES; i++) {
         Series *series = &page->series[i];
-        if (!__atomic_load_n(&series->labels, __ATOMIC_ACQUIRE) ||
-            series->flags & SERIES_DROPPED || !drop_samples(purge, series))
+        if (!__atomic_load_n(&series->labels, __ATOMIC_ACQUIRE) || series->flags & SERIES_DROPPED ||
+            !drop_samples(purge, series))
             continue;
         MEM_GROW(purge->empty, purge->empty_cap, purge->empty_count + 1);
         purge->empty[purge->empty_count++] = first + i;
@@ -133,7 +133,8 @@ static MetricSegment *oldest_segment(MetricStore *store)
     return store->segments[0];
 }
 
-/* Takes the empty series out of registry and index; their labels go with the oldest live segment. */
+/* Takes the empty series out of registry and index; their labels go with the oldest live segment.
+ */
 static void drop_empty_series(Purge *purge)
 {
     MetricStore *store = purge->store;
@@ -188,8 +189,9 @@ static void free_empty_pages(MetricStore *store)
     }
 }
 
-/* Takes the retired segments that only the store holds off the list. No new reference can come, as they
- * are in no list that a snapshot is made of. Acquire: readers' uses come before our freeing. */
+/* Takes the retired segments that only the store holds off the list. No new reference can come, as
+ * they are in no list that a snapshot is made of. Acquire: readers' uses come before our freeing.
+ */
 static uint32_t take_unheld(MetricStore *store, MetricSegment ***ret_segments)
 {
     MUTEX_GUARD(&store->segments_lock);

@@ -1,8 +1,8 @@
 /* metric_group.c - grouping of series by label values, on pair ids.
  *
  * Series with the same label names share a shape; which positions of a shape are kept is worked out
- * once. A group's key is the list of kept pair ids, in the order of their names: since a pair id stands
- * for name and value, equal keys are equal label sets, whatever shape they come from.
+ * once. A group's key is the list of kept pair ids, in the order of their names: since a pair id
+ * stands for name and value, equal keys are equal label sets, whatever shape they come from.
  */
 #include "storage/metrics/metric_int.h"
 
@@ -58,8 +58,8 @@ static Status plan_shape(Grouping *g, uint32_t shape_id, const ShapePlan **ret_p
 /* Shapes may be made while we group: the array grows. */
 static Status room_for_shape(Grouping *g, uint32_t shape_id, Error *err)
 {
-    uint32_t count = LUMA_MAX(shape_id + 1,
-                              __atomic_load_n(&g->store->shape_count, __ATOMIC_ACQUIRE));
+    uint32_t count =
+        LUMA_MAX(shape_id + 1, __atomic_load_n(&g->store->shape_count, __ATOMIC_ACQUIRE));
     ShapePlan **plans;
 
     if (LUMA_LIKELY(shape_id < g->shape_count))

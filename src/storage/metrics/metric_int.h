@@ -1,18 +1,19 @@
 /* metric_int.h - how the series store lies in memory. Private to storage/metrics.
  *
  * Series live in pages of 1024 by ref, 64 bytes each: one cache line holds all that an append or an
- * instant read needs besides the tail of the open chunk. What few series need hangs off in SeriesMore.
+ * instant read needs besides the tail of the open chunk. What few series need hangs off in
+ * SeriesMore.
  *
  * Invariants
- *  1. A sample goes into the open chunk only when it is newer than every sample its series ever had;
- *     so in-order chunks ascend, overlap nothing among themselves, and hold no (series, ms) twice.
- *  2. Every other sample goes to the side: a sorted buffer, sealed into side chunks. A side sample was
- *     written after any in-order sample of the same ms, and a later side chunk after an earlier one.
- *     So reads let side win over in-order, later side over earlier, the buffer over all.
+ *  1. A sample goes into the open chunk only when it is newer than every sample its series ever
+ * had; so in-order chunks ascend, overlap nothing among themselves, and hold no (series, ms) twice.
+ *  2. Every other sample goes to the side: a sorted buffer, sealed into side chunks. A side sample
+ * was written after any in-order sample of the same ms, and a later side chunk after an earlier
+ * one. So reads let side win over in-order, later side over earlier, the buffer over all.
  *  3. Sealed payloads live in their segment's slabs and never change. Snapshots hold the segments.
  *  4. Only the applier and a purge change what a page's lock guards; readers copy under the lock.
- *  5. A snapshot sees generations from its oldest segment's on; a segment is purged when only the store
- *     holds it, so what a snapshot sees stays.
+ *  5. A snapshot sees generations from its oldest segment's on; a segment is purged when only the
+ * store holds it, so what a snapshot sees stays.
  *
  * Lock order: registry shard, pair shard, index lock; raw shard; page lock is innermost.
  */
@@ -29,7 +30,7 @@
 enum {
     PAGE_SERIES = 1024,
     REGISTRY_SHARDS = 64,
-    SIDE_SAMPLES_MAX = 128,    /* a side buffer is sealed at this size */
+    SIDE_SAMPLES_MAX = 128, /* a side buffer is sealed at this size */
     HISTOGRAMS_PER_CHUNK = 64,
     HISTOGRAM_CHUNK_BYTES = 32 << 10,
     SLAB_BYTES_FIRST = 16 << 10,
@@ -75,7 +76,7 @@ typedef struct SeriesMore {
 
 /* Labels of a series, immutable. */
 typedef struct SeriesLabels {
-    uint32_t shape;   /* id of its list of names */
+    uint32_t shape; /* id of its list of names */
     uint32_t count;
     uint32_t pairs[]; /* pair ids, ascending by name text */
 } SeriesLabels;
@@ -91,9 +92,9 @@ typedef enum SeriesFlag {
 /* 64 bytes; `labels` is immutable after publish, the rest guarded by the page's lock (the applier
  * reads without it). */
 typedef struct Series {
-    GorillaWriter w; /* count = samples of the open chunk, of either kind */
-    uint8_t *open;   /* bytes of the open float chunk */
-    SeriesMore *more; /* NULL = none */
+    GorillaWriter w;            /* count = samples of the open chunk, of either kind */
+    uint8_t *open;              /* bytes of the open float chunk */
+    SeriesMore *more;           /* NULL = none */
     const SeriesLabels *labels; /* NULL = no such series; atomic: release at registration */
     uint16_t open_cap;
     uint8_t flags; /* SeriesFlag */
@@ -141,8 +142,8 @@ typedef struct MetricSegment {
     Slab *slabs; /* applier only, until the segment is freed */
     char *cursor;
     char *limit;
-    size_t slab_bytes;      /* size of the next slab */
-    int64_t charged;        /* bytes of slabs */
+    size_t slab_bytes; /* size of the next slab */
+    int64_t charged;   /* bytes of slabs */
     /* what snapshots that hold the segment may still look at; freed with it (metric_store_purge) */
     SeriesRef *dropped; /* their labels */
     uint32_t dropped_count;
@@ -158,10 +159,10 @@ struct MetricStore {
 
     LabelIndex index;
 
-    Paged pages; /* of SeriesPage; NULL where all series were dropped */
-    Mutex series_lock;    /* making of pages, entries and shapes */
-    uint32_t next_ref;    /* guarded by series_lock */
-    uint32_t next_entry;  /* likewise */
+    Paged pages;           /* of SeriesPage; NULL where all series were dropped */
+    Mutex series_lock;     /* making of pages, entries and shapes */
+    uint32_t next_ref;     /* guarded by series_lock */
+    uint32_t next_entry;   /* likewise */
     uint64_t series_count; /* atomic: relaxed */
 
     RegistryShard by_labels[REGISTRY_SHARDS]; /* refs by hash of pair ids */
@@ -199,7 +200,7 @@ struct MetricStore {
 
 struct MetricSnapshot {
     MetricStore *store;
-    int64_t ref_count; /* atomic */
+    int64_t ref_count;       /* atomic */
     uint32_t min_generation; /* older ones are in parts */
     uint32_t segment_count;
     MetricSegment *segments[];
@@ -240,8 +241,8 @@ char *metric__segment_alloc(MetricSegment *segment, size_t size);
 /* The live segment of a generation; the applier. */
 MetricSegment *metric__segment_find(MetricStore *store, uint32_t generation);
 
-/* metric_registry.c: takes a series' label set out of its table; takes the entries of all refs for which
- * `dead` has a bit out of theirs. Nobody else is in the registry. */
+/* metric_registry.c: takes a series' label set out of its table; takes the entries of all refs for
+ * which `dead` has a bit out of theirs. Nobody else is in the registry. */
 void metric__unregister_labels(MetricStore *store, SeriesRef ref);
 void metric__unregister_raw(MetricStore *store, const uint8_t *dead);
 

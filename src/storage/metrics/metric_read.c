@@ -1,9 +1,9 @@
 /* metric_read.c - samples of one series.
  *
  * A read gathers under the page's lock: it copies the metas of the chunks that meet the window, the
- * bytes of the open chunk and the side samples. Everything else happens outside the lock on what was
- * gathered; payloads are pinned by the snapshot's segments. In-order samples are decoded straight into
- * the run; side samples, when there are any, are sorted and merged over them.
+ * bytes of the open chunk and the side samples. Everything else happens outside the lock on what
+ * was gathered; payloads are pinned by the snapshot's segments. In-order samples are decoded
+ * straight into the run; side samples, when there are any, are sorted and merged over them.
  */
 #include "storage/metrics/metric_int.h"
 
@@ -26,7 +26,7 @@ struct SampleSpace {
     uint32_t meta_cap;
     GorillaWriter open;
     uint8_t open_flags;
-    Buf open_bytes; /* of the open chunk, either kind */
+    Buf open_bytes;   /* of the open chunk, either kind */
     SideSample *side; /* blobs are offsets into side_blobs */
     uint32_t side_count;
     uint32_t side_cap;
@@ -103,8 +103,8 @@ static Status reserve(SampleRun *run, uint32_t extra, Error *err)
     }
     if (space->histograms) {
         TRY(charge(run, (int64_t)(cap - run->cap) * 8, err));
-        space->histograms = mem_realloc((void *)(uintptr_t)space->histograms,
-                                        cap * sizeof *space->histograms);
+        space->histograms =
+            mem_realloc((void *)(uintptr_t)space->histograms, cap * sizeof *space->histograms);
         run->histograms = run->histograms ? space->histograms : NULL;
     }
     run->cap = (uint32_t)cap;
@@ -188,8 +188,8 @@ static bool meets(const ChunkSummary *summary, int64_t min_ms, int64_t max_ms)
     return summary->min_ts_ms <= max_ms && summary->max_ts_ms >= min_ms;
 }
 
-/* In-order chunks ascend, so those before the window are skipped by halving unless side chunks stand
- * among them. */
+/* In-order chunks ascend, so those before the window are skipped by halving unless side chunks
+ * stand among them. */
 static uint32_t first_chunk(const SeriesMore *more, int64_t min_ms)
 {
     uint32_t low = 0;
@@ -235,7 +235,8 @@ static void gather_side(struct SampleSpace *space, const SeriesMore *more, int64
         if (sample.blob) {
             size_t at = space->side_blobs.len;
             buf_append(&space->side_blobs, sample.blob, sample.blob_len);
-            sample.blob = (char *)(uintptr_t)(at + 1); /* an offset, until the buffer stands still */
+            sample.blob =
+                (char *)(uintptr_t)(at + 1); /* an offset, until the buffer stands still */
         }
         MEM_GROW(space->side, space->side_cap, space->side_count + 1);
         space->side[space->side_count++] = sample;
@@ -591,8 +592,8 @@ Status metric_store_visit(MetricSnapshot *snapshot, SeriesRef ref, int64_t min_m
 
 /* ---- last samples ---- */
 
-/* The newest sample of a window that the head alone cannot answer: gathers only the newest chunk that
- * has one when nothing lies aside. */
+/* The newest sample of a window that the head alone cannot answer: gathers only the newest chunk
+ * that has one when nothing lies aside. */
 static Status last_slow(MetricSnapshot *snapshot, SeriesRef ref, int64_t min_ms, int64_t max_ms,
                         SampleRun *run, Error *err)
 {
@@ -666,8 +667,8 @@ static uint32_t last_of_page(const MetricSnapshot *snapshot, const SeriesRef *re
     for (; i < end && refs[i] / PAGE_SERIES == refs[from] / PAGE_SERIES; i++) {
         if (i + AHEAD < end)
             __builtin_prefetch(&page->series[refs[i + AHEAD] % PAGE_SERIES]);
-        HeadAnswer answer = ask_head(&page->series[refs[i] % PAGE_SERIES],
-                                     snapshot->min_generation, min_ms, max_ms, &ts[i], &values[i]);
+        HeadAnswer answer = ask_head(&page->series[refs[i] % PAGE_SERIES], snapshot->min_generation,
+                                     min_ms, max_ms, &ts[i], &values[i]);
         kinds[i] = kind_of[answer]; /* HEAD_ASK: marked, settled outside the lock */
         *ret_asks |= answer == HEAD_ASK;
     }

@@ -1,10 +1,12 @@
 /* metric_registry.c - label sets and raw label bytes to refs.
  *
- * Raw lookups: every (codec, raw bytes) has an entry with the 128-bit keyed hash of its bytes. Entries
- * lie in the order of their registration, so the entries of one sender are neighbours, and each
- * remembers which entry followed it last: in the common case a lookup is one hash and one compare with
- * a cache line that the prefetcher has brought. Otherwise a sharded table of entry ids is probed.
+ * Raw lookups: every (codec, raw bytes) has an entry with the 128-bit keyed hash of its bytes.
+ * Entries lie in the order of their registration, so the entries of one sender are neighbours, and
+ * each remembers which entry followed it last: in the common case a lookup is one hash and one
+ * compare with a cache line that the prefetcher has brought. Otherwise a sharded table of entry ids
+ * is probed.
  */
+#include "base/counter.h"
 #include "storage/metrics/metric_int.h"
 
 enum { ENTRY_PAGE = 1024, ENTRY_PAGE_BYTES = ENTRY_PAGE * sizeof(RawEntry) };
@@ -305,6 +307,7 @@ static Status find_or_create(MetricStore *store, SeriesLabels **labels, SeriesRe
         label_index_add(&store->index, ref, own->pairs, own->count);
         id_table_put(&shard->table, (uint32_t)hash, ref);
         __atomic_add_fetch(&store->series_count, 1, __ATOMIC_RELAXED);
+        counter_add(COUNTER_SERIES_CREATED, 1);
     }
     *ret_ref = ref;
     return STATUS_OK;

@@ -1,8 +1,8 @@
 /* metric_segment.c - generations of samples and the snapshots that pin them.
  *
  * A freeze starts a new generation; a series seals what it has open of an older one when its next
- * sample comes. So freezing costs nothing and a frozen segment's samples are those whose generation is
- * at most its own. */
+ * sample comes. So freezing costs nothing and a frozen segment's samples are those whose generation
+ * is at most its own. */
 #include "storage/metrics/metric_int.h"
 
 static void free_segment(Segment *base)
@@ -83,8 +83,7 @@ MetricSnapshot *metric_store_snapshot(MetricStore *store)
 {
     MUTEX_GUARD(&store->segments_lock);
     uint32_t count = store->segment_count;
-    MetricSnapshot *snapshot =
-        mem_alloc(sizeof *snapshot + count * sizeof snapshot->segments[0]);
+    MetricSnapshot *snapshot = mem_alloc(sizeof *snapshot + count * sizeof snapshot->segments[0]);
     *snapshot = (MetricSnapshot){.store = store,
                                  .ref_count = 1,
                                  .min_generation = store->segments[0]->generation,

@@ -206,8 +206,7 @@ static void top_add(Top *top, Str name, uint64_t count)
 {
     uint32_t at = top->count;
 
-    if (top->limit == 0 || count == 0 ||
-        (at == top->limit && top->items[at - 1].count >= count))
+    if (top->limit == 0 || count == 0 || (at == top->limit && top->items[at - 1].count >= count))
         return;
     if (at == top->limit)
         at--;

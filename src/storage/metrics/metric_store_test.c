@@ -102,8 +102,7 @@ static SeriesRef add(Fixture *f, const char *const *pairs, uint32_t count)
     return ref;
 }
 #define ADD(f, ...)                                                                                \
-    add(f, (const char *const[]){__VA_ARGS__},                                                     \
-        LUMA_ARRAY_LEN(((const char *const[]){__VA_ARGS__})))
+    add(f, (const char *const[]){__VA_ARGS__}, LUMA_ARRAY_LEN(((const char *const[]){__VA_ARGS__})))
 
 static void put(Fixture *f, SeriesRef ref, int64_t ts, double value)
 {
@@ -211,8 +210,8 @@ static void check_window(Fixture *f, MetricSnapshot *snapshot, const ModelSeries
 
     Fold fold = {.last_ts = INT64_MIN};
     SeriesVisitor visitor = {fold_chunk, fold_samples, &fold};
-    assert_int_equal(
-        metric_store_visit(snapshot, series->ref, min_ms, max_ms, &visitor, run, NULL), STATUS_OK);
+    assert_int_equal(metric_store_visit(snapshot, series->ref, min_ms, max_ms, &visitor, run, NULL),
+                     STATUS_OK);
     assert_int_equal(fold.count, n);
     assert_true(fabs(fold.sum - sum) <= 1e-6 * (1 + fabs(sum)));
 
@@ -422,17 +421,16 @@ static SeriesRef add_raw(Fixture *f, SeriesCursor *cursor, uint32_t number)
 static uint32_t count_samples(MetricSnapshot *snapshot, SeriesRef ref)
 {
     CLEANUP(sample_run_done) SampleRun run = {0};
-    assert_int_equal(metric_store_read(snapshot, ref, INT64_MIN, INT64_MAX, &run, NULL),
-                     STATUS_OK);
+    assert_int_equal(metric_store_read(snapshot, ref, INT64_MIN, INT64_MAX, &run, NULL), STATUS_OK);
     return run.count;
 }
 
 static uint32_t count_series(Fixture *f, MetricSnapshot *snapshot)
 {
     SeriesList list;
-    assert_int_equal(metric_store_select(snapshot, NULL, 0, INT64_MIN, INT64_MAX, &f->arena, &list,
-                                         NULL),
-                     STATUS_OK);
+    assert_int_equal(
+        metric_store_select(snapshot, NULL, 0, INT64_MIN, INT64_MAX, &f->arena, &list, NULL),
+        STATUS_OK);
     return list.count;
 }
 
@@ -466,9 +464,9 @@ static void test_dropped_samples_stay_for_older_snapshots(void **state)
     assert_int_equal(metric_store_freeze(f->store, &segment, NULL), STATUS_OK);
     assert_int_equal(metric_store_drop_segment(f->store, segment, NULL), STATUS_OK);
     after = metric_store_snapshot(f->store);
-    assert_int_equal(metric_store_last(after, &ref, 1, 0, 5000, &f->arena, &kind, &ts, &value, NULL,
-                                       NULL),
-                     STATUS_OK);
+    assert_int_equal(
+        metric_store_last(after, &ref, 1, 0, 5000, &f->arena, &kind, &ts, &value, NULL, NULL),
+        STATUS_OK);
     assert_int_equal(kind, LAST_NONE);
     metric_snapshot_unref(after);
 }
@@ -528,17 +526,17 @@ static void expect_select(Fixture *f, const LabelMatcher *matchers, uint32_t cou
 static LabelMatcher matcher(Fixture *f, MatchOp op, const char *name, const char *value)
 {
     LabelMatcher m;
-    assert_int_equal(
-        label_matcher_make(op, str_from(name), str_from(value), &f->arena, &m, NULL), STATUS_OK);
+    assert_int_equal(label_matcher_make(op, str_from(name), str_from(value), &f->arena, &m, NULL),
+                     STATUS_OK);
     return m;
 }
 
 static void test_select_agrees_with_testing_every_series(void **state)
 {
     static const char *const values[] = {"", "a", "ab", "abc", "b", "x.y", "a\nb", "é"};
-    static const char *const patterns[] = {"",      "a",      "a|b",   "a.*",  ".*b",       ".+",
-                                           ".*",    "a.+",    ".*b.*", "(a|b)", "(?:a|abc)", "a|",
-                                           "x\\.y", "[ab]+c?", ".+b.+", "a.b",  "(?i)A",     "é.*",
+    static const char *const patterns[] = {"",      "a",       "a|b",   "a.*",   ".*b",       ".+",
+                                           ".*",    "a.+",     ".*b.*", "(a|b)", "(?:a|abc)", "a|",
+                                           "x\\.y", "[ab]+c?", ".+b.+", "a.b",   "(?i)A",     "é.*",
                                            "b|a.*", "nothing", ".*c|b"};
     enum { ALL = 8 * 8 * 3 };
     Fixture *f = *state;
@@ -554,9 +552,9 @@ static void test_select_agrees_with_testing_every_series(void **state)
         labels[2] = (Label){STR("n"), str_from(values[1 + i / 64])};
         assert_int_equal(label_set_normalize(labels, &count, NULL), STATUS_OK);
         sets[i] = (LabelSet){labels, count};
-        assert_int_equal(metric_store_add(f->store, &cursor, 0, (Str){0}, sets[i], &refs[i], NULL,
-                                          NULL),
-                         STATUS_OK);
+        assert_int_equal(
+            metric_store_add(f->store, &cursor, 0, (Str){0}, sets[i], &refs[i], NULL, NULL),
+            STATUS_OK);
     }
     for (uint32_t round = 0; round < 3000; round++) {
         static const char *const names[] = {"l1", "l2", "n", "none"};
@@ -674,9 +672,9 @@ static void test_names_and_values_are_listed(void **state)
     put(f, ADD(f, "__name__=down", "job=c"), 3000, 1);
     MetricSnapshot *snapshot = metric_store_snapshot(f->store);
     LabelMatcher up = matcher(f, MATCH_EQ, "__name__", "up");
-    assert_int_equal(metric_store_label_names(snapshot, NULL, 0, INT64_MIN, INT64_MAX, &f->arena,
-                                              &list, NULL),
-                     STATUS_OK);
+    assert_int_equal(
+        metric_store_label_names(snapshot, NULL, 0, INT64_MIN, INT64_MAX, &f->arena, &list, NULL),
+        STATUS_OK);
     expect_strs(&list, (const char *const[]){"__name__", "job", "zone"}, 3);
     assert_int_equal(
         metric_store_label_names(snapshot, &up, 1, 1500, INT64_MAX, &f->arena, &list, NULL),

@@ -14,7 +14,8 @@ typedef struct SeriesList {
     uint32_t count;
 } SeriesList;
 
-/* Decoded samples of one series in time order; arrays are reused from call to call. Zeroed = empty. */
+/* Decoded samples of one series in time order; arrays are reused from call to call. Zeroed = empty.
+ */
 typedef struct SampleRun {
     int64_t *ts_ms;
     double *values;    /* staleness markers keep their bits; undefined where a histogram stands */
@@ -22,9 +23,9 @@ typedef struct SampleRun {
     const NativeHistogram **histograms; /* NULL when all samples are floats; entries NULL = float */
     uint32_t count;
     uint32_t cap;
-    Arena histogram_arena;    /* owns the decoded histograms; reset by the next read */
+    Arena histogram_arena;     /* owns the decoded histograms; reset by the next read */
     struct SampleSpace *space; /* private: work memory of the reader */
-    MemBudget *budget;        /* what grown arrays are charged to; NULL = not counted */
+    MemBudget *budget;         /* what grown arrays are charged to; NULL = not counted */
 } SampleRun;
 void sample_run_done(SampleRun *run);
 
