@@ -180,6 +180,7 @@ typedef struct DecodeState {
     uint64_t start;
     uint64_t length;   /* of the window, 0 = none yet */
     uint64_t trailing; /* zeros behind it */
+    bool resumed;      /* the stream's first sample is behind us */
 } DecodeState;
 
 /* Takes a timestamp's code off the front of `word`, which holds 57 bits from `*at`; false = 64 bits
@@ -244,7 +245,7 @@ decode_span(const uint8_t *bytes, uint64_t *ret_at, uint64_t limit, uint32_t fro
 
     for (; i < to && at <= limit; i++) {
         uint64_t word = peek(bytes, at);
-        if (LUMA_UNLIKELY(i == 0)) {
+        if (LUMA_UNLIKELY(i == 0 && !d.resumed)) {
             if (kind != STREAM_VALUES) {
                 d.time = peek64(bytes, at);
                 at += 64;
@@ -284,15 +285,15 @@ decode_span(const uint8_t *bytes, uint64_t *ret_at, uint64_t limit, uint32_t fro
     return i;
 }
 
-/* The last samples are decoded from a copy with zeros behind it, so that whole-word loads never
- * pass the end of the caller's bytes. */
-static inline __attribute__((always_inline)) bool
-decode(const uint8_t *bytes, size_t byte_count, uint32_t count, Output out, StreamKind kind)
+/* Decodes `count` samples, the first of which begins at bit `at`. The last ones are decoded from a
+ * copy with zeros behind it, so that whole-word loads never pass the end of the caller's bytes. */
+static inline __attribute__((always_inline)) bool decode(const uint8_t *bytes, size_t byte_count,
+                                                         uint64_t at, uint32_t count,
+                                                         DecodeState state, Output out,
+                                                         StreamKind kind)
 {
     enum { MARGIN = TAIL_BYTES + 8 };
     uint8_t tail[3 * MARGIN] = {0};
-    DecodeState state = {0};
-    uint64_t at = 0;
     uint32_t done = 0;
 
     if (byte_count > MARGIN)
@@ -300,37 +301,74 @@ decode(const uint8_t *bytes, size_t byte_count, uint32_t count, Output out, Stre
     if (done >= count)
         return done == count;
     size_t skip = at >> 3;
-    size_t left = byte_count - skip; /* a sample is at most TAIL_BYTES long: at is inside */
-    memcpy(tail, bytes + skip, left);
+    if (skip > byte_count)
+        return false;
+    size_t left = byte_count - skip; /* a sample is at most TAIL_BYTES long: at most MARGIN */
+    if (left)
+        memcpy(tail, bytes + skip, left);
     at -= skip * 8;
     done = decode_span(tail, &at, left * 8, done, count, &state, &out, kind);
     return done == count && at <= left * 8;
 }
 
-#if defined(__x86_64__)
-/* The same code with shifts that take their count from any register: a third faster. */
-__attribute__((target("bmi,bmi2"))) static bool decode_bmi2(const uint8_t *bytes, size_t byte_count,
-                                                            uint32_t count, Output out)
+/* The same code with shifts that take their count from any register is faster, where there are
+ * such. */
+static inline __attribute__((always_inline)) bool
+decode_samples(const uint8_t *bytes, size_t byte_count, uint64_t at, uint32_t count,
+               const DecodeState *state, Output out)
 {
-    return decode(bytes, byte_count, count, out, STREAM_SAMPLES);
+    return decode(bytes, byte_count, at, count, *state, out, STREAM_SAMPLES);
+}
+
+#if defined(__x86_64__)
+__attribute__((target("bmi,bmi2"))) static bool
+decode_samples_bmi2(const uint8_t *bytes, size_t byte_count, uint64_t at, uint32_t count,
+                    const DecodeState *state, Output out)
+{
+    return decode_samples(bytes, byte_count, at, count, state, out);
 }
 #endif
+
+static bool decode_samples_best(const uint8_t *bytes, size_t byte_count, uint64_t at,
+                                uint32_t count, const DecodeState *state, Output out)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("bmi2"))
+        return decode_samples_bmi2(bytes, byte_count, at, count, state, out);
+#endif
+    return decode_samples(bytes, byte_count, at, count, state, out);
+}
 
 bool gorilla_decode(const uint8_t *bytes, size_t byte_count, uint32_t count, int64_t *ts,
                     double *values, int64_t *starts)
 {
     Output out = {ts, values, starts};
-#if defined(__x86_64__)
-    if (!starts && __builtin_cpu_supports("bmi2"))
-        return decode_bmi2(bytes, byte_count, count, out);
-#endif
-    return starts ? decode(bytes, byte_count, count, out, STREAM_STARTS)
-                  : decode(bytes, byte_count, count, out, STREAM_SAMPLES);
+    DecodeState state = {0};
+
+    return starts ? decode(bytes, byte_count, 0, count, state, out, STREAM_STARTS)
+                  : decode_samples_best(bytes, byte_count, 0, count, &state, out);
+}
+
+bool gorilla_decode_from(const GorillaWriter *mark, const uint8_t *bytes, size_t byte_count,
+                         uint32_t count, int64_t *ts, double *values)
+{
+    DecodeState state = {
+        .time = (uint64_t)mark->ts,
+        .delta = (uint64_t)mark->delta,
+        .value = mark->bits,
+        .length = mark->length,
+        .trailing = 64u - mark->leading - mark->length,
+        .resumed = true,
+    };
+
+    return decode_samples_best(bytes, byte_count, mark->bit_count & 7, count - mark->count, &state,
+                               (Output){ts, values, NULL});
 }
 
 bool gorilla_decode_values(const uint8_t *bytes, size_t byte_count, uint32_t count, double *values)
 {
-    return decode(bytes, byte_count, count, (Output){.values = values}, STREAM_VALUES);
+    Output out = {.values = values};
+    return decode(bytes, byte_count, 0, count, (DecodeState){0}, out, STREAM_VALUES);
 }
 
 void gorilla_encode_values(const double *values, uint32_t count, Buf *out)

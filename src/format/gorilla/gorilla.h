@@ -67,6 +67,11 @@ bool gorilla_append_start(GorillaWriter *w, uint8_t *bytes, size_t cap, int64_t 
  * them. False when the bytes do not hold so many samples; never reads past them. */
 bool gorilla_decode(const uint8_t *bytes, size_t byte_count, uint32_t count, int64_t *ts,
                     double *values, int64_t *starts);
+/* Decodes the samples behind the first mark->count of a stream without starts, where *mark is the
+ * writer as it was then: samples [mark->count, count) into ts[0..], values[0..]. `bytes` begin with
+ * the byte that holds bit mark->bit_count. */
+bool gorilla_decode_from(const GorillaWriter *mark, const uint8_t *bytes, size_t byte_count,
+                         uint32_t count, int64_t *ts, double *values);
 
 /* Values alone, coded the same way. Appends to `out`. */
 void gorilla_encode_values(const double *values, uint32_t count, Buf *out);

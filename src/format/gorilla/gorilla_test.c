@@ -150,6 +150,33 @@ static void test_stream_comes_back(void **state)
     }
 }
 
+static void test_decoding_may_begin_at_a_mark(void **state)
+{
+    static uint8_t bytes[STREAM_BYTES];
+
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        GorillaWriter w = {0};
+        GorillaWriter mark = {0};
+        Samples want;
+        Samples got;
+        fill(&want);
+        uint32_t at = 1 + (uint32_t)(next_random() % want.count);
+        for (uint32_t i = 0; i < want.count; i++) {
+            assert_true(
+                gorilla_append(&w, bytes, sizeof bytes, want.ts[i], gorilla_bits(want.values[i])));
+            if (i + 1 == at)
+                mark = w;
+        }
+        uint32_t skip = mark.bit_count / 8;
+        uint8_t *exact = mem_dup(bytes + skip, gorilla_bytes(&w) - skip);
+        assert_true(gorilla_decode_from(&mark, exact, gorilla_bytes(&w) - skip, w.count, got.ts,
+                                        got.values));
+        assert_memory_equal(got.ts, want.ts + at, (want.count - at) * sizeof got.ts[0]);
+        assert_memory_equal(got.values, want.values + at, (want.count - at) * sizeof got.values[0]);
+        mem_free(exact);
+    }
+}
+
 static void test_regular_stream_is_small(void **state)
 {
     static uint8_t bytes[STREAM_BYTES];
@@ -277,6 +304,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stream_comes_back),
+        cmocka_unit_test(test_decoding_may_begin_at_a_mark),
         cmocka_unit_test(test_regular_stream_is_small),
         cmocka_unit_test(test_chunk_comes_back_on_every_kernel),
         cmocka_unit_test(test_damaged_chunks_are_refused_or_harmless),

@@ -255,8 +255,12 @@ static void append_float(MetricStore *store, Series *series, int64_t ts, uint64_
 {
     while (LUMA_UNLIKELY(!gorilla_append(&series->w, series->open, series->open_cap, ts, bits)))
         grow_open(store, series);
-    if (LUMA_UNLIKELY(series->w.count == CHUNK_SAMPLES_MAX))
-        seal_open(store, series);
+    if (LUMA_UNLIKELY(series->w.count % MARK_SAMPLES == 0)) {
+        if (series->w.count == CHUNK_SAMPLES_MAX)
+            seal_open(store, series);
+        else
+            need_more(store, series)->marks[series->w.count / MARK_SAMPLES - 1] = series->w;
+    }
 }
 
 static void append_float_start(MetricStore *store, Series *series, int64_t ts, uint64_t bits,

@@ -31,6 +31,8 @@ enum {
     PAGE_SERIES = 1024,
     REGISTRY_SHARDS = 64,
     SIDE_SAMPLES_MAX = 128, /* a side buffer is sealed at this size */
+    MARK_SAMPLES = 64,
+    MARK_COUNT = CHUNK_SAMPLES_MAX / MARK_SAMPLES - 1,
     HISTOGRAMS_PER_CHUNK = 64,
     HISTOGRAM_CHUNK_BYTES = 32 << 10,
     SLAB_BYTES_FIRST = 16 << 10,
@@ -68,10 +70,13 @@ typedef struct SeriesMore {
     uint16_t side_count;
     uint16_t side_cap;
     uint32_t side_chunk_count; /* side chunks among `chunks` */
-    int64_t open_start;        /* last start timestamp of the open chunk */
-    int64_t open_first_ts;     /* histograms: first of the open chunk */
-    int64_t open_base_ts;      /* histograms: last one written */
-    Buf histograms;            /* open histogram chunk: see metric_append.c */
+    /* The open float chunk's writer as it was after each MARK_SAMPLES samples: reads of recent
+     * samples begin there. Those up to w.count are good. */
+    GorillaWriter marks[MARK_COUNT];
+    int64_t open_start;    /* last start timestamp of the open chunk */
+    int64_t open_first_ts; /* histograms: first of the open chunk */
+    int64_t open_base_ts;  /* histograms: last one written */
+    Buf histograms;        /* open histogram chunk: see metric_append.c */
 } SeriesMore;
 
 /* Labels of a series, immutable. */

@@ -25,6 +25,7 @@ struct SampleSpace {
     uint32_t meta_count;
     uint32_t meta_cap;
     GorillaWriter open;
+    GorillaWriter mark; /* the open bytes begin here; count 0 = at the first sample */
     uint8_t open_flags;
     Buf open_bytes;   /* of the open chunk, either kind */
     SideSample *side; /* blobs are offsets into side_blobs */
@@ -244,6 +245,26 @@ static void gather_side(struct SampleSpace *space, const SeriesMore *more, int64
     }
 }
 
+/* The last place of the open float chunk that lies before the window. */
+static GorillaWriter find_mark(const Series *series, int64_t min_ms)
+{
+    const GorillaWriter *best = NULL;
+
+    if (!series->more || series->flags & SERIES_OPEN_STARTS)
+        return (GorillaWriter){0};
+    for (uint32_t i = 0; i < MARK_COUNT && series->w.count >= (i + 1) * MARK_SAMPLES; i++)
+        if (series->more->marks[i].ts < min_ms)
+            best = &series->more->marks[i];
+    return best ? *best : (GorillaWriter){0};
+}
+
+static void gather_open_floats(struct SampleSpace *space, const Series *series, int64_t min_ms)
+{
+    space->mark = find_mark(series, min_ms);
+    uint32_t skip = space->mark.bit_count / 8;
+    buf_append(&space->open_bytes, series->open + skip, gorilla_bytes(&series->w) - skip);
+}
+
 /* Under the page's lock. */
 static void gather(struct SampleSpace *space, const Series *series, uint32_t min_generation,
                    int64_t min_ms, int64_t max_ms)
@@ -262,7 +283,7 @@ static void gather(struct SampleSpace *space, const Series *series, uint32_t min
         if (series->flags & SERIES_OPEN_HISTOGRAM)
             buf_append_str(&space->open_bytes, buf_str(&more->histograms));
         else
-            buf_append(&space->open_bytes, series->open, gorilla_bytes(&series->w));
+            gather_open_floats(space, series, min_ms);
     }
 }
 
@@ -355,11 +376,21 @@ static Status append_open(SampleRun *run, int64_t min_ms, int64_t max_ms, Error 
         return append_histograms(run, buf_str(&space->open_bytes), min_ms, max_ms, err);
     TRY(reserve(run, count, err));
     bool starts = space->open_flags & SERIES_OPEN_STARTS;
-    if (starts)
+    const uint8_t *bytes = (const uint8_t *)space->open_bytes.ptr;
+    bool good;
+    if (starts) {
         TRY(need_starts(run, err));
-    if (!gorilla_decode((const uint8_t *)space->open_bytes.ptr, space->open_bytes.len, count,
-                        run->ts_ms + from, run->values + from,
-                        starts ? run->start_ms + from : NULL))
+        good = gorilla_decode(bytes, space->open_bytes.len, count, run->ts_ms + from,
+                              run->values + from, run->start_ms + from);
+    } else if (space->mark.count) {
+        good = gorilla_decode_from(&space->mark, bytes, space->open_bytes.len, count,
+                                   run->ts_ms + from, run->values + from);
+        count -= space->mark.count;
+    } else {
+        good = gorilla_decode(bytes, space->open_bytes.len, count, run->ts_ms + from,
+                              run->values + from, NULL);
+    }
+    if (!good)
         return error_set(err, STATUS_INTERNAL, "an open chunk does not decode");
     if (run->start_ms && !starts)
         memset(run->start_ms + from, 0, count * sizeof *run->start_ms);

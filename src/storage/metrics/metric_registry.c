@@ -6,7 +6,6 @@
  * compare with a cache line that the prefetcher has brought. Otherwise a sharded table of entry ids
  * is probed.
  */
-#include "base/counter.h"
 #include "storage/metrics/metric_int.h"
 
 enum { ENTRY_PAGE = 1024, ENTRY_PAGE_BYTES = ENTRY_PAGE * sizeof(RawEntry) };
@@ -307,7 +306,6 @@ static Status find_or_create(MetricStore *store, SeriesLabels **labels, SeriesRe
         label_index_add(&store->index, ref, own->pairs, own->count);
         id_table_put(&shard->table, (uint32_t)hash, ref);
         __atomic_add_fetch(&store->series_count, 1, __ATOMIC_RELAXED);
-        counter_add(COUNTER_SERIES_CREATED, 1);
     }
     *ret_ref = ref;
     return STATUS_OK;
