@@ -35,7 +35,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { FDS = 65536 };
+enum {
+    FDS = 65536,
+    SYNC_US = 2000, /* a sync takes its time, so that kills fall into it */
+};
 
 static char root[PATH_MAX];
 static size_t root_len;
@@ -359,9 +362,14 @@ static int sync_common(int fd)
     if (len <= 0)
         return 0;
     path[len] = 0;
+    if (strncmp(path, root, root_len) != 0)
+        return 0;
     pthread_mutex_lock(&lock);
-    if (strncmp(path, root, root_len) == 0)
-        record(S_ISDIR(st.st_mode) ? 'P' : 'S', st.st_ino, log_bytes, 0, path, NULL, 0);
+    uint64_t covered = log_bytes; /* what is written while the disk works may be lost */
+    pthread_mutex_unlock(&lock);
+    (void)usleep(SYNC_US);
+    pthread_mutex_lock(&lock);
+    record(S_ISDIR(st.st_mode) ? 'P' : 'S', st.st_ino, covered, 0, path, NULL, 0);
     pthread_mutex_unlock(&lock);
     return 0;
 }
