@@ -502,6 +502,12 @@ static void test_many_pipelined_requests_are_all_answered(void **state)
     hear_all(fd, &heard);
     assert_int_equal(count_of(&heard, "\r\n\r\nhello"), 2001);
     (void)close(fd);
+    /* Also when the client has shut its half meanwhile. */
+    buf_clear(&sent);
+    for (int i = 0; i < 500; i++)
+        buf_append_lit(&sent, "GET /hello HTTP/1.1\r\n" HOST "\r\n");
+    talk(buf_str(&sent), &heard);
+    assert_int_equal(count_of(&heard, "\r\n\r\nhello"), 500);
     buf_done(&sent);
     buf_done(&heard);
 }

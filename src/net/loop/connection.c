@@ -80,8 +80,10 @@ void loop__conn_count(Connection *conn, int64_t delta)
     }
     mutex_unlock(&conn->lock);
     /* Only the loop takes bytes away, so this is its thread. */
-    if (drained)
+    if (drained) {
         conn->drained = true;
+        loop__conn_mark_dirty(conn);
+    }
 }
 
 void conn_count_output(Connection *conn, int64_t delta)
@@ -443,9 +445,11 @@ static void read_again(Connection *conn)
         conn_abort(conn);
 }
 
+/* Not before the protocol has seen the input that it asked to be shown again. */
 static void tell_eof(Connection *conn)
 {
-    if (conn->eof_told || conn->paused || get_state(conn) != CONN_OPEN)
+    if (conn->eof_told || conn->paused || get_state(conn) != CONN_OPEN ||
+        !list_empty(&conn->ready_node))
         return;
     conn->eof_told = true;
     if (conn->ops->on_eof)
