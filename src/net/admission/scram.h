@@ -5,7 +5,8 @@
  *   scram_final(&scram, client_final, &answer, err);           -> server-final-message
  *
  * Costs two HMACs and a hash (the PBKDF2 lies in the verifier), so a loop may run it. An exchange
- * for an unknown user goes on to the end on a made-up verifier and then fails like a wrong password.
+ * for an unknown user goes on to the end on a made-up verifier and then fails like a wrong
+ * password.
  *
  * Threads: confined to one.
  */
@@ -19,13 +20,13 @@ enum { SCRAM_NONCE_BYTES = 24, SCRAM_BINDING_BYTES_MAX = 64 };
 
 typedef struct Scram {
     Verifier verifier;
-    bool known;                 /* the verifier is a real user's */
-    bool plus;                  /* the client chose -PLUS */
+    bool known;                               /* the verifier is a real user's */
+    bool plus;                                /* the client chose -PLUS */
     uint8_t binding[SCRAM_BINDING_BYTES_MAX]; /* tls-server-end-point data */
-    size_t binding_len;         /* 0 = no TLS */
-    Buf gs2_header;             /* "n,,", "y,," or "p=tls-server-end-point,," */
-    Buf auth_message;           /* client-first-bare "," server-first "," client-final-without-proof */
-    Buf nonce;                  /* client's and ours */
+    size_t binding_len;                       /* 0 = no TLS */
+    Buf gs2_header;                           /* "n,,", "y,," or "p=tls-server-end-point,," */
+    Buf auth_message; /* client-first-bare "," server-first "," client-final-without-proof */
+    Buf nonce;        /* client's and ours */
 } Scram;
 
 /* `binding`: hash of the server's certificate when the connection is TLS, else length 0. */

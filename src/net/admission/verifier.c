@@ -1,3 +1,4 @@
+/* verifier.c - derivation and text of password verifiers; OpenSSL does the mathematics. */
 #include "net/admission/verifier.h"
 
 #include <limits.h>

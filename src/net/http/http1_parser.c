@@ -1,3 +1,5 @@
+/* http1_parser.c - a machine over lines and body pieces; every line is bounded before it is looked
+ * at, by the same bound whether it is complete or not. */
 #include "net/http/http1_parser.h"
 
 enum {

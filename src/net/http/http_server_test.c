@@ -6,9 +6,7 @@
 
 #include <cmocka.h>
 
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -18,6 +16,7 @@
 #include "base/thread.h"
 #include "format/compress/compress.h"
 #include "net/http/http.h"
+#include "test_certificate.h"
 
 /* ---- what the server serves ---- */
 
@@ -1142,36 +1141,6 @@ static void test_rude_clients_leave_nothing_behind(void **state)
 
 /* ---- TLS ---- */
 
-/* A self-signed certificate for `name`, written to two PEM files. */
-static void make_certificate(const char *name, const char *cert_path, const char *key_path)
-{
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *cert = X509_new();
-    X509_NAME *subject = X509_get_subject_name(cert);
-
-    assert_non_null(key);
-    assert_int_equal(X509_set_version(cert, 2), 1);
-    assert_int_equal(ASN1_INTEGER_set(X509_get_serialNumber(cert), 1), 1);
-    assert_non_null(X509_gmtime_adj(X509_getm_notBefore(cert), -3600));
-    assert_non_null(X509_gmtime_adj(X509_getm_notAfter(cert), 3600));
-    assert_int_equal(X509_set_pubkey(cert, key), 1);
-    assert_int_equal(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
-                                                (const unsigned char *)name, -1, -1, 0),
-                     1);
-    assert_int_equal(X509_set_issuer_name(cert, subject), 1);
-    assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
-    FILE *file = fopen(cert_path, "we");
-    assert_non_null(file);
-    assert_int_equal(PEM_write_X509(file, cert), 1);
-    (void)fclose(file);
-    file = fopen(key_path, "we");
-    assert_non_null(file);
-    assert_int_equal(PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL), 1);
-    (void)fclose(file);
-    X509_free(cert);
-    EVP_PKEY_free(key);
-}
-
 static char cert_path[128];
 static char key_path[128];
 
@@ -1181,7 +1150,7 @@ static int start_tls(void **state)
     assert_non_null(mkdtemp(world.dir));
     (void)snprintf(cert_path, sizeof cert_path, "%s/cert.pem", world.dir);
     (void)snprintf(key_path, sizeof key_path, "%s/key.pem", world.dir);
-    make_certificate("first", cert_path, key_path);
+    test_certificate_make("first", cert_path, key_path);
     TlsOptions options = {
         .cert_file = cert_path, .key_file = key_path, .client_ca_file = cert_path};
     assert_int_equal(tls_new(&options, &world.tls, NULL), STATUS_OK);
@@ -1262,7 +1231,7 @@ static void test_tls_serves_and_reloads_its_certificate(void **state)
     unsigned alpn_len;
     SSL_get0_alpn_selected(old.ssl, &alpn, &alpn_len);
     assert_true(str_eq(str_make(alpn, alpn_len), STR("http/1.1")));
-    make_certificate("second", cert_path, key_path);
+    test_certificate_make("second", cert_path, key_path);
     assert_int_equal(tls_reload(world.tls, NULL), STATUS_OK);
     tls_dial(&new, NULL);
     server_name(&old, name);

@@ -1,3 +1,4 @@
+/* address.c - socket addresses as text and back, and what kind they are. */
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <stdio.h>

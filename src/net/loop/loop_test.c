@@ -5,9 +5,7 @@
 
 #include <cmocka.h>
 
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -16,6 +14,7 @@
 #include "base/counter.h"
 #include "base/thread.h"
 #include "net/loop/loop.h"
+#include "test_certificate.h"
 
 /* ---- a line protocol: echo, with a few words of command ---- */
 
@@ -359,31 +358,6 @@ static char cert_path[64];
 static char key_path[64];
 static Tls *tls;
 
-static void make_certificate(void)
-{
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *cert = X509_new();
-    X509_NAME *subject = X509_get_subject_name(cert);
-
-    (void)ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
-    assert_non_null(X509_gmtime_adj(X509_getm_notBefore(cert), -3600));
-    assert_non_null(X509_gmtime_adj(X509_getm_notAfter(cert), 3600));
-    assert_int_equal(X509_set_pubkey(cert, key), 1);
-    assert_int_equal(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
-                                                (const unsigned char *)"ann", -1, -1, 0),
-                     1);
-    assert_int_equal(X509_set_issuer_name(cert, subject), 1);
-    assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
-    FILE *file = fopen(cert_path, "we");
-    assert_int_equal(PEM_write_X509(file, cert), 1);
-    (void)fclose(file);
-    file = fopen(key_path, "we");
-    assert_int_equal(PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL), 1);
-    (void)fclose(file);
-    X509_free(cert);
-    EVP_PKEY_free(key);
-}
-
 static int start_tls(void **state)
 {
     static char ctx[] = "ctx";
@@ -392,7 +366,7 @@ static int start_tls(void **state)
     assert_non_null(mkdtemp(dir));
     (void)snprintf(cert_path, sizeof cert_path, "%s/cert", dir);
     (void)snprintf(key_path, sizeof key_path, "%s/key", dir);
-    make_certificate();
+    test_certificate_make("ann", cert_path, key_path);
     TlsOptions tls_options = {
         .cert_file = cert_path, .key_file = key_path, .client_ca_file = cert_path};
     assert_int_equal(tls_new(&tls_options, &tls, NULL), STATUS_OK);
