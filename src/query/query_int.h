@@ -1,14 +1,283 @@
-/* query_int.h - what the files of query/ share. */
+/* query_int.h - what the files of the query door share.
+ *
+ *   query_engine.c  the engine of queries: limits
+ *   session.c       sessions and their transactions
+ *   settings.c      SET, SHOW: names, checks, defaults
+ *   statement.c     scripts, statements: binding
+ *   query.c         running: start, next, cancel
+ * *   command_*.c     statements without a plan: DDL, SET, transactions, prepared statements, cursors
+ *   insert.c        rows of INSERT: checks, transaction buffer, write
+ *   binding.c       the binder's catalog over a snapshot
+ */
 #ifndef LUMA_QUERY_QUERY_INT_H
 #define LUMA_QUERY_QUERY_INT_H
 
+#include "base/counter.h"
+#include "base/map.h"
+#include "query/exec/exec.h"
 #include "query/query.h"
+#include "query/sql/catalog_views.h"
+#include "query/sql/sql.h"
+
+enum {
+    SESSION_PREPARED_MAX = 10000, /* PREPAREd statements and cursors of a session */
+    SEARCH_PATH_MAX = 64,
+};
 
 struct QueryEngine {
-    QueryOptions options; /* borrows engine, pool and budget; texts are static */
-    /* atomic: changed by query_engine_set_limits while queries begin */
-    int64_t query_bytes_max;
-    int64_t timeout_ns;
+    QueryOptions options;    /* limits below are the live ones */
+    int64_t query_bytes_max; /* atomic: relaxed */
+    int64_t timeout_ns;      /* atomic: relaxed */
 };
+
+/* ---- settings */
+
+typedef struct SettingDef SettingDef;
+extern const SettingDef *const query__setting_defs;
+
+typedef struct SettingValue {
+    char *text;  /* owned; NULL = the default */
+    char *saved; /* what ROLLBACK brings back, when `touched` */
+    bool touched; /* changed by the open transaction */
+    bool local;  /* SET LOCAL: COMMIT brings `saved` back, too */
+    bool saved_set;
+} SettingValue;
+
+typedef struct CustomSetting {
+    char *name;
+    char *value;
+} CustomSetting;
+
+typedef struct SettingFn {
+    void (*fn)(void *ctx, Str name, Str value);
+    void *ctx;
+} SettingFn;
+
+/* ---- sessions */
+
+/* Rows that the open transaction has inserted into one table. */
+typedef struct PendingRows {
+    Str schema;
+    Str name;
+    uint32_t table_id;
+    uint32_t schema_version;
+    RecordBatch *batches; /* whole rows; in the transaction's arena */
+    uint32_t batch_count;
+    uint32_t batch_cap;
+    VirtualTable view; /* reads the batches */
+    Schema columns;
+    bool series; /* a table made of samples: cannot be read before COMMIT */
+} PendingRows;
+
+typedef struct Undo {
+    AstDropKind kind; /* what ROLLBACK drops */
+    Str schema;
+    Str name;
+} Undo;
+
+typedef struct Transaction {
+    TransactionState state;
+    bool implicit;   /* of a simple-protocol string, not BEGIN's */
+    bool repeatable; /* one snapshot for all statements */
+    bool read_only;
+    int64_t start_us;
+    Snapshot *snapshot; /* of a repeatable one */
+    Arena arena;        /* pending rows */
+    PendingRows **pending;
+    uint32_t pending_count;
+    uint32_t pending_cap;
+    Undo *undo;
+    uint32_t undo_count;
+    uint32_t undo_cap;
+} Transaction;
+
+typedef struct Prepared {
+    char *name;
+    Script *script; /* ref */
+    const AstStatement *query;
+    Type *param_types;
+    uint32_t param_count;
+} Prepared;
+
+typedef struct Cursor {
+    char *name;
+    Statement *statement;
+    Query *query;
+    RecordBatch batch; /* of the query, rows from `at` on are unread */
+    uint32_t at;
+    bool ended;
+} Cursor;
+
+struct Session {
+    QueryEngine *engine;
+    char *user;
+    char *database;
+    Role role;
+    uint32_t backend_pid;
+    SettingValue *settings;      /* by index of the definition */
+    CustomSetting *customs;
+    uint32_t custom_count;
+    uint32_t custom_cap;
+    SettingFn on_setting;
+    Transaction txn;
+    Map prepared;                /* name -> Prepared */
+    Map cursors;                 /* name -> Cursor */
+};
+
+/* What the binder sees; see binding.c. */
+typedef struct Binding {
+    Session *session;
+    Snapshot *snapshot; /* NULL until a table is asked for */
+    bool owns_snapshot; /* it was taken here */
+    bool used_tables;   /* some name was a table or a view */
+    Arena *arena;
+    SqlCatalog catalog;
+    CatalogViews views;
+    EvalSettings settings;
+    Str path[SEARCH_PATH_MAX];
+    SqlBindOptions options;
+    Status status; /* of taking the snapshot */
+    Error snapshot_error;
+} Binding;
+
+struct Script {
+    int refs; /* atomic */
+    Arena arena;
+    AstScript ast;
+};
+
+struct Statement {
+    Script *script; /* ref */
+    const AstStatement *ast;
+    Arena arena;
+    StatementKind kind;
+    Schema schema;
+    Type *param_types;
+    uint32_t param_count;
+    Plan plan;       /* reusable: it reads no table. root NULL = bind again at start */
+    bool writes; /* needs a role that may write */
+};
+
+typedef enum QueryMode {
+    QUERY_NONE,  /* no rows */
+    QUERY_EXEC,  /* batches of `exec` */
+    QUERY_ROWS,  /* `batches`, made up front */
+    QUERY_INNER, /* EXECUTE: batches of `inner` */
+} QueryMode;
+
+struct Query {
+    Session *session;
+    Statement *statement;
+    MemBudget budget;    /* of this query */
+    Arena arena;         /* plan and what it needs */
+    int cancelled;       /* atomic: set once, read relaxed */
+    int64_t deadline_ns; /* monotonic, 0 = none */
+    Binding binding;     /* snapshot, settings, system views */
+    QueryMode mode;
+    const Plan *plan;
+    Plan own_plan;
+    Exec *exec;
+    RecordBatch *batches; /* QUERY_ROWS */
+    uint32_t batch_count;
+    uint32_t batch_next;
+    Column *params; /* own copies */
+    uint32_t param_count;
+    uint64_t row_count; /* given out or written */
+    char tag[64];       /* "" = from the statement and row_count */
+    Error notice;
+    bool has_notice;
+    bool ended;
+    Statement *executed; /* QUERY_INNER: owned */
+    Query *inner;        /* atomic: published once, read by query_cancel */
+};
+
+/* ---- settings.c */
+Status settings__init(Session *session, const SessionOptions *options, Error *err);
+void settings__done(Session *session);
+/* SET, SET LOCAL; value NULL = DEFAULT. */
+Status settings__set(Session *session, Str name, const Str *value, bool local, Error *err);
+void settings__reset_all(Session *session);
+bool settings__get(Session *session, Str name, Str *ret_value);
+/* Brings back what SET changed (rollback) or SET LOCAL (commit). */
+void settings__end_transaction(Session *session, bool commit);
+uint32_t settings__count(void);
+/* Name, value and description of setting `idx`, for SHOW ALL and pg_settings. */
+void settings__describe(Session *session, uint32_t idx, Str *ret_name, Str *ret_value,
+                        Str *ret_text);
+/* The settings as functions read them, fixed for one statement; texts are copied into the arena. */
+void settings__eval(Session *session, Arena *arena, EvalSettings *ret_settings);
+int64_t settings__timeout_ns(Session *session);
+/* Schemas to look into, in order; $user resolved. */
+uint32_t settings__search_path(Session *session, Str path[SEARCH_PATH_MAX]);
+
+/* ---- session.c */
+bool session__in_block(const Session *session);
+Status session__begin(Session *session, bool implicit, Error *err);
+Status session__commit(Session *session, Error *err);
+void session__rollback(Session *session);
+/* 25P02 unless the statement may run in a failed transaction. */
+Status session__check_state(const Session *session, const AstStatement *statement, Error *err);
+/* Before DROP in a string of statements: what was written so far is committed. */
+Status session__flush_implicit(Session *session, Error *err);
+PendingRows *session__pending(Session *session, uint32_t table_id);
+
+/* ---- binding.c */
+/* `snapshot` NULL: one is taken when it is needed, and kept. */
+void binding__init(Binding *binding, Session *session, Snapshot *snapshot, Arena *arena,
+                   uint32_t param_max, const Type *param_types, uint32_t param_count);
+void binding__done(Binding *binding);
+/* The binder's status, or the error of taking the snapshot where that was the reason. */
+Status binding__result(const Binding *binding, Status status, Error *err);
+
+/* ---- query.c */
+/* The snapshot that this statement reads: the transaction's, or a fresh one. */
+Status query__snapshot(Query *query, Error *err);
+/* Binds a SELECT into query->own_plan and optimizes it. */
+Status query__bind(Query *query, const AstSelect *select, Error *err);
+/* Optimizes and verifies a bound plan. */
+Status query__optimize(Plan *plan, Error *err);
+/* Opens a plan that outlives the query. */
+Status query__open(Query *query, const Plan *plan, Error *err);
+/* One batch is the whole result. */
+void query__set_rows(Query *query, RecordBatch batch);
+void query__notice(Query *query, const char *sqlstate, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Runs a plan of one row and one column into query->arena. */
+Status query__eval_scalar(Query *query, const Plan *plan, Column *ret, Error *err);
+void query__set_tag(Query *query, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A batch of text columns; `texts` row-major, ptr NULL = NULL. */
+Status query__text_rows(Query *query, const Str *texts, uint32_t rows, Error *err);
+
+/* ---- statement.c */
+Script *script__ref(Script *script);
+Status statement__bind(Session *session, Script *script, const AstStatement *ast,
+                       const Type *param_types, uint32_t param_count, Statement **ret_statement,
+                       Error *err);
+
+/* ---- command.c: DDL;  command_session.c: SET, transactions;  command_prepared.c: PREPARE, cursors */
+Status command__run(Query *query, const AstStatement *ast, Error *err);
+Status command__set(Query *query, const AstSet *set, Error *err);
+Status command__show(Query *query, Str name, Error *err);
+Status command__discard(Query *query, AstDiscard what, Error *err);
+Status command__transaction(Query *query, const AstTransaction *transaction, Error *err);
+Status command__prepare(Query *query, const AstStatement *ast, Error *err);
+Status command__execute(Query *query, const AstPrepared *execute, Error *err);
+Status command__deallocate(Query *query, const AstPrepared *prepared, Error *err);
+Status command__declare(Query *query, const AstStatement *ast, Error *err);
+Status command__fetch(Query *query, const AstFetch *fetch, Error *err);
+Status command__close(Query *query, const AstPrepared *cursor, Error *err);
+void command__close_cursors(Session *session);
+void command__deallocate_all(Session *session);
+/* Result columns of EXECUTE and FETCH; INVALID 26000 / 34000 when the name is unknown. */
+Status command__prepared_statement(Session *session, const AstPrepared *execute,
+                                   const Prepared **ret_prepared, Error *err);
+Status command__cursor_schema(Session *session, const AstFetch *fetch, const Schema **ret_schema,
+                              Error *err);
+
+/* ---- insert.c */
+Status insert__run(Query *query, const AstInsert *insert, Error *err);
+Status insert__create_as(Query *query, const AstName *name, Error *err);
+/* Sends what the transaction has gathered. */
+Status insert__flush_pending(Session *session, Error *err);
 
 #endif

@@ -178,6 +178,29 @@ static PlanNode *virtual_scan(Binder *b, const VirtualTable *table)
     return scan;
 }
 
+/* What is stored, and what the open transaction has inserted. */
+static Status scan_with_pending(Binder *b, const Table *table, int32_t position, PlanNode **ret)
+{
+    const VirtualTable *rows = NULL;
+    TRY(sql__table_scan(b, table, ret));
+    if (b->catalog->find_pending) {
+        Status status = b->catalog->find_pending(b->catalog->ctx, table, &rows, b->err);
+        if (status != STATUS_OK && b->err)
+            b->err->position = position;
+        TRY(status);
+    }
+    if (!rows)
+        return STATUS_OK;
+    PlanNode *both = plan_node_new(b->arena, PLAN_SET_OP);
+    both->set_op = SET_OP_UNION;
+    both->all = true;
+    both->children[0] = *ret;
+    both->children[1] = virtual_scan(b, rows);
+    both->schema = (*ret)->schema;
+    *ret = both;
+    return STATUS_OK;
+}
+
 /* The view's text is parsed and bound where it stands, blind to the names around it. */
 static Status bind_view(Binder *b, const CatalogView *view, const AstName *name, PlanNode **ret)
 {
@@ -213,7 +236,7 @@ static Status bind_table(Binder *b, const AstFrom *from, Item *ret)
     if (!find_relation(b, name, &relation))
         return no_table(b, name);
     if (relation.table)
-        TRY(sql__table_scan(b, relation.table, &ret->plan));
+        TRY(scan_with_pending(b, relation.table, from->position, &ret->plan));
     else if (relation.view)
         TRY(bind_view(b, relation.view, name, &ret->plan));
     else

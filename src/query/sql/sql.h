@@ -34,6 +34,10 @@ typedef struct SqlCatalog {
     const CatalogView *(*find_view)(void *ctx, Str schema, Str name);
     const VirtualTable *(*find_virtual)(void *ctx, Str schema, Str name);
     bool (*has_schema)(void *ctx, Str schema);
+    /* Rows of a table that the open transaction has inserted, NULL = none; they have the table's live
+     * columns. The callback itself may be NULL. */
+    Status (*find_pending)(void *ctx, const Table *table, const VirtualTable **ret_rows,
+                           Error *err);
     /* Makes the leaf of promql(); NULL = there is none. */
     Status (*bind_promql)(void *ctx, const SqlPromql *call, Arena *arena, PlanNode **ret_node,
                           Error *err);

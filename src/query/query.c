@@ -1,0 +1,336 @@
+/* query.c - runs statements: start, next, cancel.
+ *
+ * A query owns an arena and a budget, the snapshot it reads, and the Exec of its plan; or a batch of
+ * rows made up front (SHOW, EXPLAIN, FETCH); or nothing (commands). Commands do all their work in
+ * query_start. An error in an open transaction fails the transaction. */
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "query/query_int.h"
+
+/* ---------------------------------------------------------------- helpers for commands */
+
+void query__set_rows(Query *query, RecordBatch batch)
+{
+    query->batches = arena_dup(&query->arena, &batch, sizeof batch);
+    query->batch_count = 1;
+    query->mode = QUERY_ROWS;
+}
+
+void query__notice(Query *query, const char *sqlstate, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    query->notice = (Error){0};
+    vsnprintf(query->notice.message, sizeof query->notice.message, format, args);
+    snprintf(query->notice.sqlstate, sizeof query->notice.sqlstate, "%s", sqlstate);
+    query->has_notice = true;
+    va_end(args);
+}
+
+void query__set_tag(Query *query, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(query->tag, sizeof query->tag, format, args);
+    va_end(args);
+}
+
+Status query__text_rows(Query *query, const Str *texts, uint32_t rows, Error *err)
+{
+    RecordBatch batch;
+    uint32_t columns = query->statement->schema.field_count;
+    TRY(batch_init(&batch, &query->arena, &query->statement->schema, rows, err));
+    for (uint32_t c = 0; c < columns; c++) {
+        TRY(column_need_validity(&batch.columns[c], &query->arena, err));
+        View *views = column_values(&batch.columns[c]);
+        for (uint32_t r = 0; r < rows; r++) {
+            Str text = texts[r * columns + c];
+            if (!text.ptr) {
+                bit_clear(column_validity(&batch.columns[c]), r);
+                continue;
+            }
+            text = arena_str(&query->arena, text);
+            views[r] = view_make(text.ptr, text.len);
+        }
+    }
+    query__set_rows(query, batch);
+    return STATUS_OK;
+}
+
+/* ---------------------------------------------------------------- snapshots and plans */
+
+Status query__snapshot(Query *query, Error *err)
+{
+    Session *session = query->session;
+    Transaction *txn = &session->txn;
+    Str isolation;
+    if (query->binding.snapshot || !session->engine->options.engine)
+        return STATUS_OK;
+    bool repeatable = txn->state == TRANSACTION_OPEN && !txn->implicit &&
+                      settings__get(session, STR("transaction_isolation"), &isolation) &&
+                      (str_eq(isolation, STR("repeatable read")) ||
+                       str_eq(isolation, STR("serializable")));
+    if (repeatable) {
+        if (!txn->snapshot)
+            TRY(engine_snapshot(session->engine->options.engine, &txn->snapshot, err));
+        query->binding.snapshot = txn->snapshot;
+        return STATUS_OK;
+    }
+    TRY(engine_snapshot(session->engine->options.engine, &query->binding.snapshot, err));
+    query->binding.owns_snapshot = true;
+    return STATUS_OK;
+}
+
+static Status check_schema(const Schema *described, const Schema *now, Error *err)
+{
+    bool same = described->field_count == now->field_count;
+    for (uint32_t i = 0; same && i < now->field_count; i++)
+        same = type_eq(described->fields[i].type, now->fields[i].type);
+    if (same)
+        return STATUS_OK;
+    return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", 0,
+                         "cached plan must not change result type");
+}
+
+Status query__bind(Query *query, const AstSelect *select, Error *err)
+{
+    Plan *plan = &query->own_plan;
+    Status status = sql_bind_select(&query->binding.options, select, plan, err);
+    TRY(binding__result(&query->binding, status, err));
+    return query__optimize(plan, err);
+}
+
+Status query__optimize(Plan *plan, Error *err)
+{
+    return plan_verify(plan, err);
+}
+
+Status query__open(Query *query, const Plan *plan, Error *err)
+{
+    ExecOptions options = {
+        .snapshot = query->binding.snapshot,
+        .pool = query->session->engine->options.pool,
+        .budget = &query->budget,
+        .settings = &query->binding.settings,
+        .cancelled = &query->cancelled,
+        .deadline_mono_ns = query->deadline_ns,
+        .params = query->params,
+        .param_count = query->param_count,
+    };
+    query->plan = plan;
+    TRY(exec_open(plan, &options, &query->exec, err));
+    query->mode = QUERY_EXEC;
+    return STATUS_OK;
+}
+
+Status query__eval_scalar(Query *query, const Plan *plan, Column *ret, Error *err)
+{
+    Exec *exec = NULL;
+    RecordBatch batch;
+    ExecOptions options = {.snapshot = query->binding.snapshot,
+                           .budget = &query->budget,
+                           .settings = &query->binding.settings,
+                           .cancelled = &query->cancelled,
+                           .deadline_mono_ns = query->deadline_ns};
+    TRY(exec_open(plan, &options, &exec, err));
+    Status status = exec_next(exec, &batch, err);
+    if (status == STATUS_OK && batch.row_count == 1)
+        status = column_copy(&batch.columns[0], &query->arena, ret, err);
+    (void)exec_close(exec);
+    return status;
+}
+
+static Status start_select(Query *query, Error *err)
+{
+    Statement *statement = query->statement;
+    const Plan *plan = &statement->plan;
+    if (!plan->root) {
+        TRY(query__snapshot(query, err));
+        TRY(query__bind(query, statement->ast->select, err));
+        plan = &query->own_plan;
+        TRY(check_schema(&statement->schema, &plan->root->schema, err));
+    }
+    return query__open(query, plan, err);
+}
+
+/* ---------------------------------------------------------------- start */
+
+static Status check_role(const Query *query, Error *err)
+{
+    const Session *session = query->session;
+    Str read_only;
+    if (!query->statement->writes)
+        return STATUS_OK;
+    if (session->role == ROLE_READ)
+        return error_set_sql(err, STATUS_DENIED, "42501", 0,
+                             "permission denied: user \"%s\" may only read", session->user);
+    if (settings__get((Session *)(uintptr_t)session, STR("transaction_read_only"), &read_only) &&
+        str_eq(read_only, STR("on")))
+        return error_set_sql(err, STATUS_INVALID, "25006", 0,
+                             "cannot write in a read-only transaction");
+    return STATUS_OK;
+}
+
+static Status copy_params(Query *query, const Column *params, uint32_t param_count, Error *err)
+{
+    if (param_count < query->statement->param_count)
+        return error_set_sql(err, STATUS_INVALID, "08P01", 0,
+                             "bind message supplies %u parameters, but the statement requires %u",
+                             param_count, query->statement->param_count);
+    query->params = ARENA_NEW_ARRAY(&query->arena, Column, param_count);
+    for (uint32_t i = 0; i < param_count; i++) {
+        TRY(column_copy(&params[i], &query->arena, &query->params[i], err));
+        query->params[i].is_const = true;
+    }
+    query->param_count = param_count;
+    return STATUS_OK;
+}
+
+static Status start(Query *query, const Column *params, uint32_t param_count, Error *err)
+{
+    const AstStatement *ast = query->statement->ast;
+    TRY(session__check_state(query->session, ast, err));
+    TRY(check_role(query, err));
+    TRY(copy_params(query, params, param_count, err));
+    if (ast->kind == AST_STATEMENT_SELECT)
+        return start_select(query, err);
+    if (ast->kind == AST_STATEMENT_INSERT) {
+        TRY(query__snapshot(query, err));
+        return insert__run(query, ast->insert, err);
+    }
+    return command__run(query, ast, err);
+}
+
+static void set_deadline(Query *query)
+{
+    int64_t timeout = settings__timeout_ns(query->session);
+    if (!timeout)
+        timeout = __atomic_load_n(&query->session->engine->timeout_ns, __ATOMIC_RELAXED);
+    query->deadline_ns = timeout ? clock_mono_ns() + timeout : 0;
+}
+
+/* Statement errors in words of PostgreSQL; an open transaction fails with them. */
+static Status note_failure(Query *query, Status status, Error *err)
+{
+    if (err && status == STATUS_TIMEOUT && !err->sqlstate[0])
+        (void)error_set_sql(err, status, "57014", 0,
+                            "canceling statement due to statement timeout");
+    if (err && status == STATUS_CANCELLED)
+        (void)error_set_sql(err, status, "57014", 0, "canceling statement due to user request");
+    counter_add(COUNTER_QUERIES_FAILED, 1);
+    if (status == STATUS_CANCELLED || status == STATUS_TIMEOUT)
+        counter_add(COUNTER_QUERIES_CANCELLED, 1);
+    query->ended = true;
+    session_fail(query->session);
+    return status;
+}
+
+Status query_start(Session *session, Statement *statement, const Column *params,
+                   uint32_t param_count, Query **ret_query, Error *err)
+{
+    Query *query = MEM_NEW(Query);
+    QueryEngine *engine = session->engine;
+    Error own = {0};
+    if (!err)
+        err = &own;
+    query->session = session;
+    query->statement = statement;
+    mem_budget_init(&query->budget, engine->options.budget, "query memory",
+                    __atomic_load_n(&engine->query_bytes_max, __ATOMIC_RELAXED));
+    arena_init(&query->arena, &query->budget);
+    set_deadline(query);
+    binding__init(&query->binding, session, NULL, &query->arena, statement->ast->param_max,
+                  statement->param_types, statement->param_count);
+    counter_add(COUNTER_QUERIES_SQL, 1);
+    Status status = start(query, params, param_count, err);
+    if (status != STATUS_OK) {
+        (void)note_failure(query, status, err);
+        (void)query_free(query);
+        return status;
+    }
+    *ret_query = query;
+    return STATUS_OK;
+}
+
+/* ---------------------------------------------------------------- next, end */
+
+static Status next(Query *query, RecordBatch *ret_batch, Error *err)
+{
+    *ret_batch = (RecordBatch){.schema = &query->statement->schema};
+    switch (query->mode) {
+    case QUERY_EXEC:
+        TRY(exec_next(query->exec, ret_batch, err));
+        ret_batch->schema = &query->statement->schema;
+        break;
+    case QUERY_ROWS:
+        while (query->batch_next < query->batch_count && !ret_batch->row_count)
+            *ret_batch = query->batches[query->batch_next++];
+        break;
+    case QUERY_INNER:
+        TRY(query_next(query->inner, ret_batch, err));
+        break;
+    case QUERY_NONE:
+        break;
+    }
+    query->row_count += ret_batch->row_count;
+    return STATUS_OK;
+}
+
+Status query_next(Query *query, RecordBatch *ret_batch, Error *err)
+{
+    Error own = {0};
+    if (!err)
+        err = &own;
+    if (query->ended) {
+        *ret_batch = (RecordBatch){.schema = &query->statement->schema};
+        return STATUS_OK;
+    }
+    Status status = next(query, ret_batch, err);
+    if (status != STATUS_OK)
+        return note_failure(query, status, err);
+    query->ended = ret_batch->row_count == 0;
+    return STATUS_OK;
+}
+
+Str query_command_tag(const Query *query)
+{
+    Query *self = (Query *)(uintptr_t)query; /* the tag is made when it is asked for */
+    if (query->mode == QUERY_INNER)
+        return query_command_tag(query->inner);
+    if (!query->tag[0])
+        query__set_tag(self, "SELECT %lu", (unsigned long)query->row_count);
+    return str_from(query->tag);
+}
+
+bool query_take_notice(Query *query, Error *ret_notice)
+{
+    if (query->mode == QUERY_INNER && query_take_notice(query->inner, ret_notice))
+        return true;
+    if (!query->has_notice)
+        return false;
+    *ret_notice = query->notice;
+    query->has_notice = false;
+    return true;
+}
+
+void query_cancel(Query *query)
+{
+    __atomic_store_n(&query->cancelled, 1, __ATOMIC_SEQ_CST);
+    Query *inner = __atomic_load_n(&query->inner, __ATOMIC_SEQ_CST);
+    if (inner)
+        query_cancel(inner);
+}
+
+Query *query_free(Query *query)
+{
+    if (!query)
+        return NULL;
+    query->exec = exec_close(query->exec);
+    binding__done(&query->binding);
+    query->inner = query_free(query->inner);
+    query->executed = statement_free(query->executed);
+    arena_done(&query->arena);
+    mem_free(query);
+    return NULL;
+}
