@@ -49,8 +49,7 @@ typedef struct VfsOps {
     /* Reads up to len bytes at offset; fewer only at the end of the file. */
     Status (*read)(VfsFile *file, uint64_t offset, void *dst, size_t len, size_t *ret_len,
                    Error *err);
-    /* Writes all vectors one after another from offset. On failure any part of them may be there.
-     */
+    /* Writes all vectors one after another from offset. On failure any part may be there. */
     Status (*write)(VfsFile *file, uint64_t offset, const struct iovec *vec, int vec_count,
                     Error *err);
     /* fdatasync. After a failure the state of everything unsynced is unknown for good. */
@@ -150,8 +149,7 @@ static inline Status vfs_list(Vfs *vfs, const char *path, Arena *arena, VfsEntry
     return vfs->ops->list(vfs, path, arena, ret_entries, ret_count, err);
 }
 
-/* Makes the directory and every missing parent, each made durable in its parent. Present is fine.
- */
+/* Makes the directory and every missing parent, each durable in its parent. Present is fine. */
 Status vfs_mkdir_all(Vfs *vfs, const char *path, Error *err);
 /* fsync of the directory that holds `path`. */
 Status vfs_sync_parent(Vfs *vfs, const char *path, Error *err);

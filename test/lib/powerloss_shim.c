@@ -9,11 +9,17 @@
  * Record: op (1 byte), path length (2), content length (4), file id (8), sequence or offset (8),
  * old size (8), path, old content. Little-endian.
  *
- *   W  written at offset; `content` was there, the file had old size
- *   C  name created           D  name removed; content = name of a link to the file in
- * POWERLOSS_LOG.d R  renamed: path, content = new path; a replaced file was recorded by a D before
- * it S  file id synced: its changes recorded before `sequence` bytes of this log are safe P  folder
- * synced: the changes of names in it recorded before `sequence` are safe
+ * W: written at offset; `content` was there, the file had old size.
+ *
+ * C: name created.
+ *
+ * D: name removed; content = name of a link to the file in POWERLOSS_LOG.d.
+ *
+ * R: renamed: path, content = new path; a replaced file was recorded by a D before it.
+ *
+ * S: file id synced: its changes recorded before `sequence` bytes of this log are safe.
+ *
+ * P: folder synced: the changes of names in it recorded before `sequence` are safe.
  *
  * Threads: one lock around each change and its record. Writes through mmap are not seen.
  */

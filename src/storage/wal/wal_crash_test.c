@@ -176,8 +176,7 @@ static Outcome check_all_states(const Rig *rig, uint64_t seeds)
         } else if (op && op->kind == RECORD_MARK) {
             expected.floor = op->offset >> 20 & 0xFFFFFFFF;
         }
-        /* Behind a mark the disk is the same and more is promised: only the last of a row counts.
-         */
+        /* Behind a mark the disk is the same and more is promised: the last of a row counts. */
         if (point < rig->record.op_count && rig->record.ops[point].kind == RECORD_MARK)
             continue;
         for (RecordPolicy policy = 0; policy < RECORD_POLICY_COUNT_; policy++)

@@ -81,7 +81,7 @@ typedef struct WalExemplarList {
 void wal_samples_encode(const WalSamples *samples, WalEncoding encoding, Buf *out);
 Status wal_samples_decode(const WalEntry *entry, Arena *arena, WalSamples *ret, Error *err);
 
-/* `arena` is scratch for flattening constant and dictionary columns; it may run out (STATUS_LIMIT).
+/* `arena` is scratch for flattening constant and dictionary columns; STATUS_LIMIT when it is full.
  */
 Status wal_rows_encode(const WalRows *rows, WalEncoding encoding, Arena *arena, Buf *out,
                        Error *err);
@@ -96,8 +96,7 @@ Status wal_metadata_decode(const WalEntry *entry, Arena *arena, WalMetadataList 
 void wal_exemplars_encode(WalExemplarList list, WalEncoding encoding, Buf *out);
 Status wal_exemplars_decode(const WalEntry *entry, Arena *arena, WalExemplarList *ret, Error *err);
 
-/* A change of the catalog: bytes that only the catalog understands, and checks; stored as they are.
- */
+/* A change of the catalog: bytes that only the catalog understands and checks, as they are. */
 void wal_catalog_encode(Str change, WalEncoding encoding, Buf *out);
 Status wal_catalog_decode(const WalEntry *entry, Str *ret_change, Error *err);
 

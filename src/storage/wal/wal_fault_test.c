@@ -1,5 +1,4 @@
-/* Failing calls, torn and damaged files: nothing acknowledged is lost, nothing damaged is believed.
- */
+/* Failing calls, torn and damaged files: nothing acknowledged is lost, no damage is believed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -188,8 +188,7 @@ static Status cut_torn_write(Wal *wal, Error *err)
     return STATUS_OK;
 }
 
-/* Writes and syncs; on failure says in *err what the requests hear, and stops the log if need be.
- */
+/* Writes and syncs; on failure says in *err what requests hear, and stops the log if need be. */
 static Status write_batch(Wal *wal, const Batch *batch, Error *err)
 {
     Error cause = {0};
@@ -201,8 +200,7 @@ static Status write_batch(Wal *wal, const Batch *batch, Error *err)
         status = write_frames(wal, batch, &cause);
         torn = status != STATUS_OK;
     }
-    /* Only a full disk met by a write is survivable, and only when its torn bytes can be removed.
-     */
+    /* Only a full disk met by a write is survivable, and only when torn bytes can be removed. */
     if (status != STATUS_OK && vfs_error_is_full(&cause) &&
         (!torn || cut_torn_write(wal, NULL) == STATUS_OK))
         return error_set_sql(err, STATUS_UNAVAILABLE, "53100", 0,
