@@ -81,8 +81,7 @@ typedef struct WalExemplarList {
 void wal_samples_encode(const WalSamples *samples, WalEncoding encoding, Buf *out);
 Status wal_samples_decode(const WalEntry *entry, Arena *arena, WalSamples *ret, Error *err);
 
-/* `arena` is scratch for flattening constant and dictionary columns; STATUS_LIMIT when it is full.
- */
+/* `arena` is scratch for flattening constant and dictionary columns; STATUS_LIMIT when full. */
 Status wal_rows_encode(const WalRows *rows, WalEncoding encoding, Arena *arena, Buf *out,
                        Error *err);
 Status wal_rows_decode(const WalEntry *entry, Arena *arena, WalRows *ret, Error *err);
