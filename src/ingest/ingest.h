@@ -57,5 +57,7 @@ static inline bool ingest_ts_valid(int64_t ts_ms)
  * types.proto), decompressed. INVALID when it is no such message; UNAVAILABLE and LIMIT pass
  * through. */
 Status remote_write_decode(WriteBatch *batch, Str message, IngestTally *tally, Error *err);
+/* Remote write 2.0: an io.prometheus.write.v2.Request, likewise. */
+Status remote_write2_decode(WriteBatch *batch, Str message, IngestTally *tally, Error *err);
 
 #endif

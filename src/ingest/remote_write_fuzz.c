@@ -1,4 +1,5 @@
-/* Decodes any bytes as a WriteRequest into a batch of a real engine; nothing is submitted. */
+/* Decodes any bytes as requests of both versions into a batch of a real engine; nothing is
+ * submitted. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -31,22 +32,29 @@ static void open_engine(void)
     ASSERT(engine_open(&options, &engine, &report, &err) == STATUS_OK);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+typedef Status (*Decode)(WriteBatch *batch, Str message, IngestTally *tally, Error *err);
+
+static void decode_with(Decode decode, Str message)
 {
     IngestTally tally = {0};
     CLEANUP(buf_done) Buf text = {0};
     WriteBatch *batch;
     Error err;
 
-    if (!engine)
-        open_engine();
     if (write_batch_new(engine, &batch, &err) != STATUS_OK)
-        return 0;
-    Status status = remote_write_decode(batch, str_make(bytes, len), &tally, &err);
-    if (status == STATUS_OK) {
+        return;
+    if (decode(batch, message, &tally, &err) == STATUS_OK) {
         ASSERT(write_batch_sample_count(batch) == tally.samples + tally.histograms);
         ingest_describe_refusals(&tally, &text);
     }
     write_batch_free(batch);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+{
+    if (!engine)
+        open_engine();
+    decode_with(remote_write_decode, str_make(bytes, len));
+    decode_with(remote_write2_decode, str_make(bytes, len));
     return 0;
 }

@@ -33,18 +33,25 @@ static void put_sample(Buf *series, double value, int64_t ts_ms)
     pb_put_bytes(series, 2, buf_str(&sample));
 }
 
+typedef Status (*Decode)(WriteBatch *batch, Str message, IngestTally *ret_tally, Error *ret_err);
+
 /* Decodes one request and, when that succeeds, writes it. */
-static Status decode(const Buf *message)
+static Status decode_with(Decode fn, const Buf *message)
 {
     WriteBatch *batch;
     tally = (IngestTally){0};
     assert_int_equal(write_batch_new(engine, &batch, &err), STATUS_OK);
-    Status status = remote_write_decode(batch, buf_str(message), &tally, &err);
+    Status status = fn(batch, buf_str(message), &tally, &err);
     if (status != STATUS_OK) {
         write_batch_free(batch);
         return status;
     }
     return engine_write_wait(engine, batch, NULL, &err);
+}
+
+static Status decode(const Buf *message)
+{
+    return decode_with(remote_write_decode, message);
 }
 
 /* Value of the newest sample of the only series with this name, or NaN. */
@@ -199,6 +206,56 @@ static void test_a_bad_histogram_is_refused_alone(void **state)
     assert_true(newest("beside", &count) == 3);
 }
 
+/* A request of version 2.0: symbols, then one series with a sample, an exemplar and metadata. */
+static void make_version_2(Buf *message, uint64_t value_symbol)
+{
+    static const char *const symbols[] = {"",  "__name__", "second", "a",
+                                          "1", "trace_id", "abc",    "What it is."};
+    CLEANUP(buf_done) Buf series = {0};
+    CLEANUP(buf_done) Buf part = {0};
+    for (size_t i = 0; i < LUMA_ARRAY_LEN(symbols); i++)
+        pb_put_bytes(message, 4, str_from(symbols[i]));
+    const uint64_t refs[] = {1, 2, 3, value_symbol};
+    for (size_t i = 0; i < LUMA_ARRAY_LEN(refs); i++)
+        buf_append_varint(&part, refs[i]);
+    pb_put_bytes(&series, 1, buf_str(&part));
+    buf_clear(&part);
+    pb_put_double(&part, 1, 2.5);
+    pb_put_varint(&part, 2, 5000);
+    pb_put_varint(&part, 3, 1000);
+    pb_put_bytes(&series, 2, buf_str(&part));
+    buf_clear(&part);
+    pb_put_bytes(&part, 1, STR("\x05\x06"));
+    pb_put_double(&part, 2, 1);
+    pb_put_varint(&part, 3, 4000);
+    pb_put_bytes(&series, 4, buf_str(&part));
+    buf_clear(&part);
+    pb_put_varint(&part, 1, 1);
+    pb_put_varint(&part, 3, 7);
+    pb_put_bytes(&series, 5, buf_str(&part));
+    pb_put_bytes(message, 5, buf_str(&series));
+}
+
+static void test_version_2_resolves_its_symbols(void **state)
+{
+    CLEANUP(buf_done) Buf message = {0};
+    uint32_t count;
+    make_version_2(&message, 4);
+    assert_int_equal(decode_with(remote_write2_decode, &message), STATUS_OK);
+    assert_int_equal(tally.samples, 1);
+    assert_int_equal(tally.exemplars, 1);
+    assert_int_equal(tally.metadata, 1);
+    assert_true(newest("second", &count) == 2.5);
+    assert_int_equal(count, 1);
+    assert_int_equal(decode_with(remote_write2_decode, &message), STATUS_OK);
+    (void)newest("second", &count);
+    assert_int_equal(count, 1);
+    buf_clear(&message);
+    make_version_2(&message, 99);
+    assert_int_equal(decode_with(remote_write2_decode, &message), STATUS_INVALID);
+    assert_true(str_find(str_from(err.message), STR("refers to no symbol")) >= 0);
+}
+
 static int open_engine(void **state)
 {
     EngineReport report;
@@ -224,6 +281,7 @@ int main(void)
         cmocka_unit_test(test_bad_series_are_counted_and_the_others_stored),
         cmocka_unit_test(test_histograms_of_both_kinds_are_read),
         cmocka_unit_test(test_a_bad_histogram_is_refused_alone),
+        cmocka_unit_test(test_version_2_resolves_its_symbols),
     };
     return cmocka_run_group_tests(tests, open_engine, close_engine);
 }

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "net/admission/admission.h"
 #include "net/http/http.h"
+#include "net/prom/prom_api.h"
 #include "net/prom/remote_write_api.h"
 #include "net/prom/scrape/scraper.h"
 #include "net/rest/sql_api.h"
@@ -47,6 +48,7 @@ typedef struct Server {
     HttpRouter *rest_router;
     HttpServer *rest_server;
     RemoteWriteApi remote_write;
+    PromApi prom_api;
     SqlApi sql_api;
     ScrapeConfig scrape_config;
     Scraper *scraper;
@@ -252,6 +254,11 @@ static void add_prometheus_routes(Server *s)
     s->prometheus_router = http_router_new();
     s->remote_write = (RemoteWriteApi){.engine = s->engine, .pool = s->ingest_pool};
     remote_write_api_register(&s->remote_write, s->prometheus_router);
+    s->prom_api = (PromApi){.engine = s->engine,
+                            .queries = s->queries,
+                            .pool = s->query_pool,
+                            .started_ms = clock_wall_ms()};
+    prom_api_register(&s->prom_api, s->prometheus_router);
     http_router_add(s->prometheus_router, &(HttpRoute){.methods = HTTP_GET,
                                                        .pattern = "/metrics",
                                                        .role = ROLE_READ,

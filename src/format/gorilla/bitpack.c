@@ -65,6 +65,19 @@ static BitpackPlan plan_around(const int64_t *values, uint32_t count, size_t bes
     return best;
 }
 
+/* Is the range of all values much wider than that of a few of them? Then some stand out. */
+static bool has_outliers(const int64_t *values, uint32_t count, uint32_t width)
+{
+    int64_t low = values[0];
+    int64_t high = values[0];
+
+    for (uint32_t i = count / 16; i < count; i += count / 16) {
+        low = LUMA_MIN(low, values[i]);
+        high = LUMA_MAX(high, values[i]);
+    }
+    return width > bit_width((uint64_t)high - (uint64_t)low) + 1;
+}
+
 BitpackPlan bitpack_plan(const int64_t *values, uint32_t count)
 {
     int64_t low = count ? values[0] : 0;
@@ -76,7 +89,7 @@ BitpackPlan bitpack_plan(const int64_t *values, uint32_t count)
     }
     BitpackPlan plan = {.base = low, .width = bit_width((uint64_t)high - (uint64_t)low)};
     plan.bytes = packed_bytes(count, plan.width, 0);
-    if (count >= 16 && plan.width > 4) {
+    if (count >= 16 && plan.width > 2 && has_outliers(values, count, plan.width)) {
         BitpackPlan around = plan_around(values, count, plan.bytes);
         if (around.width != UINT32_MAX && around.bytes < plan.bytes)
             plan = around;

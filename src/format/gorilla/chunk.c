@@ -111,35 +111,68 @@ static TimeCoding encode_times(const int64_t *ts, uint32_t count, Buf *out)
     return TIME_DELTAS;
 }
 
-/* v = i / 10^exponent with the same bits? */
-static inline bool scaled(double v, double power, int64_t *ret_int)
+/* Integers i with i / power = v, bit by bit; false when there is a value without one. Written
+ * without branches, for the vectoriser: adding 2^52 + 2^51 rounds to an integer and leaves it in
+ * the low bits. */
+static inline __attribute__((always_inline)) bool scale_with(const double *values, uint32_t count,
+                                                             double power, int64_t *ints)
 {
-    double x = v * power;
+    const double magic = 6755399441055744.0;
+    uint64_t bad = 0;
 
-    if (!(fabs(x) < int_limit))
-        return false;
-    int64_t i = (int64_t)(x < 0 ? x - 0.5 : x + 0.5);
-    *ret_int = i;
-    return fabs((double)i) < int_limit && gorilla_bits((double)i / power) == gorilla_bits(v);
+    for (uint32_t i = 0; i < count; i++) {
+        double x = values[i] * power;
+        double rounded = x + magic;
+        double back = (rounded - magic) / power;
+        ints[i] = (int64_t)(gorilla_bits(rounded) - gorilla_bits(magic));
+        bad |= gorilla_bits(back) ^ gorilla_bits(values[i]);
+        bad |= fabs(x) < int_limit ? 0 : 1;
+    }
+    return bad == 0;
 }
 
-/* Finds one exponent for all values; false when there is none. */
+#if defined(__x86_64__)
+__attribute__((target("avx2"), optimize("O3"))) static bool
+scale_avx2(const double *values, uint32_t count, double power, int64_t *ints)
+{
+    return scale_with(values, count, power, ints);
+}
+#endif
+
+static bool scale(const double *values, uint32_t count, double power, int64_t *ints)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2"))
+        return scale_avx2(values, count, power, ints);
+#endif
+    return scale_with(values, count, power, ints);
+}
+
+/* Raises *exponent until it suits every `step`-th value; false when none does. */
+static bool find_exponent(const double *values, uint32_t count, uint32_t step, uint32_t *exponent)
+{
+    int64_t unused;
+
+    for (uint32_t i = 0; i < count; i += step)
+        while (!scale_with(&values[i], 1, powers[*exponent], &unused)) {
+            if (*exponent == EXPONENT_MAX || !(fabs(values[i]) < int_limit))
+                return false;
+            ++*exponent;
+        }
+    return true;
+}
+
+/* Finds one exponent for all values, first on a few of them; false when there is none. */
 static bool scale_all(const double *values, uint32_t count, int64_t *ints, uint8_t *ret_exponent)
 {
     uint32_t exponent = 0;
-    uint32_t since = 0; /* first value that was scaled with the present exponent */
 
-    for (uint32_t i = 0; i < count; i++) {
-        while (!scaled(values[i], powers[exponent], &ints[i])) {
-            if (exponent == EXPONENT_MAX || !(fabs(values[i]) < int_limit))
-                return false;
-            exponent++;
-            since = i;
-        }
-    }
-    for (uint32_t i = 0; i < since; i++)
-        if (!scaled(values[i], powers[exponent], &ints[i]))
-            return false;
+    if (!find_exponent(values, count, count / 8 + 1, &exponent))
+        return false;
+    if (!scale(values, count, powers[exponent], ints) &&
+        (!find_exponent(values, count, 1, &exponent) ||
+         !scale(values, count, powers[exponent], ints)))
+        return false;
     *ret_exponent = (uint8_t)exponent;
     return true;
 }

@@ -16,6 +16,7 @@ typedef struct WriteTask {
     PoolTask task;
     RemoteWriteApi *api;
     HttpRequest *req;
+    bool version_2;
     IngestTally tally;
 } WriteTask;
 
@@ -92,7 +93,8 @@ static Status decode(WriteTask *task, WriteBatch **ret_batch, Error *err)
         return STATUS_INVALID;
     }
     TRY(write_batch_new(task->api->engine, &batch, err));
-    status = remote_write_decode(batch, buf_str(&plain), &task->tally, err);
+    status = task->version_2 ? remote_write2_decode(batch, buf_str(&plain), &task->tally, err)
+                             : remote_write_decode(batch, buf_str(&plain), &task->tally, err);
     if (status != STATUS_OK) {
         write_batch_free(batch);
         return status;
@@ -115,23 +117,29 @@ static void run_task(PoolTask *pool_task)
     engine_write(task->api->engine, batch, on_written, task);
 }
 
-/* "application/x-protobuf", with no proto parameter or that of 1.0. */
-static bool is_version_1(const HttpRequest *req)
+/* Content negotiation of the specification: the proto parameter says which message it is. */
+static bool find_version(const HttpRequest *req, bool *ret_version_2)
 {
     Str type = http_request_header(req, STR("Content-Type"));
-    return http_request_is_type(req, STR("application/x-protobuf")) &&
-           str_find(type, STR("io.prometheus.write.v2")) < 0;
+    ptrdiff_t proto = str_find(type, STR("proto="));
+
+    if (!http_request_is_type(req, STR("application/x-protobuf")))
+        return false;
+    *ret_version_2 = str_find(type, STR("proto=io.prometheus.write.v2.Request")) >= 0;
+    return proto < 0 || *ret_version_2 || str_find(type, STR("proto=prometheus.WriteRequest")) >= 0;
 }
 
 static void on_write(HttpRequest *req, void *ctx)
 {
     RemoteWriteApi *api = ctx;
     Str encoding = http_request_header(req, STR("Content-Encoding"));
+    bool version_2;
 
-    if (!is_version_1(req)) {
+    if (!find_version(req, &version_2)) {
         respond_plain(req, 415,
-                      "remote write 1.0 is spoken here: Content-Type: application/x-protobuf, "
-                      "with no proto parameter or proto=prometheus.WriteRequest",
+                      "remote write 1.0 and 2.0 are spoken here: Content-Type: "
+                      "application/x-protobuf, with no proto parameter, "
+                      "proto=prometheus.WriteRequest or proto=io.prometheus.write.v2.Request",
                       false);
         return;
     }
@@ -143,6 +151,7 @@ static void on_write(HttpRequest *req, void *ctx)
     task->task.run = run_task;
     task->api = api;
     task->req = req;
+    task->version_2 = version_2;
     pool_submit(api->pool, &task->task);
 }
 

@@ -1,5 +1,5 @@
-/* remote_write_api.h - POST /api/v1/write: Prometheus remote write 1.0
- * (prometheus.io/docs/specs/prw/remote_write_spec).
+/* remote_write_api.h - POST /api/v1/write: Prometheus remote write 1.0 and 2.0
+ * (prometheus.io/docs/specs/prw/remote_write_spec and remote_write_spec_2_0).
  *
  * 204 when everything is stored, durable and visible; 400 when the body cannot be decoded (nothing
  * is stored) or when some items were refused (the others are stored); 415 for another content type;

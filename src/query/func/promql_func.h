@@ -1,4 +1,4 @@
-/* promql_func.h - the functions and aggregations of PromQL: names and signatures.
+/* promql_func.h - the functions, aggregations and operators of PromQL: names and signatures.
  *
  * X(id, name, result, arguments, variadic): types are one letter each - v instant vector, m range
  * vector, s scalar, t string. `variadic` is Prometheus' own notion: 0 = exactly these arguments,
@@ -153,5 +153,59 @@ extern const PromAggInfo prom_agg_infos[PROM_AGG_COUNT_];
 
 /* Names of functions are case-sensitive. */
 bool prom_func_find(Str name, PromFunc *ret_func);
+
+typedef enum PromBinaryOp {
+    PROM_OP_ADD,
+    PROM_OP_SUB,
+    PROM_OP_MUL,
+    PROM_OP_DIV,
+    PROM_OP_MOD,
+    PROM_OP_POW,
+    PROM_OP_ATAN2,
+    PROM_OP_EQ,
+    PROM_OP_NE,
+    PROM_OP_LT,
+    PROM_OP_GT,
+    PROM_OP_LE,
+    PROM_OP_GE,
+    PROM_OP_TRIM_UPPER, /* </ : drop the observations above */
+    PROM_OP_TRIM_LOWER, /* >/ : drop the observations below */
+    PROM_OP_AND,
+    PROM_OP_UNLESS,
+    PROM_OP_OR,
+} PromBinaryOp;
+
+static inline bool prom_op_is_comparison(PromBinaryOp op)
+{
+    return op >= PROM_OP_EQ && op <= PROM_OP_GE;
+}
+static inline bool prom_op_is_set(PromBinaryOp op)
+{
+    return op >= PROM_OP_AND;
+}
+
+typedef enum PromCardinality {
+    PROM_ONE_TO_ONE,
+    PROM_MANY_TO_ONE,
+    PROM_ONE_TO_MANY,
+    PROM_MANY_TO_MANY,
+} PromCardinality;
+
+/* on/ignoring, group_left/group_right, fill. */
+typedef struct PromMatching {
+    PromCardinality card;
+    bool on;       /* `labels` are the ones that count; else the ones that do not */
+    const Str *labels;
+    uint32_t label_count;
+    const Str *include; /* labels of group_left(...) or group_right(...) */
+    uint32_t include_count;
+    bool has_fill_left;
+    bool has_fill_right;
+    double fill_left;
+    double fill_right;
+} PromMatching;
+
+/* "+", "and", "</" */
+const char *prom_op_text(PromBinaryOp op);
 
 #endif

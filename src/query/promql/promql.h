@@ -11,6 +11,7 @@
 #ifndef LUMA_QUERY_PROMQL_PROMQL_H
 #define LUMA_QUERY_PROMQL_PROMQL_H
 
+#include "query/func/promql_text.h"
 #include "query/promql/promql_ast.h"
 
 enum {
@@ -37,13 +38,8 @@ void promql_print(const PromExpr *expr, Buf *out);
 void promql_print_pretty(const PromExpr *expr, Buf *out);
 /* "1h30m", as Prometheus prints a duration. */
 void promql_print_duration(int64_t ms, Buf *out);
-/* Go's strconv.Quote. */
-void promql_print_quoted(Str text, Buf *out);
 /* `name="value"` as it stands inside the braces of a selector. */
 void promql_print_matcher(const LabelMatcher *matcher, Buf *out);
-
-/* "line:column" of a byte offset, both from 1; columns count bytes as Prometheus does. */
-void promql_position(Str text, uint32_t offset, char out[32]);
 
 /* Structural equality, positions aside; NaN equals NaN. */
 bool promql_expr_eq(const PromExpr *a, const PromExpr *b);

@@ -31,57 +31,6 @@ typedef enum PromExprKind {
     PROM_PAREN,
 } PromExprKind;
 
-typedef enum PromBinaryOp {
-    PROM_OP_ADD,
-    PROM_OP_SUB,
-    PROM_OP_MUL,
-    PROM_OP_DIV,
-    PROM_OP_MOD,
-    PROM_OP_POW,
-    PROM_OP_ATAN2,
-    PROM_OP_EQ,
-    PROM_OP_NE,
-    PROM_OP_LT,
-    PROM_OP_GT,
-    PROM_OP_LE,
-    PROM_OP_GE,
-    PROM_OP_TRIM_UPPER, /* </ : drop the observations above */
-    PROM_OP_TRIM_LOWER, /* >/ : drop the observations below */
-    PROM_OP_AND,
-    PROM_OP_UNLESS,
-    PROM_OP_OR,
-} PromBinaryOp;
-
-static inline bool prom_op_is_comparison(PromBinaryOp op)
-{
-    return op >= PROM_OP_EQ && op <= PROM_OP_GE;
-}
-static inline bool prom_op_is_set(PromBinaryOp op)
-{
-    return op >= PROM_OP_AND;
-}
-
-typedef enum PromCardinality {
-    PROM_ONE_TO_ONE,
-    PROM_MANY_TO_ONE,
-    PROM_ONE_TO_MANY,
-    PROM_MANY_TO_MANY,
-} PromCardinality;
-
-/* on/ignoring, group_left/group_right, fill. */
-typedef struct PromMatching {
-    PromCardinality card;
-    bool on;       /* `labels` are the ones that count; else the ones that do not */
-    const Str *labels;
-    uint32_t label_count;
-    const Str *include; /* labels of group_left(...) or group_right(...) */
-    uint32_t include_count;
-    bool has_fill_left;
-    bool has_fill_right;
-    double fill_left;
-    double fill_right;
-} PromMatching;
-
 /* An arithmetic expression where a duration stands. */
 typedef enum PromDurationOp {
     PROM_DUR_NUMBER,
@@ -190,7 +139,6 @@ struct PromExpr {
 const char *prom_type_name(PromType type);
 /* "vector", "matrix", "scalar", "string": as in the API's resultType. */
 const char *prom_type_api_name(PromType type);
-const char *prom_op_text(PromBinaryOp op);
 /* Without the parentheses around it. */
 const PromExpr *prom_expr_unwrap(const PromExpr *expr);
 

@@ -25,20 +25,6 @@ const char *prom_type_api_name(PromType type)
                                       : prom_type_name(type);
 }
 
-static const char *const op_texts[] = {
-    [PROM_OP_ADD] = "+",         [PROM_OP_SUB] = "-",         [PROM_OP_MUL] = "*",
-    [PROM_OP_DIV] = "/",         [PROM_OP_MOD] = "%",         [PROM_OP_POW] = "^",
-    [PROM_OP_ATAN2] = "atan2",   [PROM_OP_EQ] = "==",         [PROM_OP_NE] = "!=",
-    [PROM_OP_LT] = "<",          [PROM_OP_GT] = ">",          [PROM_OP_LE] = "<=",
-    [PROM_OP_GE] = ">=",         [PROM_OP_TRIM_UPPER] = "</", [PROM_OP_TRIM_LOWER] = ">/",
-    [PROM_OP_AND] = "and",       [PROM_OP_UNLESS] = "unless", [PROM_OP_OR] = "or",
-};
-
-const char *prom_op_text(PromBinaryOp op)
-{
-    return op_texts[op];
-}
-
 const PromExpr *prom_expr_unwrap(const PromExpr *expr)
 {
     while (expr->kind == PROM_PAREN)
@@ -156,7 +142,7 @@ static Status check_binary(Str text, PromExpr *expr, Error *err)
         for (uint32_t j = 0; j < m->include_count; j++) {
             if (str_eq(m->labels[i], m->include[j])) {
                 CLEANUP(buf_done) Buf quoted = {.len_max = 256};
-                promql_print_quoted(m->labels[i], &quoted);
+                prom_text_quote(m->labels[i], &quoted);
                 return promql__error(err, text, op_offset(text, expr),
                                      "label %.*s must not occur in ON and GROUP clause at once",
                                      (int)quoted.len, quoted.ptr);
@@ -229,8 +215,8 @@ static Status check_selector(Str text, const PromExpr *expr, Error *err)
             if (str_eq(expr->selector.matchers[i].name, LABEL_NAME)) {
                 CLEANUP(buf_done) Buf one = {.len_max = 256};
                 CLEANUP(buf_done) Buf two = {.len_max = 256};
-                promql_print_quoted(expr->selector.name, &one);
-                promql_print_quoted(expr->selector.matchers[i].value, &two);
+                prom_text_quote(expr->selector.name, &one);
+                prom_text_quote(expr->selector.matchers[i].value, &two);
                 return promql__error(err, text, expr->start,
                                      "metric name must not be set twice: %.*s or %.*s",
                                      (int)one.len, one.ptr, (int)two.len, two.ptr);

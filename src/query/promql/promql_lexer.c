@@ -144,7 +144,7 @@ static PromToken fail_rune(PromLexer *l, const char *what, int32_t r)
 static PromToken fail_word(PromLexer *l, const char *what)
 {
     CLEANUP(buf_done) Buf quoted = {.len_max = 256};
-    promql_print_quoted(str_sub(l->text, l->start, l->pos - l->start), &quoted);
+    prom_text_quote(str_sub(l->text, l->start, l->pos - l->start), &quoted);
     return fail(l, "%s %.*s", what, (int)quoted.len, quoted.ptr ? quoted.ptr : "");
 }
 
@@ -614,11 +614,11 @@ void promql__token_describe(Str text, PromToken token, Buf *out)
         return;
     case PROM_TOKEN_IDENTIFIER:
         buf_append_lit(out, "identifier ");
-        promql_print_quoted(word, out);
+        prom_text_quote(word, out);
         return;
     case PROM_TOKEN_METRIC_IDENTIFIER:
         buf_append_lit(out, "metric identifier ");
-        promql_print_quoted(word, out);
+        prom_text_quote(word, out);
         return;
     case PROM_TOKEN_STRING:
         buf_append_lit(out, "string ");
@@ -650,9 +650,9 @@ void promql__token_describe(Str text, PromToken token, Buf *out)
         uint32_t rune;
         for (int i = 0; i < 10; i++)
             cut += str_utf8_decode(str_sub(word, cut, 4), &rune);
-        promql_print_quoted(str_sub(word, 0, cut), out);
+        prom_text_quote(str_sub(word, 0, cut), out);
         buf_append_lit(out, "...");
         return;
     }
-    promql_print_quoted(word, out);
+    prom_text_quote(word, out);
 }

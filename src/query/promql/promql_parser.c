@@ -31,28 +31,6 @@ typedef struct Parser {
 static Status parse_expr(Parser *p, int min_prec, PromExpr **ret);
 static Status parse_duration_expr(Parser *p, int min_prec, PromDuration **ret);
 
-void promql_position(Str text, uint32_t offset, char out[32])
-{
-    uint32_t line = 1;
-    int64_t line_start = -1;
-
-    if (text.len == 0) {
-        (void)snprintf(out, 32, "unknown position");
-        return;
-    }
-    if (offset > text.len) {
-        (void)snprintf(out, 32, "invalid position");
-        return;
-    }
-    for (uint32_t i = 0; i < offset; i++) {
-        if (text.ptr[i] == '\n') {
-            line++;
-            line_start = i;
-        }
-    }
-    (void)snprintf(out, 32, "%u:%u", line, (unsigned)((int64_t)offset - line_start));
-}
-
 Status promql__error(Error *err, Str text, uint32_t offset, const char *format, ...)
 {
     char message[900];
@@ -62,7 +40,7 @@ Status promql__error(Error *err, Str text, uint32_t offset, const char *format, 
     va_start(args, format);
     (void)vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    promql_position(text, offset, position);
+    prom_text_position(text, offset, position);
     return error_set_sql(err, STATUS_INVALID, "42601",
                          (int32_t)str_utf8_count(str_sub(text, 0, offset)) + 1,
                          "%s: parse error: %s", position, message);
@@ -184,7 +162,7 @@ static Status parse_number(Parser *p, PromToken token, double *ret)
     *ret = strtod(digits, &end);
     if (*end || n == 0 || (digits[0] == '0' && n == 2 && (digits[1] | 0x20) == 'x')) {
         CLEANUP(buf_done) Buf quoted = {.len_max = 256};
-        promql_print_quoted(text, &quoted);
+        prom_text_quote(text, &quoted);
         return promql__error(p->err, p->text, token.start,
                              "error parsing number: strconv.ParseFloat: parsing %.*s: invalid "
                              "syntax",
@@ -192,7 +170,7 @@ static Status parse_number(Parser *p, PromToken token, double *ret)
     }
     if (isinf(*ret)) {
         CLEANUP(buf_done) Buf quoted = {.len_max = 256};
-        promql_print_quoted(text, &quoted);
+        prom_text_quote(text, &quoted);
         return promql__error(p->err, p->text, token.start,
                              "error parsing number: strconv.ParseFloat: parsing %.*s: value out of "
                              "range",
@@ -232,7 +210,7 @@ Status promql_parse_duration(Str text, int64_t *ret_ms, Error *err)
             unit_idx++;
         if (at == begin || unit_idx == LUMA_ARRAY_LEN(duration_units)) {
             CLEANUP(buf_done) Buf quoted = {.len_max = 256};
-            promql_print_quoted(text, &quoted);
+            prom_text_quote(text, &quoted);
             return error_set(err, STATUS_INVALID, "not a valid duration string: %.*s",
                              (int)quoted.len, quoted.ptr);
         }
@@ -894,7 +872,7 @@ static Status parse_call(Parser *p, PromExpr **ret)
     TRY(parse_args(p, &args));
     if (!prom_func_find(token_str(p, name), &func)) {
         CLEANUP(buf_done) Buf quoted = {.len_max = 256};
-        promql_print_quoted(token_str(p, name), &quoted);
+        prom_text_quote(token_str(p, name), &quoted);
         return promql__error(p->err, p->text, name.start, "unknown function with name %.*s",
                              (int)quoted.len, quoted.ptr);
     }
@@ -932,7 +910,7 @@ static Status parse_grouping(Parser *p, const Str **ret_labels, uint32_t *ret_co
             label = unquote(p, p->token);
             if (label.len == 0 || !str_utf8_valid(label)) {
                 CLEANUP(buf_done) Buf quoted = {.len_max = 256};
-                promql_print_quoted(label, &quoted);
+                prom_text_quote(label, &quoted);
                 return promql__error(p->err, p->text, p->token.start,
                                      "invalid label name for grouping: %.*s", (int)quoted.len,
                                      quoted.ptr);

@@ -19,42 +19,6 @@ static bool plain_label(Str s)
     return s.len > 0;
 }
 
-void promql_print_quoted(Str text, Buf *out)
-{
-    static const char names[] = "abfnrtv";
-    static const char values[] = "\a\b\f\n\r\t\v";
-
-    buf_append_byte(out, '"');
-    for (size_t i = 0; i < text.len;) {
-        uint32_t rune;
-        size_t n = str_utf8_decode(str_sub(text, i, 4), &rune);
-        unsigned char c = (unsigned char)text.ptr[i];
-        const char *special;
-        if (n == 0) {
-            buf_printf(out, "\\x%02x", c);
-            i++;
-            continue;
-        }
-        special = c ? strchr(values, c) : NULL;
-        if (c == '"' || c == '\\') {
-            buf_append_byte(out, '\\');
-            buf_append_byte(out, c);
-        } else if (special) {
-            buf_append_byte(out, '\\');
-            buf_append_byte(out, (uint8_t)names[special - values]);
-        } else if (rune < 0x20 || rune == 0x7F) {
-            buf_printf(out, "\\x%02x", rune);
-        } else if ((rune >= 0x80 && rune < 0xA1) || rune == 0xAD || rune == 0xFEFF ||
-                   (rune >= 0x200B && rune <= 0x200F) || (rune >= 0x2028 && rune <= 0x202F)) {
-            buf_printf(out, "\\u%04x", rune); /* not printable */
-        } else {
-            buf_append(out, text.ptr + i, n);
-        }
-        i += n;
-    }
-    buf_append_byte(out, '"');
-}
-
 void promql_print_duration(int64_t ms, Buf *out)
 {
     static const struct {
@@ -80,44 +44,6 @@ void promql_print_duration(int64_t ms, Buf *out)
     }
 }
 
-/* Go's FormatFloat(v, 'f', -1, 64): the shortest digits that read back, never an exponent. */
-static void print_number(double v, Buf *out)
-{
-    char digits[32];
-    char plain[1100];
-    int precision = 0;
-    int exponent;
-
-    if (isnan(v)) {
-        buf_append_lit(out, "NaN");
-        return;
-    }
-    if (isinf(v)) {
-        buf_printf(out, "%sInf", v < 0 ? "-" : "+");
-        return;
-    }
-    for (; precision < 17; precision++) {
-        double back;
-        (void)snprintf(digits, sizeof digits, "%.*e", precision, v);
-        if (sscanf(digits, "%lf", &back) == 1 && back == v)
-            break;
-    }
-    exponent = 0;
-    (void)sscanf(strchr(digits, 'e') + 1, "%d", &exponent);
-    if (exponent >= precision) { /* an integer: its shortest digits, then zeros */
-        char *p = plain;
-        for (const char *d = digits; *d != 'e'; d++)
-            if (*d != '.')
-                *p++ = *d;
-        for (int i = precision; i < exponent; i++)
-            *p++ = '0';
-        buf_append(out, plain, (size_t)(p - plain));
-        return;
-    }
-    (void)snprintf(plain, sizeof plain, "%.*f", precision - exponent, v);
-    buf_append(out, plain, strlen(plain));
-}
-
 static void print_duration_expr(const PromDuration *d, Buf *out)
 {
     static const char *const ops[] = {[PROM_DUR_ADD] = " + ", [PROM_DUR_SUB] = " - ",
@@ -131,7 +57,7 @@ static void print_duration_expr(const PromDuration *d, Buf *out)
         if (d->is_duration)
             promql_print_duration((int64_t)round(d->seconds * 1000), out);
         else
-            print_number(d->seconds, out);
+            prom_text_float(d->seconds, out);
         break;
     case PROM_DUR_STEP:
         buf_append_lit(out, "step()");
@@ -177,7 +103,7 @@ static void print_labels(const Str *labels, uint32_t count, Buf *out)
         if (plain_label(labels[i]))
             buf_append_str(out, labels[i]);
         else
-            promql_print_quoted(labels[i], out);
+            prom_text_quote(labels[i], out);
     }
 }
 
@@ -189,9 +115,9 @@ void promql_print_matcher(const LabelMatcher *matcher, Buf *out)
     if (plain_label(matcher->name))
         buf_append_str(out, matcher->name);
     else
-        promql_print_quoted(matcher->name, out);
+        prom_text_quote(matcher->name, out);
     buf_append_str(out, str_from(ops[matcher->op]));
-    promql_print_quoted(matcher->value, out);
+    prom_text_quote(matcher->value, out);
 }
 
 static void print_at(const PromTimeMod *mod, Buf *out)
@@ -324,7 +250,7 @@ static void print_agg_head(const PromExpr *expr, Buf *out)
 static void print_fill(const char *name, double value, Buf *out)
 {
     buf_printf(out, " %s (", name);
-    print_number(value, out);
+    prom_text_float(value, out);
     buf_append_byte(out, ')');
 }
 
@@ -371,10 +297,10 @@ void promql_print(const PromExpr *expr, Buf *out)
         if (expr->number.is_duration)
             promql_print_duration((int64_t)round(expr->number.value * 1000), out);
         else
-            print_number(expr->number.value, out);
+            prom_text_float(expr->number.value, out);
         return;
     case PROM_STRING:
-        promql_print_quoted(expr->string, out);
+        prom_text_quote(expr->string, out);
         return;
     case PROM_SELECTOR:
         print_selector(expr, out);

@@ -65,6 +65,7 @@ typedef enum LabelCodec {
     LABEL_CODEC_REMOTE_WRITE, /* the Label messages of a prometheus.TimeSeries, as received */
     LABEL_CODEC_TEXT,         /* `name{a="b"}` of an exposition plus the target's labels */
     LABEL_CODEC_OTLP,
+    LABEL_CODEC_PAIRS, /* names and values, each behind its varint length */
     LABEL_CODEC_SQL,
 } LabelCodec;
 

@@ -1,0 +1,203 @@
+/* op_series_select.c - instant selectors: for each step the newest sample of the last lookback_ms,
+ * unless that is a staleness marker. The window is left-open: (t - lookback, t]. */
+#include "query/exec/series_reader.h"
+
+typedef struct Select {
+    SeriesScanState scan;
+    int64_t *times; /* per step: the time looked at */
+    SeriesRow *rows; /* of the batch under work */
+} Select;
+
+_Static_assert(sizeof(Select) <= SERIES_OP_STATE_BYTES, "state fits");
+
+/* Step s of the row gets the sample (ts, value, histogram, start). */
+static void put(const SeriesPlan *plan, SeriesRow *row, uint32_t s, int64_t ts, double value,
+                const NativeHistogram *hist, int64_t start)
+{
+    switch (plan->what) {
+    case SERIES_WHAT_VALUE:
+        if (hist)
+            row->histograms[s] = hist;
+        else
+            row->values[s] = value;
+        return;
+    case SERIES_WHAT_TIMESTAMP:
+        row->values[s] = (double)ts / 1000;
+        return;
+    case SERIES_WHAT_START_TIMESTAMP:
+        row->values[s] = (double)start / 1000;
+        return;
+    }
+}
+
+/* One time for all steps: the newest sample only. */
+static Status select_one(SeriesOp *op, SeriesWorker *w, SeriesRow *row, int64_t time, Error *err)
+{
+    SeriesExec *exec = op->exec;
+    bool found;
+    int64_t ts = 0;
+    double value = 0;
+    const NativeHistogram *hist = NULL;
+
+    TRY(exec->source.ops->last(exec->source.ctx, row->ref, time - exec->lookback_ms + 1, time,
+                               &w->arena, &found, &ts, &value, &hist, err));
+    if (!found || (hist ? histogram_is_stale(hist) : prom_is_absent(value)))
+        return STATUS_OK;
+    if (hist && op->plan->what == SERIES_WHAT_VALUE) {
+        row->histograms = arena_zalloc(&w->arena, op->grid.count * sizeof *row->histograms);
+        if (!row->histograms)
+            return error_set(err, STATUS_LIMIT, "query memory is used up");
+    }
+    for (uint32_t s = 0; s < op->grid.count; s++)
+        put(op->plan, row, s, ts, value, hist, 0);
+    return series_exec_count(exec, 1, err);
+}
+
+static Status select_steps(SeriesOp *op, SeriesWorker *w, SeriesRow *row, const int64_t *times,
+                           Error *err)
+{
+    SeriesExec *exec = op->exec;
+    SampleRun *run = &w->run;
+    uint32_t at = 0; /* samples at or before the step */
+    uint64_t used = 0;
+    const NativeHistogram *kept = NULL;
+    uint32_t kept_at = UINT32_MAX;
+
+    TRY(exec->source.ops->read(exec->source.ctx, row->ref, times[0] - exec->lookback_ms + 1,
+                               times[op->grid.count - 1], run, err));
+    if (run->histograms && op->plan->what == SERIES_WHAT_VALUE) {
+        row->histograms = arena_zalloc(&w->arena, op->grid.count * sizeof *row->histograms);
+        if (!row->histograms)
+            return error_set(err, STATUS_LIMIT, "query memory is used up");
+    }
+    for (uint32_t s = 0; s < op->grid.count; s++) {
+        const NativeHistogram *hist;
+        while (at < run->count && run->ts_ms[at] <= times[s])
+            at++;
+        if (at == 0 || run->ts_ms[at - 1] <= times[s] - exec->lookback_ms)
+            continue;
+        hist = run->histograms ? run->histograms[at - 1] : NULL;
+        if (hist ? histogram_is_stale(hist) : prom_is_absent(run->values[at - 1]))
+            continue;
+        if (hist && kept_at != at) {
+            kept = series__keep_histogram(&w->arena, hist);
+            kept_at = at;
+            if (!kept)
+                return error_set(err, STATUS_LIMIT, "query memory is used up");
+        }
+        put(op->plan, row, s, run->ts_ms[at - 1], run->values[at - 1], hist ? kept : NULL,
+            run->start_ms ? run->start_ms[at - 1] : 0);
+        used++;
+    }
+    return series_exec_count(exec, used, err);
+}
+
+/* `smoothed`: the value on the line between the samples around the step; only within lookback of
+ * one before. */
+static Status select_smoothed(SeriesOp *op, SeriesWorker *w, SeriesRow *row, const int64_t *times,
+                              Error *err)
+{
+    SeriesExec *exec = op->exec;
+    PromRange r = {0};
+    uint32_t at = 0;
+
+    TRY(exec->source.ops->read(exec->source.ctx, row->ref, times[0] - exec->lookback_ms + 1,
+                               times[op->grid.count - 1] + exec->lookback_ms, &w->run, err));
+    TRY(series__split_run(w, &r, err));
+    if (r.hist_count)
+        return error_set(err, STATUS_INVALID,
+                         "smoothed and anchored modifiers do not work with native histograms");
+    for (uint32_t s = 0; s < op->grid.count; s++) {
+        bool before;
+        bool after;
+        while (at < r.count && r.ts_ms[at] <= times[s])
+            at++;
+        before = at > 0 && r.ts_ms[at - 1] > times[s] - exec->lookback_ms;
+        after = at < r.count && r.ts_ms[at] <= times[s] + exec->lookback_ms;
+        if (!before)
+            continue;
+        double y1 = r.values[at - 1];
+        if (r.ts_ms[at - 1] == times[s] || !after) {
+            row->values[s] = y1;
+            continue;
+        }
+        row->values[s] = y1 + (r.values[at] - y1) * (double)(times[s] - r.ts_ms[at - 1]) /
+                                  (double)(r.ts_ms[at] - r.ts_ms[at - 1]);
+    }
+    return series_exec_count(exec, r.count, err);
+}
+
+static Status select_rows(void *ctx, uint32_t worker, uint32_t from, uint32_t to, Error *err)
+{
+    SeriesOp *op = ctx;
+    Select *sel = series__state(op);
+    SeriesWorker *w = &sel->scan.workers[worker];
+    bool one = (op->plan->has_at || op->grid.count == 1) &&
+               op->plan->what != SERIES_WHAT_START_TIMESTAMP;
+
+    for (uint32_t i = from; i < to; i++) {
+        SeriesRow *row = &sel->rows[i];
+        if ((i & 63) == 0)
+            TRY(series_exec_check(op->exec, err));
+        if (op->plan->smoothed)
+            TRY(select_smoothed(op, w, row, sel->times, err));
+        else if (one)
+            TRY(select_one(op, w, row, sel->times[0], err));
+        else
+            TRY(select_steps(op, w, row, sel->times, err));
+    }
+    return STATUS_OK;
+}
+
+static Status select_next(SeriesOp *op, Arena *arena, SeriesBatch *ret_batch, Error *err)
+{
+    Select *sel = series__state(op);
+    uint32_t steps = op->grid.count;
+
+    while (sel->scan.next < sel->scan.list.count) {
+        uint32_t n = LUMA_MIN(series__batch_rows(steps), sel->scan.list.count - sel->scan.next);
+        double *values;
+        TRY(arena_try_alloc(arena, n * sizeof *sel->rows, &sel->rows, err));
+        TRY(arena_try_alloc(arena, (size_t)n * steps * sizeof *values, &values, err));
+        for (size_t i = 0; i < (size_t)n * steps; i++)
+            values[i] = prom_absent();
+        for (uint32_t i = 0; i < n; i++)
+            sel->rows[i] = (SeriesRow){.ref = sel->scan.list.refs[sel->scan.next + i],
+                                       .has_ref = true,
+                                       .drop_name = op->plan->what != SERIES_WHAT_VALUE,
+                                       .values = values + (size_t)i * steps};
+        sel->scan.next += n;
+        TRY(parallel_for(n >= 256 || steps > 64 ? op->exec->pool : NULL, n,
+                         LUMA_MAX(1u, LUMA_MIN(n / 16, 4096u / LUMA_MIN(steps, 4096u) + 1)),
+                         select_rows, op, err));
+        *ret_batch = (SeriesBatch){sel->rows, n};
+        series__drop_empty(ret_batch, steps);
+        if (ret_batch->count)
+            return STATUS_OK;
+    }
+    *ret_batch = (SeriesBatch){0};
+    return STATUS_OK;
+}
+
+static void select_close(SeriesOp *op)
+{
+    Select *sel = series__state(op);
+    series__scan_close(&sel->scan);
+}
+
+static const SeriesOpOps select_ops = {select_next, select_close};
+
+Status op_series_select_open(SeriesOp *op, Error *err)
+{
+    Select *sel = series__state(op);
+    const SeriesPlan *plan = op->plan;
+    uint32_t steps = op->grid.count;
+    int64_t after = plan->smoothed ? op->exec->lookback_ms : 0;
+
+    op->ops = &select_ops;
+    TRY(arena_try_alloc(op->exec->arena, steps * sizeof *sel->times, &sel->times, err));
+    for (uint32_t s = 0; s < steps; s++)
+        sel->times[s] = (plan->has_at ? plan->at_ms : series_grid_ms(op->grid, s)) - plan->offset_ms;
+    return series__scan_open(&sel->scan, op, plan, sel->times[0] - op->exec->lookback_ms + 1,
+                             sel->times[steps - 1] + after, err);
+}
