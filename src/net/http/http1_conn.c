@@ -34,7 +34,6 @@ typedef struct Http1Conn {
     Phase phase;
     int turn_requests;     /* answered since on_data began */
     bool in_data;          /* inside on_data: `end` need not resume */
-    bool draining;         /* the server is stopping */
     bool eof;              /* the client will send no more */
     bool keep_alive;       /* for the request being answered */
     bool in_pieces;        /* its answer is chunked */
@@ -51,7 +50,7 @@ static void write_head(Http1Conn *h, Request *r, int64_t content_length)
     bool old = h->parser.state != HTTP1_AT_FAILURE && h->parser.minor == 0;
 
     h->in_pieces = content_length < 0 && !old && !r->no_length;
-    if (h->draining || (content_length < 0 && old && !r->no_length))
+    if (loop_is_draining(conn_loop(h->conn)) || (content_length < 0 && old && !r->no_length))
         h->keep_alive = false;
     buf_printf(&head, "HTTP/1.1 %d %s\r\nDate: %.*s\r\n", r->status, http_status_text(r->status),
                STR_FMT(date));
@@ -118,7 +117,7 @@ static void on_end(Request *r, bool cut)
     } else {
         if (h->in_pieces && !r->head_only)
             conn_write(h->conn, "0\r\n\r\n", 5);
-        if (!h->keep_alive || h->draining || h->eof)
+        if (!h->keep_alive || h->eof || loop_is_draining(conn_loop(h->conn)))
             conn_close(h->conn);
     }
     (void)http__request_free(r);
@@ -308,7 +307,6 @@ static void on_drain(Connection *conn)
 {
     Http1Conn *h = conn_user(conn);
 
-    h->draining = true;
     if (h->phase == PHASE_IDLE)
         conn_close(conn);
 }

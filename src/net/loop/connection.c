@@ -545,14 +545,12 @@ void loop__conn_ready(Connection *conn)
 
 void loop__conn_opened(Connection *conn)
 {
-    Loops *loops = conn->loop->loops;
-
     loop__conn_set_state(conn, CONN_OPEN);
     conn_set_timeout(conn, 0);
     conn->opened = true;
     if (!conn->ops->on_open(conn, conn->listener->options.ctx))
         conn_abort(conn);
-    else if (__atomic_load_n(&loops->draining, __ATOMIC_RELAXED))
+    else if (loop_is_draining(conn->loop))
         loop__conn_drain(conn);
 }
 

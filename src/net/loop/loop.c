@@ -293,6 +293,11 @@ bool loop_is_current(const Loop *loop)
     return current_loop == loop;
 }
 
+bool loop_is_draining(const Loop *loop)
+{
+    return __atomic_load_n(&loop->loops->draining, __ATOMIC_RELAXED);
+}
+
 int64_t loop_now_ns(const Loop *loop)
 {
     return (int64_t)uv_now(&loop->uv) * NS_PER_MS;

@@ -54,6 +54,8 @@ typedef struct LoopTask {
 /* Any thread. Tasks of one sender run in the order they were posted, never inside the call. */
 void loop_post(Loop *loop, LoopTask *task);
 bool loop_is_current(const Loop *loop);
+/* Has loops_drain or loops_free begun? Any thread. */
+bool loop_is_draining(const Loop *loop);
 /* Monotonic nanoseconds as of this turn of the loop. Loop thread. */
 int64_t loop_now_ns(const Loop *loop);
 /* The libuv loop, for libraries that bring their own handles (libcurl). Loop thread. */
