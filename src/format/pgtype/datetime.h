@@ -21,7 +21,7 @@
 #define TIMESTAMP_INFINITY INT64_MAX
 #define TIMESTAMP_NEG_INFINITY INT64_MIN
 #define DATE_MIN (-2440588)                         /* Julian day 0 */
-#define DATE_MAX 2145042541                         /* 5874897-12-31 */
+#define DATE_MAX 2145042905                         /* 5874897-12-31 */
 #define TIMESTAMP_MIN (INT64_C(-2440588) * US_PER_DAY)
 #define TIMESTAMP_MAX (INT64_MAX - 1)
 

@@ -6,6 +6,7 @@
  */
 #include <ctype.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "format/pgtype/datetime_int.h"
@@ -50,7 +51,8 @@ typedef struct Decoder {
     int32_t us;
     int32_t offset_sec;        /* east */
     const TimeZone *zone;      /* resolve with the date */
-    bool zone_unknown;         /* the error is about the zone's name */
+    char abbrev[16];           /* `zone` was found by this abbreviation; "" = by its name */
+    char unknown_zone[64];     /* the error is about this zone name */
 } Decoder;
 
 static DatetimeProblem put(Decoder *d, unsigned parts)
@@ -213,7 +215,9 @@ static DatetimeProblem decode_date(Decoder *d, char *text)
     for (int i = 0; i < count; i++)
         if (part[i])
             CHECK(decode_number(d, part[i]));
-    return (d->have & HAVE_DATE) == HAVE_DATE ? PROBLEM_NONE : PROBLEM_FORMAT;
+    /* A joined date comes before everything else but a zone. */
+    return (d->have & ~(unsigned)(HAVE_DOY | HAVE_ZONE)) == HAVE_DATE ? PROBLEM_NONE
+                                                                      : PROBLEM_FORMAT;
 }
 
 static DatetimeProblem decode_time(Decoder *d, const char *text)
@@ -282,7 +286,8 @@ static DatetimeProblem decode_zone_name(Decoder *d, const char *text)
 {
     d->zone = timezone_find_zone(str_from(text));
     if (!d->zone) {
-        d->zone_unknown = strpbrk(text, "/+-_0123456789") != NULL;
+        if (strpbrk(text, "/+-_0123456789"))
+            (void)snprintf(d->unknown_zone, sizeof d->unknown_zone, "%s", text);
         return PROBLEM_FORMAT;
     }
     return put(d, HAVE_ZONE);
@@ -424,6 +429,8 @@ static DatetimeProblem decode_word_field(Decoder *d, const char *text)
     if (timezone_abbrev(str_from(text), &offset, &is_dst, &zone)) {
         d->offset_sec = offset;
         d->zone = zone;
+        if (zone)
+            (void)snprintf(d->abbrev, sizeof d->abbrev, "%s", text);
         return put(d, HAVE_ZONE);
     }
     WordKind kind = datetime__word(text, &value);
@@ -532,6 +539,9 @@ static DatetimeProblem finish(Decoder *d)
         d->hour * US_PER_HOUR + d->minute * US_PER_MINUTE + d->second * US_PER_SEC + d->us >
             US_PER_DAY)
         return PROBLEM_FIELD_RANGE;
+    if (d->time_only && d->zone && !d->abbrev[0] && (d->have & HAVE_DATE) != HAVE_DATE &&
+        !timezone_is_fixed(d->zone))
+        return PROBLEM_FORMAT; /* the offset of the zone depends on a day */
     if (d->time_only)
         return d->have & HAVE_TIME ? PROBLEM_NONE : PROBLEM_FORMAT;
     return (d->have & HAVE_DATE) == HAVE_DATE ? PROBLEM_NONE : PROBLEM_FORMAT;
@@ -583,9 +593,9 @@ static Status run(Decoder *d, const PgSettings *settings, const char *type_name,
     DatetimeProblem problem = decode(d);
     if (problem == PROBLEM_NONE)
         return STATUS_OK;
-    if (d->zone_unknown)
-        return error_set_sql(err, STATUS_INVALID, "22023", 0, "time zone \"%.*s\" not recognized",
-                             STR_FMT(text));
+    if (d->unknown_zone[0])
+        return error_set_sql(err, STATUS_INVALID, "22023", 0, "time zone \"%s\" not recognized",
+                             d->unknown_zone);
     return datetime__error(err, problem, type_name, text);
 }
 
@@ -669,7 +679,9 @@ static Status timestamp_of(Decoder *d, const char *what, bool with_zone, int32_t
     IntervalSpan us = (IntervalSpan)days * US_PER_DAY + time_of(d);
     if (with_zone && us >= TIMESTAMP_MIN && us <= TIMESTAMP_MAX) {
         const TimeZone *zone = d->zone ? d->zone : d->settings->time_zone;
-        if (d->zone || !(d->have & HAVE_ZONE))
+        if (d->abbrev[0])
+            d->offset_sec = timezone_abbrev_offset(zone, str_from(d->abbrev), (int64_t)us);
+        else if (d->zone || !(d->have & HAVE_ZONE))
             d->offset_sec = timezone_at_local(zone, (int64_t)us).offset_sec;
         us -= d->offset_sec * US_PER_SEC;
     }
@@ -737,9 +749,10 @@ Status timestamp_parse(Str text, const PgSettings *settings, int32_t typmod, int
                        Error *err)
 {
     Decoder d;
+    int64_t us;
 
-    if (parse_iso(text, false, ret)) {
-        *ret = timestamp_round(*ret, typmod);
+    if (parse_iso(text, false, &us)) {
+        *ret = timestamp_round(us, typmod);
         return STATUS_OK;
     }
     TRY(run(&d, settings, "timestamp", text, false, err));
@@ -750,9 +763,10 @@ Status timestamptz_parse(Str text, const PgSettings *settings, int32_t typmod, i
                          Error *err)
 {
     Decoder d;
+    int64_t us;
 
-    if (parse_iso(text, true, ret)) {
-        *ret = timestamp_round(*ret, typmod);
+    if (parse_iso(text, true, &us)) {
+        *ret = timestamp_round(us, typmod);
         return STATUS_OK;
     }
     TRY(run(&d, settings, "timestamp with time zone", text, false, err));

@@ -408,9 +408,10 @@ Status interval_parse(Str text, const PgSettings *settings, int32_t typmod, Inte
     }
     if (problem == PROBLEM_FIELD_RANGE)
         problem = PROBLEM_INTERVAL_RANGE;
-    if (problem == PROBLEM_NONE && (r.months > INT32_MAX || r.months < INT32_MIN ||
-                                    r.days > INT32_MAX || r.days < INT32_MIN))
+    if (problem == PROBLEM_NONE && (r.days > INT32_MAX || r.days < INT32_MIN))
         problem = PROBLEM_INTERVAL_RANGE;
+    if (problem == PROBLEM_NONE && (r.months > INT32_MAX || r.months < INT32_MIN))
+        return error_set_sql(err, STATUS_INVALID, "22008", 0, "interval out of range");
     if (problem != PROBLEM_NONE)
         return datetime__error(err, problem, "interval", text);
     Interval span = {.us = r.us, .days = (int32_t)r.days, .months = (int32_t)r.months};

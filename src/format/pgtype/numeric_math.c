@@ -23,9 +23,11 @@ Status numeric__round(const Num *n, int scale, bool truncate, Arena *arena, Num 
     int64_t keep_decimals = (int64_t)whole * 4 + scale; /* decimals of the array that stay */
     int new_scale = scale < 0 ? 0 : scale;
 
-    *ret = (Num){.tag = n->tag, .negative = n->negative, .scale = new_scale, .weight = 0};
-    if (keep_decimals < 0 || n->count == 0)
-        return STATUS_OK; /* all below half of the last place */
+    Num result = {.tag = n->tag, .negative = n->negative, .scale = new_scale}; /* ret may be n */
+    if (keep_decimals < 0 || n->count == 0) {
+        *ret = result; /* all below half of the last place */
+        return STATUS_OK;
+    }
     int keep = (int)LUMA_MIN((keep_decimals + 3) / 4, (int64_t)n->count);
     TRY(numeric__digits_alloc(arena, keep + 2, &digits, err));
     digits[0] = 0;
@@ -55,10 +57,11 @@ Status numeric__round(const Num *n, int scale, bool truncate, Arena *arena, Num 
                 digits[i--] = 0;
         }
     }
-    ret->digits = digits;
-    ret->count = keep + 1;
-    ret->weight = n->weight + 1;
-    numeric__strip(ret);
+    result.digits = digits;
+    result.count = keep + 1;
+    result.weight = n->weight + 1;
+    numeric__strip(&result);
+    *ret = result;
     return STATUS_OK;
 }
 

@@ -470,3 +470,31 @@ TimeZoneOffset timezone_at_local(const TimeZone *tz, int64_t local_us)
         return change.after;
     return as_before > as_after ? before : change.after;
 }
+
+int32_t timezone_abbrev_offset(const TimeZone *tz, Str abbrev, int64_t local_us)
+{
+    TimeZoneOffset found = timezone_at_local(tz, local_us);
+    int64_t sec = floor_sec(local_us) - found.offset_sec;
+    uint32_t until = transitions_until(tz, sec);
+
+    if (str_eq_nocase(str_from(found.abbrev), abbrev))
+        return found.offset_sec;
+    for (uint32_t i = until; i > 0; i--) {
+        TimeZoneOffset o = type_offset(tz, tz->transition_type[i - 1]);
+        if (str_eq_nocase(str_from(o.abbrev), abbrev))
+            return o.offset_sec;
+    }
+    for (uint32_t i = until; i < tz->transition_count; i++) {
+        TimeZoneOffset o = type_offset(tz, tz->transition_type[i]);
+        if (str_eq_nocase(str_from(o.abbrev), abbrev))
+            return o.offset_sec;
+    }
+    return found.offset_sec;
+}
+
+bool timezone_is_fixed(const TimeZone *tz)
+{
+    if (tz->has_rule && tz->rule.has_dst)
+        return false;
+    return tz->transition_count == 0;
+}

@@ -48,6 +48,11 @@ static inline int64_t timezone_to_utc(const TimeZone *tz, int64_t local_us)
  * over time: take its offset at the instant) or the fixed offset. False when unknown. */
 bool timezone_abbrev(Str abbrev, int32_t *ret_offset_sec, bool *ret_is_dst,
                      const TimeZone **ret_zone);
+/* The offset that an abbreviation of `tz` (one with *ret_zone above) has at a local time: what it
+ * meant when it was last in use by then, else when it first came into use. */
+int32_t timezone_abbrev_offset(const TimeZone *tz, Str abbrev, int64_t local_us);
+/* Has it one offset at all times? */
+bool timezone_is_fixed(const TimeZone *tz);
 /* Walks the abbreviations (pg_timezone_abbrevs); false at the end. */
 bool timezone_abbrev_at(size_t idx, const char **ret_name, int32_t *ret_offset_sec,
                         bool *ret_is_dst);
