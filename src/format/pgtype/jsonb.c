@@ -32,24 +32,48 @@ static Status fail(JsonParser *s, const char *sqlstate, const char *message, con
     return STATUS_INVALID;
 }
 
-/* The word or character that stands at the cursor, for messages. */
+static bool is_word_char(char c)
+{
+    return ((unsigned char)c | 0x20u) - 'a' < 26u || (c >= '0' && c <= '9') || c == '_' ||
+           (unsigned char)c >= 0x80;
+}
+
+/* The string, word or character that stands at the cursor, for messages. */
 static Str token_at(const JsonParser *s, const char *from)
 {
     const char *p = from;
-    while (p < s->end && (((unsigned char)*p | 0x20) - 'a' < 26u || (*p >= '0' && *p <= '9') ||
-                          *p == '_' || (unsigned char)*p >= 0x80))
-        p++;
-    if (p == from && p < s->end)
-        p++;
+
+    if (p < s->end && *p == '"') {
+        for (p++; p < s->end && *p != '"'; p++)
+            p += *p == '\\' && p + 1 < s->end;
+        p += p < s->end;
+    } else {
+        while (p < s->end && is_word_char(*p))
+            p++;
+        p += p == from && p < s->end;
+    }
     return (Str){from, (size_t)(p - from)};
+}
+
+static Status invalid_token(JsonParser *s, Str token)
+{
+    return fail(s, "22P02", "invalid input syntax for type json", "Token \"%.*s\" is invalid.",
+                token);
 }
 
 static Status syntax(JsonParser *s, const char *detail)
 {
+    Str token = token_at(s, s->p);
+
     if (s->p >= s->end)
         return fail(s, "22P02", "invalid input syntax for type json",
                     "The input string ended unexpectedly.", (Str){0});
-    return fail(s, "22P02", "invalid input syntax for type json", detail, token_at(s, s->p));
+    bool word = is_word_char(token.ptr[0]) && !(token.ptr[0] >= '0' && token.ptr[0] <= '9');
+    if ((word && !str_eq(token, STR("true")) && !str_eq(token, STR("false")) &&
+         !str_eq(token, STR("null"))) ||
+        (!word && !strchr("{}[],:\"-0123456789", token.ptr[0])))
+        return invalid_token(s, token);
+    return fail(s, "22P02", "invalid input syntax for type json", detail, token);
 }
 
 static void skip_space(JsonParser *s)
@@ -82,11 +106,12 @@ static Status parse_unicode(JsonParser *s, char *out, size_t *len)
     uint32_t code;
     uint32_t low;
 
-    if (s->end - s->p < 4 || !read_hex4(s->p, &code)) {
-        s->p = s->end - s->p < 4 ? s->end : s->p;
-        return syntax(s, "\"\\u\" must be followed by four hexadecimal digits.");
-    }
+    if (s->end - s->p < 4 || !read_hex4(s->p, &code))
+        return fail(s, "22P02", "invalid input syntax for type json",
+                    "\"\\u\" must be followed by four hexadecimal digits.", (Str){0});
     s->p += 4;
+    if (!s->arena)
+        return STATUS_OK;
     if (code >= 0xD800 && code <= 0xDBFF) {
         if (s->end - s->p < 6 || s->p[0] != '\\' || s->p[1] != 'u' || !read_hex4(s->p + 2, &low) ||
             low < 0xDC00 || low > 0xDFFF)
@@ -98,8 +123,6 @@ static Status parse_unicode(JsonParser *s, char *out, size_t *len)
         return fail(s, "22P02", "invalid input syntax for type json",
                     "Unicode low surrogate must follow a high surrogate.", (Str){0});
     }
-    if (!s->arena)
-        return STATUS_OK;
     if (code == 0)
         return fail(s, "22P05", "unsupported Unicode escape sequence",
                     "\\u0000 cannot be converted to text.", (Str){0});
@@ -141,6 +164,7 @@ static Status parse_string(JsonParser *s, Str *ret)
             close += *close == '\\' ? 2 : 1;
         TRY(arena_try_alloc(s->arena, (size_t)(LUMA_MIN(close, s->end) - s->p), &out, s->err));
     }
+    const char *begin = s->p;
     for (s->p++; s->p < s->end && *s->p != '"';) {
         unsigned char c = (unsigned char)*s->p;
         if (c < 0x20) {
@@ -171,7 +195,7 @@ static Status parse_string(JsonParser *s, Str *ret)
         s->p++;
     }
     if (s->p >= s->end)
-        return syntax(s, "");
+        return invalid_token(s, (Str){begin, (size_t)(s->end - begin)});
     s->p++;
     *ret = (Str){out, len};
     return STATUS_OK;
@@ -214,14 +238,12 @@ static Status parse_number(JsonParser *s, Str *ret)
         good = at_digit(s);
         skip_digits(s);
     }
-    if (s->p < s->end && token_at(s, s->p).len && (((unsigned char)*s->p | 0x20) - 'a' < 26u ||
-                                                   at_digit(s) || *s->p == '_'))
+    if (s->p < s->end && is_word_char(*s->p))
         good = false;
     if (!good) {
-        while (s->p < s->end && token_at(s, s->p).len > 1)
-            s->p += token_at(s, s->p).len;
-        return fail(s, "22P02", "invalid input syntax for type json", "Token \"%.*s\" is invalid.",
-                    (Str){begin, (size_t)(LUMA_MAX(s->p, begin + 1) - begin)});
+        while (s->p < s->end && is_word_char(*s->p))
+            s->p++;
+        return invalid_token(s, (Str){begin, (size_t)(LUMA_MAX(s->p, begin + 1) - begin)});
     }
     *ret = (Str){begin, (size_t)(s->p - begin)};
     if (!s->arena)
@@ -341,10 +363,6 @@ static Status parse_word(JsonParser *s, JsonNode *node)
         node->kind = JSON_TRUE;
     else if (str_eq(word, STR("false")))
         node->kind = JSON_FALSE;
-    else if (word.len > 1 || ((unsigned char)*s->p | 0x20) - 'a' < 26u ||
-             (*s->p != '}' && *s->p != ']' && *s->p != ',' && *s->p != ':'))
-        return fail(s, "22P02", "invalid input syntax for type json", "Token \"%.*s\" is invalid.",
-                    word);
     else
         return syntax(s, "Expected JSON value, but found \"%.*s\".");
     s->p += word.len;
