@@ -1,11 +1,11 @@
 """The crash rig: a load whose every acknowledgement is written down, kill -9, restart, compare.
 
-A request is a remote write of SLOTS samples with one timestamp, or an INSERT of PARTS rows, and has a number
-of its own. The ledger knows of each whether it was sent and whether it was acknowledged; nothing is ever
-sent twice. After a restart every acknowledged request is there entirely and once, any other entirely (once)
-or not at all, and nothing else is there.
+A request is a remote write of SLOTS samples with one timestamp, or PARTS rows by one INSERT or by a transaction
+of several, and has a number of its own. The ledger knows of each whether it was sent and whether it was
+acknowledged; nothing is ever sent twice. After a restart every acknowledged request is there entirely and once,
+any other entirely (once) or not at all, a transaction that was rolled back not at all, and nothing else is there.
 """
-import http.client, os, random, socket, struct, sys, threading, time
+import http.client, os, random, re, socket, struct, sys, threading, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'lib'))
 import luma
@@ -71,19 +71,20 @@ class Ledger:
 
     def __init__(self):
         self.lock = threading.Lock()
-        self.sent = {}  # (kind, cycle) -> {(writer, number): acknowledged}
+        self.sent = {}  # (kind, cycle) -> {(writer, number): acknowledged, or None when it must not be there}
         self.refused = 0
 
-    def send(self, kind, cycle, writer, number):
+    def send(self, kind, cycle, writer, number, rolled_back=False):
         with self.lock:
-            self.sent.setdefault((kind, cycle), {})[writer, number] = False
+            self.sent.setdefault((kind, cycle), {})[writer, number] = None if rolled_back else False
 
     def ack(self, kind, cycle, writer, number):
         with self.lock:
             self.sent[kind, cycle][writer, number] = True
 
     def acked(self, kind=None):
-        return sum(sum(requests.values()) for (k, _), requests in self.sent.items() if kind in (None, k))
+        return sum(acked is True for (k, _), requests in self.sent.items() if kind in (None, k)
+                   for acked in requests.values())
 
     def total(self):
         return sum(map(len, self.sent.values()))
@@ -133,22 +134,40 @@ class Rig:
     def writer_sql(self, cycle, writer):
         number, connection = 0, None
         while not self.stopping.is_set():
-            rows = ','.join(f"({cycle},{writer},{number},{part},'text {number} {part}')" for part in range(PARTS))
             try:
                 if not connection:
                     connection = Postgres(self.server.port('postgres'))
-                self.ledger.send('row', cycle, writer, number)
-                connection.query(f'INSERT INTO crash_rows (cycle, writer, number, part, note) VALUES {rows}')
-                self.ledger.ack('row', cycle, writer, number)
+                self.insert(connection, cycle, writer, number)
             except (OSError, struct.error):
                 connection = None
                 if self.stopping.is_set():
                     return
                 time.sleep(0.01)
             except RuntimeError as e:
-                self.mistakes.append(f'insert: {e}')
-                return
+                # Classes 53 and 57: not now, or shutting down; the request counts as not acknowledged.
+                if not re.search(r'\bC5[37]', str(e)):
+                    self.mistakes.append(f'insert: {e}')
+                    return
+                self.ledger.refused += 1
+                connection = None
+                time.sleep(0.01)
             number += 1
+
+    def insert(self, connection, cycle, writer, number):
+        """Three in four by one statement, the others by a transaction; every third of those is rolled back."""
+        into = 'INSERT INTO crash_rows (cycle, writer, number, part, note) VALUES '
+        rows = [f"({cycle},{writer},{number},{part},'text {number} {part}')" for part in range(PARTS)]
+        rolled_back = number % 12 == 11
+        self.ledger.send('row', cycle, writer, number, rolled_back)
+        if number % 4 != 3:
+            connection.query(into + ','.join(rows))
+        else:
+            connection.query('BEGIN')
+            for row in rows:
+                connection.query(into + row)
+            connection.query('ROLLBACK' if rolled_back else 'COMMIT')
+        if not rolled_back:
+            self.ledger.ack('row', cycle, writer, number)
 
     def create_table(self):
         connection = Postgres(self.server.port('postgres'))
@@ -198,8 +217,8 @@ class Rig:
     def compare(self, key, found, sent):
         whole = list(range(SLOTS if key[0] == 'metric' else PARTS))
         for request, parts in found.items():
-            if request not in sent:
-                self.mistakes.append(f'{key} {request}: never sent')
+            if sent.get(request) is None:
+                self.mistakes.append(f'{key} {request}: ' + ('rolled back' if request in sent else 'never sent'))
             elif sorted(parts) != whole:
                 self.mistakes.append(f'{key} {request}: torn or doubled: {sorted(parts)}')
         missing = [r for r, acked in sent.items() if acked and r not in found]
