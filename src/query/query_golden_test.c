@@ -144,15 +144,20 @@ static void run_statement(Session *session, Str text, Buf *out)
     Error err = {0};
     Status status = session_parse(session, text, &script, &err);
     for (uint32_t i = 0; status == STATUS_OK && i < script_count(script); i++) {
+        CLEANUP(buf_done) Buf answer = {0};
         status = session_begin_implicit(session, &err);
         if (status == STATUS_OK)
             status = statement_bind(session, script, i, NULL, 0, &statement, &err);
         if (status == STATUS_OK)
-            status = run_query(session, statement, out, &err);
+            status = run_query(session, statement, &answer, &err);
         statement = statement_free(statement);
-        Status ended = session_end_implicit(session, status == STATUS_OK, &err);
+        bool last = i + 1 == script_count(script);
+        if (status == STATUS_OK && last)
+            status = session_end_implicit(session, true, &err);
         if (status == STATUS_OK)
-            status = ended;
+            buf_append_str(out, buf_str(&answer));
+        else
+            (void)session_end_implicit(session, false, NULL); /* the first error counts */
     }
     if (status != STATUS_OK)
         append_error(&err, out);
