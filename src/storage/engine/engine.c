@@ -128,6 +128,28 @@ static Status load_catalog(Engine *engine, Arena *arena, EngineReport *report, L
     return STATUS_OK;
 }
 
+/* Brings catalog.db up to what was replayed. It is only a checkpoint, so a full disk must not keep the
+ * directory closed; but a checkpoint ahead of the log (which lost its tail) would hide changes still to
+ * come, so that one has to go. */
+static Status renew_catalog_file(Engine *engine, Lsn catalog_lsn, Arena *arena,
+                                 EngineReport *report, Error *err)
+{
+    Error why = {0};
+    bool ahead = catalog_lsn > engine->visible_lsn;
+
+    if (!ahead && !engine->catalog_changes)
+        return STATUS_OK;
+    if (engine__save_catalog(engine, engine->visible_lsn, &why) == STATUS_OK || !ahead)
+        return STATUS_OK;
+    quarantine_catalog(engine, arena, report, &why);
+    if (access(path_in(arena, engine, "catalog.db").ptr, F_OK) == 0) {
+        if (err)
+            *err = why;
+        return why.status;
+    }
+    return STATUS_OK;
+}
+
 static void create_row_tables(Engine *engine)
 {
     size_t pos = 0;
@@ -223,9 +245,7 @@ static Status open_stores(Engine *engine, const EngineOptions *options, EngineRe
         .segment_bytes_max = (uint64_t)LUMA_MAX(options->wal_segment_bytes, 0),
     };
     TRY(engine__replay(engine, &wal, catalog_lsn, report, err));
-    /* A checkpoint ahead of the log (which lost its tail) would hide changes still to come. */
-    if (catalog_lsn > engine->visible_lsn || engine->catalog_changes)
-        TRY(engine__save_catalog(engine, engine->visible_lsn, err));
+    TRY(renew_catalog_file(engine, catalog_lsn, &arena, report, err));
     return thread_start(&engine->applier, "applier", engine__applier_main, engine, err);
 }
 

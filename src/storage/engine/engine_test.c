@@ -362,7 +362,155 @@ static void test_a_label_named_like_a_column_gets_a_prefix(void **state)
     fixture_done(&f);
 }
 
+/* ---------------------------------------------------------------- rows that become samples */
+
+typedef struct MetricsInput {
+    int64_t ts_us;
+    const char *name;
+    const char *labels;
+    double value;
+    bool null_value;
+    bool stale;
+    const char *histogram;
+} MetricsInput;
+
+static Status insert_metrics(EngineFixture *f, const MetricsInput *in, Error *err)
+{
+    Arena arena;
+    Column columns[7];
+    Snapshot *snapshot;
+
+    arena_init(&arena, NULL);
+    assert_int_equal(engine_snapshot(f->engine, &snapshot, err), STATUS_OK);
+    const Table *table = snapshot_find_table(snapshot, STR("public"), STR("metrics"));
+    for (uint32_t i = 0; i < 7; i++)
+        assert_int_equal(column_init(&columns[i], &arena, table->columns[i].type, 1, true, err),
+                         STATUS_OK);
+    *(int64_t *)column_values(&columns[0]) = in->ts_us;
+    *(View *)column_values(&columns[1]) = view_make(in->name, strlen(in->name));
+    *(View *)column_values(&columns[2]) = view_make(in->labels, strlen(in->labels));
+    *(double *)column_values(&columns[3]) = in->value;
+    bit_put(column_validity(&columns[3]), 0, !in->null_value);
+    bit_put(column_values(&columns[4]), 0, in->stale);
+    if (in->histogram)
+        *(View *)column_values(&columns[5]) = view_make(in->histogram, strlen(in->histogram));
+    bit_put(column_validity(&columns[5]), 0, in->histogram != NULL);
+    bit_clear(column_validity(&columns[6]), 0);
+    RecordBatch rows = {.columns = columns, .column_count = 7, .row_count = 1};
+    WriteBatch *batch = fixture_batch(f);
+    Status status = write_batch_rows(batch, table, &rows, err);
+    if (status == STATUS_OK)
+        status = engine_write_wait(f->engine, batch, NULL, err);
+    else
+        write_batch_free(batch);
+    snapshot_free(snapshot);
+    arena_done(&arena);
+    return status;
+}
+
+static void test_inserted_rows_become_samples_or_say_what_is_wrong(void **state)
+{
+    EngineFixture f;
+    Error err = {0};
+    Snapshot *snapshot;
+    SeriesList series;
+    SampleRun run = {0};
+    Arena arena;
+    const MetricsInput good[] = {
+        {-1, "sql", "{\"b\": \"2\", \"a\": \"1\", \"empty\": \"\"}", 1.5, .stale = false},
+        {2999, "sql", "{\"a\": \"1\", \"b\": \"2\"}", 0, true, true},
+    };
+    const struct {
+        MetricsInput input;
+        const char *sqlstate;
+    } bad[] = {
+        {{0, "x", "[1]", 1}, "22023"},
+        {{0, "x", "{\"a\": 1}", 1}, "22023"},
+        {{0, "", "{}", 1}, "22023"},
+        {{0, "x", "{}", 1, true}, "23502"},
+        {{0, "x", "{}", 1, .stale = true}, "22023"},
+        {{INT64_MAX, "x", "{}", 1}, "22008"},
+        {{0, "x", "{}", 1, true, .histogram = "{}"}, "0A000"},
+        {{0, "x", "{\"__name__\": \"y\"}", 1}, "22023"},
+    };
+
+    fixture_init(&f, NULL);
+    arena_init(&arena, NULL);
+    for (size_t i = 0; i < LUMA_ARRAY_LEN(good); i++)
+        assert_int_equal(insert_metrics(&f, &good[i], &err), STATUS_OK);
+    for (size_t i = 0; i < LUMA_ARRAY_LEN(bad); i++) {
+        assert_int_not_equal(insert_metrics(&f, &bad[i].input, &err), STATUS_OK);
+        assert_string_equal(err.sqlstate, bad[i].sqlstate);
+    }
+    assert_int_equal(engine_snapshot(f.engine, &snapshot, &err), STATUS_OK);
+    assert_int_equal(
+        engine_select_series(snapshot, NULL, 0, INT64_MIN, INT64_MAX, &arena, &series, &err),
+        STATUS_OK);
+    assert_int_equal(series.count, 1);
+    assert_int_equal(
+        engine_read_series(snapshot, series.refs[0], INT64_MIN, INT64_MAX, &run, &err), STATUS_OK);
+    assert_int_equal(run.count, 2);
+    assert_int_equal(run.ts_ms[0], -1); /* floored */
+    assert_int_equal(run.ts_ms[1], 2);
+    assert_true(run.values[0] == 1.5);
+    assert_true(run.values[1] != run.values[1]);
+    assert_true(str_eq(engine_series_label(snapshot, series.refs[0], STR("b")), STR("2")));
+    sample_run_done(&run);
+    arena_done(&arena);
+    snapshot_free(snapshot);
+    fixture_done(&f);
+}
+
+static void test_a_batch_of_many_small_values_is_cut_into_parts(void **state)
+{
+    static const TableColumn columns[] = {
+        {.name = STR_INIT("a"), .type = {.id = TYPE_BOOL, .typmod = -1}},
+        {.name = STR_INIT("b"), .type = {.id = TYPE_BOOL, .typmod = -1}},
+    };
+    enum { ROWS = 1200000 };
+    EngineFixture f;
+    Arena arena;
+    Column values[2];
+    Snapshot *snapshot;
+    Error err = {0};
+
+    fixture_init(&f, NULL);
+    arena_init(&arena, NULL);
+    CreateTable create = {
+        .schema = STR("public"), .name = STR("flags"), .columns = columns, .column_count = 2};
+    assert_int_equal(engine_create_table(f.engine, &create, NULL, &err), STATUS_OK);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(column_init(&values[i], &arena, TYPE_OF(BOOL), ROWS, false, &err),
+                         STATUS_OK);
+    RecordBatch rows = {.columns = values, .column_count = 2, .row_count = ROWS};
+    assert_int_equal(engine_snapshot(f.engine, &snapshot, &err), STATUS_OK);
+    WriteBatch *batch = fixture_batch(&f);
+    const Table *table = snapshot_find_table(snapshot, STR("public"), STR("flags"));
+    assert_int_equal(write_batch_rows(batch, table, &rows, &err), STATUS_OK);
+    assert_int_equal(write_batch_sample(batch, fixture_series(batch, 0), 1, 0, &err), STATUS_OK);
+    snapshot_free(snapshot);
+    assert_int_equal(engine_write_wait(f.engine, batch, NULL, &err), STATUS_OK);
+    fixture_reopen(&f);
+    assert_int_equal(f.report.damaged_places, 0);
+    assert_int_equal(f.report.rows_replayed, ROWS);
+    assert_int_equal(engine_snapshot(f.engine, &snapshot, &err), STATUS_OK);
+    table = snapshot_find_table(snapshot, STR("public"), STR("flags"));
+    assert_int_equal(fixture_scan(snapshot, table, NULL, 0, NULL, NULL), ROWS);
+    snapshot_free(snapshot);
+    arena_done(&arena);
+    fixture_done(&f);
+}
+
 /* ---------------------------------------------------------------- the rest */
+
+static void check_histogram_row(void *ctx, const RecordBatch *batch, uint32_t row)
+{
+    assert_true(column_is_null(&batch->columns[3], row));
+    assert_true(str_eq(column_str(&batch->columns[5], row),
+                       STR("{\"sum\": 8.5, \"count\": 3, \"schema\": 0, \"positive\": {\"spans\": "
+                           "[[0, 2]], \"counts\": [1, 2]}, \"reset_hint\": \"unknown\", "
+                           "\"zero_count\": 0, \"zero_threshold\": 0}")));
+}
 
 static void test_histograms_exemplars_and_metadata_survive(void **state)
 {
@@ -416,7 +564,9 @@ static void test_histograms_exemplars_and_metadata_survive(void **state)
                          STATUS_OK);
         assert_int_equal(count, 1);
         assert_true(str_eq(metadata[0].help, STR("Help.")));
-        const Table *table = snapshot_find_table(snapshot, STR("public"), STR("exemplars"));
+        const Table *table = snapshot_find_table(snapshot, STR("public"), STR("metrics"));
+        assert_int_equal(fixture_scan(snapshot, table, NULL, 0, check_histogram_row, NULL), 1);
+        table = snapshot_find_table(snapshot, STR("public"), STR("exemplars"));
         assert_int_equal(fixture_scan(snapshot, table, NULL, 0, NULL, NULL), 1);
         table = snapshot_find_table(snapshot, STR("public"), STR("metric_metadata"));
         assert_int_equal(fixture_scan(snapshot, table, NULL, 0, NULL, NULL), 1);
@@ -470,6 +620,8 @@ int main(void)
         cmocka_unit_test(test_a_second_process_and_a_newer_layout_are_refused),
         cmocka_unit_test(test_series_are_rows_of_metrics_and_of_their_own_tables),
         cmocka_unit_test(test_a_label_named_like_a_column_gets_a_prefix),
+        cmocka_unit_test(test_inserted_rows_become_samples_or_say_what_is_wrong),
+        cmocka_unit_test(test_a_batch_of_many_small_values_is_cut_into_parts),
         cmocka_unit_test(test_histograms_exemplars_and_metadata_survive),
         cmocka_unit_test(test_at_the_memory_limit_writers_are_told_to_retry_and_nothing_is_lost),
     };

@@ -322,8 +322,10 @@ static Status replay_commit(Replay *replay, const WalEntry *entry, Error *err)
     if (!txn)
         return error_set(err, STATUS_CORRUPT, "a commit of a transaction without entries");
     for (PendingEntry *pending = txn->first; pending && status == STATUS_OK;
-         pending = pending->next)
+         pending = pending->next) {
         status = replay_part(replay, &pending->entry, err); /* at the LSN of the commit */
+        arena_reset(&replay->arena);
+    }
     free_txn(txn);
     return status;
 }

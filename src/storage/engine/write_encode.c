@@ -12,8 +12,9 @@
 #include "storage/engine/engine_int.h"
 #include "storage/wal/wal_group.h"
 
-/* Rows are cut so that entries stay well below WAL_ENTRY_BYTES_MAX. */
-enum { ROWS_ENTRY_BYTES = 8 << 20 };
+/* Rows are cut so that entries stay well below WAL_ENTRY_BYTES_MAX and within the bound of values that
+ * a reader takes (docs/formats/wal.md section 4.4). */
+enum { ROWS_ENTRY_BYTES = 8 << 20, ROWS_ENTRY_VALUES = 1 << 20 };
 
 static WriteEntry *add_entry(WriteBatch *batch, WalEntryType type)
 {
@@ -117,52 +118,114 @@ static size_t batch_bytes(const RecordBatch *rows)
 static uint32_t rows_per_entry(const RecordBatch *rows)
 {
     size_t per_row = batch_bytes(rows) / rows->row_count + 1;
-    size_t count = ROWS_ENTRY_BYTES / per_row;
+    size_t count = LUMA_MIN(ROWS_ENTRY_BYTES / per_row,
+                            (size_t)ROWS_ENTRY_VALUES / LUMA_MAX(rows->column_count, 1));
     return (uint32_t)LUMA_MAX(LUMA_MIN(count, (size_t)rows->row_count), (size_t)1);
 }
 
-/* Everything of the batch as one group entry, or as the one entry it consists of. */
-static Status encode_whole(WriteBatch *batch, Error *err)
+/* Calls `encode` for each cut of each row batch. */
+typedef Status (*EncodeCut)(WriteBatch *batch, const WriteRows *rows, const RecordBatch *cut,
+                            void *ctx, Error *err);
+static Status each_cut(WriteBatch *batch, EncodeCut encode, void *ctx, Error *err)
 {
-    CLEANUP(buf_done) Buf part = {0};
-    size_t part_count = (size_t)has_samples(batch) + (batch->exemplar_count > 0) +
-                        (batch->metadata_count > 0) + batch->row_batch_count;
-    WriteEntry *entry = add_entry(batch, WAL_ENTRY_GROUP);
-    Buf *out = part_count == 1 ? &entry->payload : &part;
+    for (size_t i = 0; i < batch->row_batch_count; i++) {
+        const WriteRows *rows = &batch->rows[i];
+        uint32_t step = rows_per_entry(&rows->batch);
+        for (uint32_t from = 0; from < rows->batch.row_count; from += step) {
+            RecordBatch cut;
+            uint32_t count = LUMA_MIN(step, rows->batch.row_count - from);
+            TRY(batch_slice(&rows->batch, from, count, &batch->arena, &cut, err));
+            TRY(encode(batch, rows, &cut, ctx, err));
+        }
+    }
+    return STATUS_OK;
+}
 
-#define FINISH_PART(part_type)                                                                     \
-    do {                                                                                           \
-        if (part_count == 1)                                                                       \
-            entry->append.type = (part_type);                                                      \
-        else                                                                                       \
-            wal_group_append(&entry->payload, (part_type), buf_str(&part));                        \
-        buf_clear(&part);                                                                          \
-    } while (0)
+/* The one entry under construction and the part before it is put there. */
+typedef struct Whole {
+    WriteEntry *entry;
+    Buf part;
+    bool single; /* the entry is its only part */
+} Whole;
+
+static Buf *part_out(Whole *whole)
+{
+    buf_clear(&whole->part);
+    return whole->single ? &whole->entry->payload : &whole->part;
+}
+
+static void finish_part(Whole *whole, WalEntryType type)
+{
+    if (whole->single)
+        whole->entry->append.type = type;
+    else
+        wal_group_append(&whole->entry->payload, type, buf_str(&whole->part));
+}
+
+static Status encode_cut_as_part(WriteBatch *batch, const WriteRows *rows, const RecordBatch *cut,
+                                 void *ctx, Error *err)
+{
+    Whole *whole = ctx;
+
+    TRY(encode_rows(batch, rows, cut, 0, part_out(whole), err));
+    finish_part(whole, WAL_ENTRY_ROWS);
+    return STATUS_OK;
+}
+
+static Status count_cut(WriteBatch *, const WriteRows *, const RecordBatch *, void *ctx, Error *)
+{
+    ++*(size_t *)ctx;
+    return STATUS_OK;
+}
+
+static Status encode_parts(WriteBatch *batch, Whole *whole, Error *err)
+{
+    WalEncoding encoding = batch->engine->encoding;
 
     if (has_samples(batch)) {
-        TRY(encode_samples(batch, out, err));
-        FINISH_PART(WAL_ENTRY_SAMPLES);
+        TRY(encode_samples(batch, part_out(whole), err));
+        finish_part(whole, WAL_ENTRY_SAMPLES);
     }
     if (batch->exemplar_count) {
-        wal_exemplars_encode(
-            (WalExemplarList){batch->exemplars, (uint32_t)batch->exemplar_count},
-            batch->engine->encoding, out);
-        FINISH_PART(WAL_ENTRY_EXEMPLARS);
+        WalExemplarList list = {batch->exemplars, (uint32_t)batch->exemplar_count};
+        wal_exemplars_encode(list, encoding, part_out(whole));
+        finish_part(whole, WAL_ENTRY_EXEMPLARS);
     }
     if (batch->metadata_count) {
-        wal_metadata_encode((WalMetadataList){batch->metadata, (uint32_t)batch->metadata_count},
-                            batch->engine->encoding, out);
-        FINISH_PART(WAL_ENTRY_METADATA);
+        WalMetadataList list = {batch->metadata, (uint32_t)batch->metadata_count};
+        wal_metadata_encode(list, encoding, part_out(whole));
+        finish_part(whole, WAL_ENTRY_METADATA);
     }
-    for (size_t i = 0; i < batch->row_batch_count; i++) {
-        TRY(encode_rows(batch, &batch->rows[i], &batch->rows[i].batch, 0, out, err));
-        FINISH_PART(WAL_ENTRY_ROWS);
-    }
-    if (entry->payload.len > WAL_ENTRY_BYTES_MAX)
+    return each_cut(batch, encode_cut_as_part, whole, err);
+}
+
+/* Everything of the batch as one group entry, or as the one entry it consists of. */
+static Status encode_whole(WriteBatch *batch, size_t part_count, Error *err)
+{
+    Whole whole = {.entry = add_entry(batch, WAL_ENTRY_GROUP), .single = part_count == 1};
+    Status status = encode_parts(batch, &whole, err);
+    size_t len = whole.entry->payload.len;
+
+    buf_done(&whole.part);
+    TRY(status);
+    if (len > WAL_ENTRY_BYTES_MAX)
         return error_set_sql(err, STATUS_LIMIT, "54000", 0,
                              "a write of %zu bytes is larger than an entry of the log may be (%u); "
                              "write less at a time",
-                             entry->payload.len, WAL_ENTRY_BYTES_MAX);
+                             len, WAL_ENTRY_BYTES_MAX);
+    return STATUS_OK;
+}
+
+static Status encode_cut_as_entry(WriteBatch *batch, const WriteRows *rows, const RecordBatch *cut,
+                                  void *ctx, Error *err)
+{
+    uint64_t *txn_id = ctx;
+    WriteEntry *entry = add_entry(batch, WAL_ENTRY_ROWS);
+
+    TRY(encode_rows(batch, rows, cut, *txn_id, &entry->payload, err));
+    if (entry->payload.len > WAL_ENTRY_BYTES_MAX)
+        return error_set_sql(err, STATUS_LIMIT, "54000", 0, "a row of %zu bytes is too large",
+                             entry->payload.len);
     return STATUS_OK;
 }
 
@@ -170,17 +233,7 @@ static Status encode_transaction(WriteBatch *batch, Error *err)
 {
     uint64_t txn_id = __atomic_fetch_add(&batch->engine->next_txn, 1, __ATOMIC_RELAXED);
 
-    for (size_t i = 0; i < batch->row_batch_count; i++) {
-        const WriteRows *rows = &batch->rows[i];
-        uint32_t step = rows_per_entry(&rows->batch);
-        for (uint32_t from = 0; from < rows->batch.row_count; from += step) {
-            RecordBatch slice;
-            uint32_t count = LUMA_MIN(step, rows->batch.row_count - from);
-            TRY(batch_slice(&rows->batch, from, count, &batch->arena, &slice, err));
-            WriteEntry *entry = add_entry(batch, WAL_ENTRY_ROWS);
-            TRY(encode_rows(batch, rows, &slice, txn_id, &entry->payload, err));
-        }
-    }
+    TRY(each_cut(batch, encode_cut_as_entry, &txn_id, err));
     wal_commit_encode(txn_id, batch->engine->encoding,
                       &add_entry(batch, WAL_ENTRY_COMMIT)->payload);
     return STATUS_OK;
@@ -198,13 +251,12 @@ Status engine__encode(WriteBatch *batch, Error *err)
         return STATUS_OK;
     }
     collect_defs(batch);
+    size_t part_count =
+        (size_t)has_samples(batch) + (batch->exemplar_count > 0) + (batch->metadata_count > 0);
     for (size_t i = 0; i < batch->row_batch_count; i++)
         row_bytes += batch_bytes(&batch->rows[i].batch);
-    if (!has_samples(batch) && !batch->exemplar_count && !batch->metadata_count &&
-        row_bytes > ROWS_ENTRY_BYTES)
+    if (!part_count && row_bytes > ROWS_ENTRY_BYTES)
         return encode_transaction(batch, err);
-    if (has_samples(batch) || batch->exemplar_count || batch->metadata_count ||
-        batch->row_batch_count)
-        return encode_whole(batch, err);
-    return STATUS_OK; /* nothing to write */
+    TRY(each_cut(batch, count_cut, &part_count, err));
+    return part_count ? encode_whole(batch, part_count, err) : STATUS_OK;
 }

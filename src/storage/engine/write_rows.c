@@ -87,16 +87,9 @@ static Status find_series(WriteBatch *batch, SeriesCursor *cursor, RowLabels *la
                                   (LabelSet){labels->labels, labels->count}, ret_ref, err);
 }
 
-static uint64_t value_bits(double value)
-{
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
-/* A value or a staleness marker. */
-static Status write_value(WriteBatch *batch, SeriesRef ref, int64_t ts_ms, int64_t start_ms,
-                          const Column *value, const Column *stale, uint32_t row, Error *err)
+/* The bits of a value or of a staleness marker. `stale` may be NULL. */
+static Status read_value(const Column *value, const Column *stale, uint32_t row, uint64_t *ret_bits,
+                         Error *err)
 {
     bool is_stale = stale && !column_is_null(stale, row) && column_bool(stale, row);
     bool has_value = !column_is_null(value, row);
@@ -107,8 +100,11 @@ static Status write_value(WriteBatch *batch, SeriesRef ref, int64_t ts_ms, int64
     if (!is_stale && !has_value)
         return error_set_sql(err, STATUS_INVALID, "23502", 0,
                              "null value in column \"value\" of a row that is not stale");
-    uint64_t bits = is_stale ? WRITE_STALE_BITS : value_bits(column_f64(value, row));
-    return write_batch_sample_start(batch, ref, ts_ms, start_ms, bits, err);
+    double number = is_stale ? 0 : column_f64(value, row);
+    memcpy(ret_bits, &number, sizeof number);
+    if (is_stale)
+        *ret_bits = WRITE_STALE_BITS;
+    return STATUS_OK;
 }
 
 static Status write_metrics_row(WriteBatch *batch, SeriesCursor *cursor, const RecordBatch *rows,
@@ -118,6 +114,7 @@ static Status write_metrics_row(WriteBatch *batch, SeriesCursor *cursor, const R
     RowLabels labels = {0};
     int64_t ts_ms;
     int64_t start_ms = 0;
+    uint64_t bits;
     SeriesRef ref;
 
     if (!column_is_null(&rows->columns[HISTOGRAM], row))
@@ -127,13 +124,13 @@ static Status write_metrics_row(WriteBatch *batch, SeriesCursor *cursor, const R
     TRY(row_ts(rows, TS, row, &ts_ms, err));
     if (!column_is_null(&rows->columns[START], row))
         TRY(row_ts(rows, START, row, &start_ms, err));
+    TRY(read_value(&rows->columns[VALUE], &rows->columns[STALE], row, &bits, err));
     add_label(&labels, arena, LABEL_NAME, text_at(rows, NAME, row, arena));
     if (!column_is_null(&rows->columns[LABELS], row))
         TRY(add_json_labels(&labels, arena, column_str(&rows->columns[LABELS], row),
                             "column \"labels\"", err));
     TRY(find_series(batch, cursor, &labels, &ref, err));
-    return write_value(batch, ref, ts_ms, start_ms, &rows->columns[VALUE], &rows->columns[STALE],
-                       row, err);
+    return write_batch_sample_start(batch, ref, ts_ms, start_ms, bits, err);
 }
 
 static Status write_metric_row(WriteBatch *batch, SeriesCursor *cursor, const Table *table,
@@ -141,15 +138,17 @@ static Status write_metric_row(WriteBatch *batch, SeriesCursor *cursor, const Ta
 {
     RowLabels labels = {0};
     int64_t ts_ms;
+    uint64_t bits;
     SeriesRef ref;
 
     TRY(row_ts(rows, METRIC_COLUMN_TS, row, &ts_ms, err));
+    TRY(read_value(&rows->columns[METRIC_COLUMN_VALUE], NULL, row, &bits, err));
     add_label(&labels, arena, LABEL_NAME, table->name);
     for (uint32_t i = METRIC_COLUMN_FIRST_LABEL; i < rows->column_count; i++)
         add_label(&labels, arena, metric_tables_label(batch->engine->metric_tables, table->id, i),
                   text_at(rows, i, row, arena));
     TRY(find_series(batch, cursor, &labels, &ref, err));
-    return write_value(batch, ref, ts_ms, 0, &rows->columns[METRIC_COLUMN_VALUE], NULL, row, err);
+    return write_batch_sample(batch, ref, ts_ms, bits, err);
 }
 
 static Status write_exemplar_row(WriteBatch *batch, SeriesCursor *cursor, const RecordBatch *rows,
