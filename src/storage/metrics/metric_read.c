@@ -40,6 +40,7 @@ struct SampleSpace {
     uint32_t row_count;
     uint32_t row_cap;
     int64_t charged;
+    int64_t work_charged; /* part of it: for the gathered and the rows */
 };
 
 static struct SampleSpace *space_of(SampleRun *run)
@@ -79,6 +80,22 @@ static Status charge(SampleRun *run, int64_t bytes, Error *err)
         return STATUS_OK;
     TRY(mem_budget_charge(run->budget, bytes, err));
     run->space->charged += bytes;
+    return STATUS_OK;
+}
+
+/* Counts what gathering and sorting have grown to, after the fact: it is in proportion to what the
+ * series store itself holds of the series. */
+static Status charge_work(SampleRun *run, Error *err)
+{
+    const struct SampleSpace *space = run->space;
+    int64_t bytes = (int64_t)(space->meta_cap * sizeof *space->metas + space->open_bytes.cap +
+                              space->side_cap * sizeof *space->side + space->side_blobs.cap +
+                              space->row_cap * sizeof *space->rows);
+
+    if (bytes <= space->work_charged)
+        return STATUS_OK;
+    TRY(charge(run, bytes - space->work_charged, err));
+    run->space->work_charged = bytes;
     return STATUS_OK;
 }
 
@@ -498,7 +515,7 @@ static Status collect_rows(SampleRun *run, int64_t min_ms, int64_t max_ms, Error
     }
     TRY(rows_of_buffer(run, err));
     settle_rows(space);
-    return STATUS_OK;
+    return charge_work(run, err);
 }
 
 /* Merges the rows into the run from the back, so that no second copy of the run is needed. */
@@ -564,6 +581,7 @@ static Status read_gathered(SampleRun *run, int64_t min_ms, int64_t max_ms, Erro
 {
     struct SampleSpace *space = run->space;
 
+    TRY(charge_work(run, err));
     for (uint32_t i = 0; i < space->meta_count; i++)
         if (!space->metas[i].side)
             TRY(append_chunk(run, &space->metas[i], min_ms, max_ms, err));

@@ -323,6 +323,29 @@ static void test_extreme_timestamps_come_back(void **state)
     metric_snapshot_unref(snapshot);
 }
 
+static void test_a_read_stays_in_its_budget(void **state)
+{
+    Fixture *f = *state;
+    MemBudget budget;
+    SampleRun run = {.budget = &budget};
+    SeriesRef ref = ADD(f, "__name__=m");
+
+    mem_budget_init(&budget, NULL, "query memory", 100000);
+    for (int i = 0; i < 20000; i++)
+        put(f, ref, i % 2 ? i : i - 1000, i);
+    MetricSnapshot *snapshot = metric_store_snapshot(f->store);
+    assert_int_equal(metric_store_read(snapshot, ref, 0, 300, &run, NULL), STATUS_OK);
+    assert_int_equal(run.count, 301);
+    assert_int_equal(metric_store_read(snapshot, ref, INT64_MIN, INT64_MAX, &run, NULL),
+                     STATUS_LIMIT);
+    budget.limit_bytes = INT64_MAX;
+    assert_int_equal(metric_store_read(snapshot, ref, INT64_MIN, INT64_MAX, &run, NULL), STATUS_OK);
+    assert_true(mem_budget_used(&budget) > 100000);
+    sample_run_done(&run);
+    assert_int_equal(mem_budget_used(&budget), 0);
+    metric_snapshot_unref(snapshot);
+}
+
 /* ---- tests of the registry ---- */
 
 static void test_raw_bytes_find_their_series(void **state)
@@ -710,6 +733,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         T(test_every_read_equals_the_model),
         T(test_extreme_timestamps_come_back),
+        T(test_a_read_stays_in_its_budget),
         T(test_raw_bytes_find_their_series),
         T(test_durable_is_remembered),
         T(test_full_memory_refuses_registration_and_still_applies),
