@@ -7,7 +7,8 @@
 #include "storage/metrics/metric_int.h"
 
 enum {
-    OPEN_BYTES_FIRST = 32,
+    ROOM_USUAL = 20,      /* free bytes that a growing open chunk gets */
+    ROOM_MAX = 40,        /* ... when the sample is longer */
     PREFETCH_SERIES = 12, /* samples ahead whose series is fetched */
     PREFETCH_TAIL = 6,    /* ... whose chunk's tail is fetched */
     LOCKED_SAMPLES_MAX = 256,
@@ -71,10 +72,7 @@ static void seal_open_floats(MetricStore *store, Series *series)
     ASSERT(gorilla_decode(series->open, gorilla_bytes(&series->w), series->w.count, ts, values,
                           with_starts ? starts : NULL));
     seal_floats(store, series, ts, values, with_starts ? starts : NULL, series->w.count, false);
-    mem_free(series->open);
-    store->pending_bytes -= series->open_cap;
-    series->open = NULL;
-    series->open_cap = 0;
+    store->pending_bytes += metric__open_free(store->held, series);
 }
 
 static void seal_open_histograms(MetricStore *store, Series *series)
@@ -232,29 +230,19 @@ static void enter_generation(MetricStore *store, Series *series)
     series->generation = store->generation;
 }
 
-/* The allocator's own sizes: steps of an eighth to a quarter. */
-static uint32_t next_open_bytes(uint32_t cap)
+/* Makes room for the next sample: for one of usual size, then for any. */
+static void grow_open(MetricStore *store, Series *series, uint32_t *extra)
 {
-    if (cap < OPEN_BYTES_FIRST)
-        return OPEN_BYTES_FIRST;
-    if (cap < 128)
-        return cap + 16;
-    return cap + (1u << (29 - __builtin_clz(cap)));
-}
-
-static void grow_open(MetricStore *store, Series *series)
-{
-    uint32_t cap = next_open_bytes(series->open_cap);
-
-    series->open = mem_realloc(series->open, cap);
-    store->pending_bytes += cap - series->open_cap;
-    series->open_cap = (uint16_t)cap;
+    store->pending_bytes += metric__open_grow(store->held, series, *extra);
+    *extra = ROOM_MAX;
 }
 
 static void append_float(MetricStore *store, Series *series, int64_t ts, uint64_t bits)
 {
+    uint32_t room = ROOM_USUAL;
+
     while (LUMA_UNLIKELY(!gorilla_append(&series->w, series->open, series->open_cap, ts, bits)))
-        grow_open(store, series);
+        grow_open(store, series, &room);
     if (LUMA_UNLIKELY(series->w.count % MARK_SAMPLES == 0)) {
         if (series->w.count == CHUNK_SAMPLES_MAX)
             seal_open(store, series);
@@ -267,6 +255,7 @@ static void append_float_start(MetricStore *store, Series *series, int64_t ts, u
                                int64_t start)
 {
     SeriesMore *more = need_more(store, series);
+    uint32_t room = ROOM_USUAL;
 
     if (series->w.count == 0) {
         series->flags |= SERIES_OPEN_STARTS;
@@ -274,7 +263,7 @@ static void append_float_start(MetricStore *store, Series *series, int64_t ts, u
     }
     while (!gorilla_append_start(&series->w, series->open, series->open_cap, ts, bits, start,
                                  more->open_start))
-        grow_open(store, series);
+        grow_open(store, series, &room);
     more->open_start = start;
     if (series->w.count == CHUNK_SAMPLES_MAX)
         seal_open(store, series);
@@ -349,13 +338,11 @@ static inline void append_one(MetricStore *store, Series *series, int64_t ts, ui
         append_slow(store, series, ts, bits, 0, NULL);
 }
 
-int64_t metric__series_clear(Series *series)
+int64_t metric__series_clear(SeriesPage *page, Series *series)
 {
     SeriesMore *more = STEAL(series->more);
-    int64_t bytes = series->open_cap;
+    int64_t bytes = series->open ? -metric__open_free(page, series) : 0;
 
-    mem_free(STEAL(series->open));
-    series->open_cap = 0;
     gorilla_restart(&series->w);
     if (!more)
         return bytes;
@@ -389,6 +376,7 @@ static inline Series *hold_series(MetricStore *store, PageHold *hold, SeriesRef 
             mutex_unlock(&hold->page->lock);
         ASSERT(page);
         mutex_lock(&page->lock);
+        store->held = page;
         *hold = (PageHold){page, 0};
     }
     return &page->series[ref % PAGE_SERIES];

@@ -62,7 +62,7 @@ static void drop_chunks(Purge *purge, SeriesMore *more)
 }
 
 /* True when the series has no sample left. */
-static bool drop_samples(Purge *purge, Series *series)
+static bool drop_samples(Purge *purge, SeriesPage *page, Series *series)
 {
     SeriesMore *more = series->more;
 
@@ -72,7 +72,7 @@ static bool drop_samples(Purge *purge, Series *series)
         return series->w.count == 0 && (!more || (!more->chunk_count && !more->side_count));
     /* What is open is old as well, and no chunk is newer. */
     purge->samples += series->w.count + (more ? more->side_count : 0u);
-    purge->bytes += metric__series_clear(series);
+    purge->bytes += metric__series_clear(page, series);
     if (series->flags & SERIES_HAS_LAST)
         series->flags = SERIES_HAS_LAST | SERIES_LAST_ELSEWHERE;
     return true;
@@ -84,7 +84,7 @@ static void purge_page(Purge *purge, SeriesPage *page, SeriesRef first)
     for (uint32_t i = 0; i < PAGE_SERIES; i++) {
         Series *series = &page->series[i];
         if (!__atomic_load_n(&series->labels, __ATOMIC_ACQUIRE) || series->flags & SERIES_DROPPED ||
-            !drop_samples(purge, series))
+            !drop_samples(purge, page, series))
             continue;
         MEM_GROW(purge->empty, purge->empty_cap, purge->empty_count + 1);
         purge->empty[purge->empty_count++] = first + i;
@@ -183,9 +183,10 @@ static void free_empty_pages(MetricStore *store)
         if (!page || live)
             continue;
         paged_set(&store->pages, first / PAGE_SERIES, NULL);
+        metric__charge_anyway(store, -(int64_t)(sizeof *page + page->open_cap));
+        mem_free(page->open_bytes);
         mutex_done(&page->lock);
         mem_free(page);
-        metric__charge_anyway(store, -(int64_t)sizeof *page);
     }
 }
 

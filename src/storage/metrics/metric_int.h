@@ -98,7 +98,7 @@ typedef enum SeriesFlag {
  * reads without it). */
 typedef struct Series {
     GorillaWriter w;            /* count = samples of the open chunk, of either kind */
-    uint8_t *open;              /* bytes of the open float chunk */
+    uint8_t *open;              /* the open float chunk, in its page's region */
     SeriesMore *more;           /* NULL = none */
     const SeriesLabels *labels; /* NULL = no such series; atomic: release at registration */
     uint16_t open_cap;
@@ -108,9 +108,15 @@ typedef struct Series {
 } Series;
 _Static_assert(sizeof(Series) == 64, "a series is one cache line");
 
+/* The open float chunks of a page's series lie in one region, laid out anew when it is full
+ * (metric_open.c): no heap block per series, and neighbours in memory are neighbours in a batch. */
 typedef struct SeriesPage {
     Mutex lock;
-    char pad[64 - sizeof(Mutex)];
+    uint8_t *open_bytes; /* the region; guarded by lock, as all below but the durable bits */
+    uint32_t open_cap;   /* its size */
+    uint32_t open_used;  /* given out so far */
+    uint32_t open_live;  /* of it still in use */
+    char pad[64 - sizeof(Mutex) - 20];
     uint64_t durable[PAGE_SERIES / 64]; /* atomic bits */
     Series series[PAGE_SERIES];
 } __attribute__((aligned(64))) SeriesPage;
@@ -189,6 +195,7 @@ struct MetricStore {
     uint32_t retired_cap;
 
     /* the applier's */
+    SeriesPage *held; /* the page whose lock it holds */
     MetricSegment *current;
     uint32_t generation;
     int64_t pending_bytes; /* taken since the budget was told */
@@ -251,8 +258,16 @@ MetricSegment *metric__segment_find(MetricStore *store, uint32_t generation);
 void metric__unregister_labels(MetricStore *store, SeriesRef ref);
 void metric__unregister_raw(MetricStore *store, const uint8_t *dead);
 
-/* metric_append.c: frees what hangs off a series (not its labels); returns the bytes. */
-int64_t metric__series_clear(Series *series);
+/* metric_open.c: gives a series of the page at least `extra` free bytes behind its open chunk;
+ * other open chunks of the page may move. Under the page's lock. Returns the change of the region's
+ * size. */
+int64_t metric__open_grow(SeriesPage *page, Series *series, uint32_t extra);
+/* Gives a series' place back. The region shrinks when most of it is unused: returns its change. */
+int64_t metric__open_free(SeriesPage *page, Series *series);
+
+/* metric_append.c: frees what hangs off a series (not its labels) and forgets its open chunk;
+ * returns the bytes. */
+int64_t metric__series_clear(SeriesPage *page, Series *series);
 /* Bytes of a payload of `count` histogram samples are walked by this cursor. */
 typedef struct HistogramCursor {
     BufReader reader;

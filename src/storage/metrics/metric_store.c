@@ -50,9 +50,10 @@ static void free_page(void *raw)
     SeriesPage *page = raw;
 
     for (uint32_t i = 0; i < PAGE_SERIES; i++) {
-        (void)metric__series_clear(&page->series[i]);
+        (void)metric__series_clear(page, &page->series[i]);
         mem_free((void *)(uintptr_t)page->series[i].labels);
     }
+    mem_free(page->open_bytes);
     mutex_done(&page->lock);
     mem_free(page);
 }
