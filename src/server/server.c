@@ -17,9 +17,11 @@
 #include "base/log.h"
 #include "net/admission/admission.h"
 #include "net/http/http.h"
+#include "net/pgwire/pgwire.h"
 #include "net/prom/prom_api.h"
 #include "net/prom/remote_write_api.h"
 #include "net/prom/scrape/scraper.h"
+#include "net/prom/scrape/targets_json.h"
 #include "net/rest/sql_api.h"
 #include "query/query.h"
 #include "server/own_metrics.h"
@@ -47,11 +49,14 @@ typedef struct Server {
     HttpServer *prometheus_server;
     HttpRouter *rest_router;
     HttpServer *rest_server;
-    RemoteWriteApi remote_write;
+    PgServer *pg_server;
     PromApi prom_api;
+    RemoteWriteApi remote_write;
     SqlApi sql_api;
     ScrapeConfig scrape_config;
-    Scraper *scraper;
+    Scraper *scraper; /* atomic: published once, taken back when no request runs */
+    bool ready;       /* atomic */
+    Str config_text;  /* for /api/v1/status/config */
     OwnMetricsSource own_source;
     OwnMetricsWriter *own_writer;
     char **hosts; /* NULL-terminated lists for the HTTP servers */
@@ -249,16 +254,41 @@ static void on_metrics(HttpRequest *req, void *ctx)
     http_respond(req, 200, &type, 1, &body);
 }
 
+static void append_targets(void *ctx, HttpRequest *req, Buf *out)
+{
+    Server *s = ctx;
+    Scraper *scraper = __atomic_load_n(&s->scraper, __ATOMIC_ACQUIRE);
+    targets_append_json(scraper, http_request_value(req, STR("state")),
+                        http_request_value(req, STR("scrapePool")), out);
+}
+
+static void append_scrape_pools(void *ctx, HttpRequest *req, Buf *out)
+{
+    Server *s = ctx;
+    targets_append_pools(__atomic_load_n(&s->scraper, __ATOMIC_ACQUIRE), out);
+}
+
+static bool is_ready(void *ctx)
+{
+    const Server *s = ctx;
+    return __atomic_load_n(&s->ready, __ATOMIC_ACQUIRE);
+}
+
 static void add_prometheus_routes(Server *s)
 {
     s->prometheus_router = http_router_new();
-    s->remote_write = (RemoteWriteApi){.engine = s->engine, .pool = s->ingest_pool};
-    remote_write_api_register(&s->remote_write, s->prometheus_router);
     s->prom_api = (PromApi){.engine = s->engine,
                             .queries = s->queries,
                             .pool = s->query_pool,
-                            .started_ms = clock_wall_ms()};
+                            .started_ms = s->own_source.start_wall_ns / NS_PER_MS,
+                            .config_yaml = s->config_text.ptr,
+                            .targets = append_targets,
+                            .scrape_pools = append_scrape_pools,
+                            .provider_ctx = s,
+                            .ready = is_ready};
     prom_api_register(&s->prom_api, s->prometheus_router);
+    s->remote_write = (RemoteWriteApi){.engine = s->engine, .pool = s->ingest_pool};
+    remote_write_api_register(&s->remote_write, s->prometheus_router);
     http_router_add(s->prometheus_router, &(HttpRoute){.methods = HTTP_GET,
                                                        .pattern = "/metrics",
                                                        .role = ROLE_READ,
@@ -266,17 +296,57 @@ static void add_prometheus_routes(Server *s)
                                                        .ctx = &s->own_source});
 }
 
+static void on_healthy(HttpRequest *req, void *ctx)
+{
+    http_respond_str(req, 200, STR("text/plain; charset=utf-8"), STR("LumaDB is healthy.\n"));
+}
+
+static void on_ready(HttpRequest *req, void *ctx)
+{
+    bool ready = is_ready(ctx);
+    http_respond_str(req, ready ? 200 : 503, STR("text/plain; charset=utf-8"),
+                     ready ? STR("LumaDB is ready.\n") : STR("LumaDB is starting.\n"));
+}
+
+static void add_health_route(Server *s, const char *pattern, HttpHandler handler)
+{
+    http_router_add(s->rest_router, &(HttpRoute){.methods = HTTP_GET,
+                                                 .pattern = pattern,
+                                                 .flags = HTTP_ROUTE_NO_AUTH,
+                                                 .handler = handler,
+                                                 .ctx = s});
+}
+
 static void add_rest_routes(Server *s)
 {
     s->rest_router = http_router_new();
+    add_health_route(s, "/-/healthy", on_healthy);
+    add_health_route(s, "/-/ready", on_ready);
     s->sql_api = (SqlApi){.queries = s->queries, .pool = s->query_pool};
     sql_api_register(&s->sql_api, s->rest_router);
+}
+
+static Status start_postgres(Server *s, Error *err)
+{
+    Str address = s->config->postgres_listen;
+    Listener *listener;
+
+    if (is_off(address))
+        return STATUS_OK;
+    TRY(check_exposure(s, "postgres.listen", address, err));
+    PgServerOptions options = {
+        .queries = s->queries, .pool = s->query_pool, .admission = s->admission};
+    TRY(pg_server_new(&options, &s->pg_server, err));
+    TRY(pg_server_listen(s->pg_server, s->loops, address.ptr, s->tls, &listener, err));
+    note_listening(s, "postgres", listener_address(listener));
+    return STATUS_OK;
 }
 
 static Status start_listeners(Server *s, Error *err)
 {
     s->hosts = split_list(s->config, s->config->http_hosts);
     s->cors = split_list(s->config, s->config->http_cors);
+    TRY(start_postgres(s, err));
     add_prometheus_routes(s);
     TRY(start_http(s, "prometheus", "prometheus.listen", s->config->prometheus_listen,
                    s->prometheus_router, &s->prometheus_server, err));
@@ -292,8 +362,11 @@ static Status start_scraper(Server *s, Error *err)
     TRY(scrape_config_read(c->global, c->scrape_configs, &c->arena, &s->scrape_config, err));
     if (s->scrape_config.job_count == 0)
         return STATUS_OK;
-    return scraper_new(&s->scrape_config, s->engine, s->ingest_pool, loops_next(s->loops),
-                       &s->scraper, err);
+    Scraper *scraper;
+    TRY(scraper_new(&s->scrape_config, s->engine, s->ingest_pool, loops_next(s->loops), &scraper,
+                    err));
+    __atomic_store_n(&s->scraper, scraper, __ATOMIC_RELEASE);
+    return STATUS_OK;
 }
 
 static Status start_own_metrics(Server *s, Error *err)
@@ -418,10 +491,13 @@ static void wait_for_end(Server *s, const sigset_t *signals, const char *const *
 /* Takes down what start reached, in reverse. */
 static void server_done(Server *s)
 {
+    __atomic_store_n(&s->ready, false, __ATOMIC_RELEASE);
     s->own_writer = own_metrics_stop(s->own_writer);
-    s->scraper = scraper_free(s->scraper);
     if (s->loops)
         loops_drain(s->loops, s->config->drain_timeout);
+    s->scraper = scraper_free(s->scraper);
+    if (s->pg_server)
+        pg_server_stop(s->pg_server);
     /* Tasks of the pools hold requests: they end before the loops do. */
     s->ingest_pool = pool_free(s->ingest_pool);
     s->query_pool = pool_free(s->query_pool);
@@ -430,6 +506,7 @@ static void server_done(Server *s)
     s->loops = loops_free(s->loops);
     s->prometheus_server = http_server_free(s->prometheus_server);
     s->prometheus_router = http_router_free(s->prometheus_router);
+    s->pg_server = pg_server_free(s->pg_server);
     s->rest_server = http_server_free(s->rest_server);
     s->rest_router = http_router_free(s->rest_router);
     s->admission = admission_free(s->admission);
@@ -441,6 +518,9 @@ Status server_run(Config *config, const char *const *args, int arg_count, Error 
     Server s = {.config = config};
     sigset_t signals;
 
+    CLEANUP(buf_done) Buf config_text = {0};
+    config_print(config, &config_text);
+    s.config_text = arena_str(&config->arena, buf_str(&config_text));
     configure_log(config);
     (void)sigemptyset(&signals);
     (void)sigaddset(&signals, SIGTERM);
@@ -451,6 +531,7 @@ Status server_run(Config *config, const char *const *args, int arg_count, Error 
     (void)sigdelset(&signals, SIGPIPE); /* blocked, never waited for: writes give EPIPE */
     Status status = start(&s, err);
     if (status == STATUS_OK) {
+        __atomic_store_n(&s.ready, true, __ATOMIC_RELEASE);
         print_ready(&s);
         if (config->hints)
             print_hints(&s);
