@@ -1,7 +1,6 @@
-#include <stdio.h>
+#include "server/command.h"
 
-int main(void)
+int main(int argc, char **argv)
 {
-    puts("lumadb " LUMADB_VERSION);
-    return 0;
+    return command_run(argc, argv);
 }
