@@ -1,9 +1,10 @@
 /* counter.h - LumaDB's own metrics, each listed once here and exported at /metrics.
  *
  * X(id, name, kind, labels, help): `name` is the exported family, `labels` the fixed label text of
- * this member ("" or `reason="x"`), kind is COUNTER or GAUGE. Members of one family stand together.
- * Values that are computed when asked (memory, queue lengths) are added by the server when it
- * renders. Threads: relaxed atomics, each on a cache line of its own.
+ * this member ("" or `reason="x"`), kind is COUNTER, GAUGE, or NANOSECONDS (a
+ * counter that is kept in nanoseconds and exported in seconds). Members of one family stand
+ * together. Values that are computed when asked (memory, queue lengths) are added by the server
+ * when it renders. Threads: relaxed atomics, each on a cache line of its own.
  */
 #ifndef LUMA_BASE_COUNTER_H
 #define LUMA_BASE_COUNTER_H
@@ -15,7 +16,7 @@
     X(WAL_ENTRIES, "lumadb_wal_entries_total", COUNTER, "", "Entries appended to the write-ahead log.") \
     X(WAL_BYTES, "lumadb_wal_written_bytes_total", COUNTER, "", "Bytes appended to the write-ahead log.") \
     X(WAL_SYNCS, "lumadb_wal_syncs_total", COUNTER, "", "Calls of fdatasync on write-ahead log segments.") \
-    X(WAL_SYNC_NS, "lumadb_wal_sync_nanoseconds_total", COUNTER, "", "Time spent in fdatasync of the write-ahead log.") \
+    X(WAL_SYNC_NS, "lumadb_wal_sync_seconds_total", NANOSECONDS, "", "Time spent in fdatasync of the write-ahead log.") \
     X(WAL_FAILURES, "lumadb_wal_failures_total", COUNTER, "", "Failed writes or syncs of the write-ahead log; any stops ingestion.") \
     X(SAMPLES_STORED, "lumadb_samples_stored_total", COUNTER, "", "Samples acknowledged and stored.") \
     X(HISTOGRAMS_STORED, "lumadb_histograms_stored_total", COUNTER, "", "Native histogram samples acknowledged and stored.") \
@@ -58,7 +59,11 @@ typedef enum CounterId {
         COUNTER_COUNT_
 } CounterId;
 
-typedef enum CounterKind { COUNTER_KIND_COUNTER, COUNTER_KIND_GAUGE } CounterKind;
+typedef enum CounterKind {
+    COUNTER_KIND_COUNTER,
+    COUNTER_KIND_GAUGE,
+    COUNTER_KIND_NANOSECONDS
+} CounterKind;
 
 typedef struct CounterInfo {
     const char *name;

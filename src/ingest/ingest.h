@@ -44,10 +44,11 @@ void ingest_refuse(IngestTally *tally, IngestReason reason, uint64_t items, cons
  * first: ..." */
 void ingest_describe_refusals(const IngestTally *tally, Buf *out);
 
-/* Timestamps that timestamptz can hold, in ms since 1970 (postgres datatype/timestamp.h: from
- * 4714-11-24 BC up to 294276-12-31). */
+/* Timestamps that our timestamptz can hold, in ms since 1970: from PostgreSQL's first day,
+ * 4714-11-24 BC (postgres datatype/timestamp.h), up to what 64 bits of microseconds reach, in the
+ * year 294247. */
 #define INGEST_TS_MIN_MS INT64_C(-210866803200000)
-#define INGEST_TS_MAX_MS INT64_C(9224318015999)
+#define INGEST_TS_MAX_MS INT64_C(9223372036854774)
 static inline bool ingest_ts_valid(int64_t ts_ms)
 {
     return ts_ms >= INGEST_TS_MIN_MS && ts_ms <= INGEST_TS_MAX_MS;

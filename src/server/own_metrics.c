@@ -17,6 +17,11 @@ typedef struct OwnSample {
     double value;
 } OwnSample;
 
+static const char *type_of(const OwnSample *sample)
+{
+    return sample->kind == COUNTER_KIND_GAUGE ? "gauge" : "counter";
+}
+
 typedef void (*OnSample)(void *ctx, const OwnSample *sample);
 
 static double cpu_seconds(void)
@@ -49,6 +54,8 @@ static void gather(const OwnMetricsSource *source, OnSample fn, void *ctx)
         const CounterInfo *info = &counter_infos[i];
         OwnSample sample = {info->name, info->labels, info->help, info->kind,
                             (double)counter_get((CounterId)i)};
+        if (info->kind == COUNTER_KIND_NANOSECONDS)
+            sample.value /= 1e9;
         fn(ctx, &sample);
     }
     engine_stats(source->engine, &stats);
@@ -99,7 +106,7 @@ static void render_sample(void *ctx, const OwnSample *sample)
 
     if (!rendering->family || strcmp(rendering->family, sample->name) != 0)
         buf_printf(rendering->out, "# HELP %s %s\n# TYPE %s %s\n", sample->name, sample->help,
-                   sample->name, sample->kind == COUNTER_KIND_COUNTER ? "counter" : "gauge");
+                   sample->name, type_of(sample));
     rendering->family = sample->name;
     buf_printf(rendering->out, "%s%s%s%s %.17g\n", sample->name, sample->labels[0] ? "{" : "",
                sample->labels, sample->labels[0] ? "}" : "", sample->value);
@@ -163,9 +170,7 @@ static Status store_one(Storing *storing, const OwnSample *sample)
     if (!storing->with_metadata || (storing->family && !strcmp(storing->family, sample->name)))
         return STATUS_OK;
     storing->family = sample->name;
-    return write_batch_metadata(storing->batch, str_from(sample->name),
-                                sample->kind == COUNTER_KIND_COUNTER ? STR("counter")
-                                                                     : STR("gauge"),
+    return write_batch_metadata(storing->batch, str_from(sample->name), str_from(type_of(sample)),
                                 (Str){"", 0}, str_from(sample->help), storing->err);
 }
 
