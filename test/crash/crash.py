@@ -231,6 +231,18 @@ class Rig:
                 f'{self.ledger.acked("row")} row requests acknowledged, {self.ledger.refused} refused, {self.lost} lost')
 
 
+def interrupted_start(server, seconds):
+    """kill -9 while the server reads its log, or soon after."""
+    timer = threading.Timer(seconds, lambda: server.process and server.process.kill())
+    timer.start()
+    try:
+        server.start()
+    except RuntimeError:
+        pass  # killed before it was ready
+    timer.join()
+    server.kill()
+
+
 def run_cycles(cycles, seconds_max, seed=None, server=None):
     """kill -9 in every cycle on one data folder. -> (rig, longest start in seconds)"""
     server = server or Server('--wal.segment_bytes=1MiB')
@@ -241,6 +253,8 @@ def run_cycles(cycles, seconds_max, seed=None, server=None):
         rig.create_table()
         for cycle in range(cycles):
             rig.cycle(cycle, rig.random.uniform(0.02, seconds_max))
+            if rig.random.randrange(4) == 0:
+                interrupted_start(server, rig.random.uniform(0, 0.05))
             began = time.time()
             server.start()
             slowest = max(slowest, time.time() - began)
