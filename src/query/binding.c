@@ -82,6 +82,13 @@ static const CatalogVersion *catalog_version(void *ctx)
     return snapshot_catalog(((Binding *)ctx)->snapshot);
 }
 
+Status binding__snapshot(Binding *binding, Error *err)
+{
+    if (!binding->session->engine->options.engine)
+        return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", 0, "there is no storage");
+    return binding__result(binding, need_snapshot(binding) ? STATUS_OK : STATUS_INTERNAL, err);
+}
+
 void binding__init(Binding *binding, Session *session, Snapshot *snapshot, Arena *arena,
                    uint32_t param_max, const Type *param_types, uint32_t param_count)
 {
@@ -101,6 +108,7 @@ void binding__init(Binding *binding, Session *session, Snapshot *snapshot, Arena
                                     .find_view = find_view,
                                     .find_virtual = find_virtual,
                                     .find_pending = find_pending,
+                                    .bind_promql = query__bind_promql,
                                     .ctx = binding};
     binding->options = (SqlBindOptions){.arena = arena,
                                         .catalog = &binding->catalog,

@@ -120,7 +120,7 @@ Status command__execute(Query *query, const AstPrepared *execute, Error *err)
     TRY(query_start(query->session, query->executed, args, execute->arg_count, &inner, err));
     /* Publish, then look again: a cancel in between finds one or the other. */
     __atomic_store_n(&query->inner, inner, __ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&query->cancelled, __ATOMIC_SEQ_CST))
+    if (__atomic_load_n(&query->cancel.cancelled, __ATOMIC_SEQ_CST))
         query_cancel(inner);
     query->mode = QUERY_INNER;
     return STATUS_OK;

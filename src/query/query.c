@@ -113,7 +113,7 @@ Status query__open(Query *query, const Plan *plan, Error *err)
         .pool = query->session->engine->options.pool,
         .budget = &query->budget,
         .settings = &query->binding.settings,
-        .cancelled = &query->cancelled,
+        .cancelled = &query->cancel.cancelled,
         .deadline_mono_ns = query->deadline_ns,
         .params = query->params,
         .param_count = query->param_count,
@@ -131,7 +131,7 @@ Status query__eval_scalar(Query *query, const Plan *plan, Column *ret, Error *er
     ExecOptions options = {.snapshot = query->binding.snapshot,
                            .budget = &query->budget,
                            .settings = &query->binding.settings,
-                           .cancelled = &query->cancelled,
+                           .cancelled = &query->cancel.cancelled,
                            .deadline_mono_ns = query->deadline_ns};
     TRY(exec_open(plan, &options, &exec, err));
     Status status = exec_next(exec, &batch, err);
@@ -184,6 +184,9 @@ static Status copy_params(Query *query, const Column *params, uint32_t param_cou
         query->params[i].is_const = true;
     }
     query->param_count = param_count;
+    query->binding.cancel = &query->cancel;
+    query->binding.params = query->params;
+    query->binding.param_count = param_count;
     return STATUS_OK;
 }
 
@@ -316,7 +319,7 @@ bool query_take_notice(Query *query, Error *ret_notice)
 
 void query_cancel(Query *query)
 {
-    __atomic_store_n(&query->cancelled, 1, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&query->cancel.cancelled, 1, __ATOMIC_SEQ_CST);
     Query *inner = __atomic_load_n(&query->inner, __ATOMIC_SEQ_CST);
     if (inner)
         query_cancel(inner);

@@ -138,6 +138,10 @@ typedef struct Binding {
     SqlBindOptions options;
     Status status; /* of taking the snapshot */
     Error snapshot_error;
+    /* Of the running query, for promql(); NULL while a statement is only described. */
+    QueryCancel *cancel;
+    const Column *params;
+    uint32_t param_count;
 } Binding;
 
 struct Script {
@@ -170,7 +174,7 @@ struct Query {
     Statement *statement;
     MemBudget budget;    /* of this query */
     Arena arena;         /* plan and what it needs */
-    int cancelled;       /* atomic: set once, read relaxed */
+    QueryCancel cancel;
     int64_t deadline_ns; /* monotonic, 0 = none */
     Binding binding;     /* snapshot, settings, system views */
     QueryMode mode;
@@ -228,6 +232,13 @@ void binding__init(Binding *binding, Session *session, Snapshot *snapshot, Arena
 void binding__done(Binding *binding);
 /* The binder's status, or the error of taking the snapshot where that was the reason. */
 Status binding__result(const Binding *binding, Status status, Error *err);
+
+/* Takes the snapshot now. */
+Status binding__snapshot(Binding *binding, Error *err);
+
+/* ---- promql_rows.c: promql() in FROM; ctx is a Binding */
+Status query__bind_promql(void *ctx, const SqlPromql *call, Arena *arena, PlanNode **ret_node,
+                          Error *err);
 
 /* ---- query.c */
 /* The snapshot that this statement reads: the transaction's, or a fresh one. */

@@ -438,16 +438,18 @@ static Status close_gaps(Binder *b, Scope *scope, Outputs *outputs, uint32_t gro
     return STATUS_OK;
 }
 
-static void node_schema(Binder *b, const Scope *scope, const Grouping *grouping, PlanNode *node)
+static void node_schema(Binder *b, const Grouping *grouping, PlanNode *node)
 {
     uint32_t extra = node->grouping_column;
     uint32_t count = grouping->group_count + extra + node->aggregate_count;
     Field *fields = ARENA_NEW_ARRAY(b->arena, Field, count);
-    for (uint32_t i = 0; i < grouping->group_count; i++)
-        fields[i] = (Field){.name = grouping->groups[i]->kind == EXPR_COLUMN
-                                        ? sql__column_label(b, scope, grouping->groups[i]->column)
-                                        : STR("group"),
-                            .type = grouping->groups[i]->type};
+    for (uint32_t i = 0; i < grouping->group_count; i++) {
+        const Expr *key = grouping->groups[i];
+        const Field *from = key->kind == EXPR_COLUMN && key->input == 0
+                                ? &node->children[0]->schema.fields[key->column]
+                                : NULL;
+        fields[i] = (Field){.name = from ? from->name : STR("group"), .type = key->type};
+    }
     if (extra)
         fields[grouping->group_count] = (Field){.name = STR("grouping"), .type = TYPE_OF(INT4)};
     for (uint32_t i = 0; i < node->aggregate_count; i++)
@@ -471,7 +473,7 @@ Status sql__aggregate(Binder *b, Scope *scope, const Grouping *grouping, Outputs
     TRY(rebuild_windows(b, scope, &r));
     if (!node->grouping_column)
         TRY(close_gaps(b, scope, outputs, grouping->group_count));
-    node_schema(b, scope, grouping, node);
+    node_schema(b, grouping, node);
     *plan = node;
     return STATUS_OK;
 }
