@@ -38,7 +38,7 @@ typedef struct TableFunctionTable {
 #define X(name) extern const FuncTable func__##name##_table;
 FUNC_TABLES(X)
 #undef X
-#define AGGREGATE_TABLES(X) X(basic)
+#define AGGREGATE_TABLES(X) X(basic) X(stats) X(collect) X(ordered) X(approx)
 #define X(name) extern const AggregateTable func__##name##_aggregates;
 AGGREGATE_TABLES(X)
 #undef X
@@ -165,6 +165,22 @@ static inline Str func__str(const Column *c, uint32_t row)
             }                                                                                      \
         }                                                                                          \
     } while (0)
+
+/* ---- json */
+
+/* Any SQL value as JSON text, as to_json prints it. */
+Status func__append_json(const EvalContext *ctx, const Column *c, uint32_t row, Buf *out,
+                         Error *err);
+/* Set-returning functions over the members of a json value (func_json.c). */
+#define JSON_SETS(X)                                                                               \
+    X(json_elements) X(json_elements_text) X(json_keys) X(json_each) X(json_each_text)
+#define X(name)                                                                                    \
+    Status func__##name##_open(const EvalContext *ctx, const Column *args, uint32_t arg_count,     \
+                               Arena *arena, void **ret_state, Error *err);
+JSON_SETS(X)
+#undef X
+Status func__json_members_next(const EvalContext *ctx, void *state, RecordBatch *ret_batch,
+                               bool *ret_end, Error *err);
 
 /* ---- errors */
 Status func__division_by_zero(Error *err);

@@ -284,7 +284,40 @@ static Status subscripts_open(const EvalContext *ctx, const Column *args, uint32
         .ret = type, .open = fn##_open, .next = fn##_next                                          \
     }
 
+#define KEY_AND(type_)                                                                             \
+    {                                                                                              \
+        {.name = STR_INIT("key"), .type = {.id = TYPE_TEXT, .typmod = -1}},                        \
+        {                                                                                          \
+            .name = STR_INIT("value"), .type = {.id = TYPE_##type_, .typmod = -1 }                 \
+        }                                                                                          \
+    }
+static const Field each_json[] = KEY_AND(JSON);
+static const Field each_jsonb[] = KEY_AND(JSONB);
+static const Field each_text[] = KEY_AND(TEXT);
+
+#define JSON_SET(name_, oid_, arg_, ret_, open_)                                                   \
+    {                                                                                              \
+        .name = name_, .oid = oid_, .arg_count = 1, .args = {arg_}, .ret = ret_,                   \
+        .open = func__##open_##_open, .next = func__json_members_next                              \
+    }
+#define JSON_EACH(name_, oid_, arg_, fields_, open_)                                               \
+    {                                                                                              \
+        .name = name_, .oid = oid_, .arg_count = 1, .args = {arg_}, .ret = T(RECORD),              \
+        .columns = fields_, .column_count = 2, .open = func__##open_##_open,                       \
+        .next = func__json_members_next                                                            \
+    }
+
 static const TableFunction functions[] = {
+    JSON_SET("json_array_elements", 3955, T(JSON), T(JSON), json_elements),
+    JSON_SET("jsonb_array_elements", 3219, T(JSONB), T(JSONB), json_elements),
+    JSON_SET("json_array_elements_text", 3969, T(JSON), T(TEXT), json_elements_text),
+    JSON_SET("jsonb_array_elements_text", 3465, T(JSONB), T(TEXT), json_elements_text),
+    JSON_SET("json_object_keys", 3957, T(JSON), T(TEXT), json_keys),
+    JSON_SET("jsonb_object_keys", 3931, T(JSONB), T(TEXT), json_keys),
+    JSON_EACH("json_each", 3958, T(JSON), each_json, json_each),
+    JSON_EACH("jsonb_each", 3208, T(JSONB), each_jsonb, json_each),
+    JSON_EACH("json_each_text", 3959, T(JSON), each_text, json_each_text),
+    JSON_EACH("jsonb_each_text", 3932, T(JSONB), each_text, json_each_text),
     SERIES(1067, int_series, T(INT4), 2, T(INT4), T(INT4)),
     SERIES(1066, int_series, T(INT4), 3, T(INT4), T(INT4), T(INT4)),
     SERIES(1069, int_series, T(INT8), 2, T(INT8), T(INT8)),
