@@ -554,49 +554,60 @@ static LabelMatcher matcher(Fixture *f, MatchOp op, const char *name, const char
     return m;
 }
 
-static void test_select_agrees_with_testing_every_series(void **state)
+/* Series with every combination of some odd values and `numbers` others; random matchers select
+ * what testing each series selects. */
+static void check_selections(Fixture *f, uint32_t numbers, uint32_t rounds)
 {
     static const char *const values[] = {"", "a", "ab", "abc", "b", "x.y", "a\nb", "é"};
-    static const char *const patterns[] = {"",      "a",       "a|b",   "a.*",   ".*b",       ".+",
-                                           ".*",    "a.+",     ".*b.*", "(a|b)", "(?:a|abc)", "a|",
-                                           "x\\.y", "[ab]+c?", ".+b.+", "a.b",   "(?i)A",     "é.*",
-                                           "b|a.*", "nothing", ".*c|b"};
-    enum { ALL = 8 * 8 * 3 };
-    Fixture *f = *state;
-    LabelSet sets[ALL];
-    SeriesRef refs[ALL];
+    static const char *const patterns[] = {
+        "",      "a",         "a|b",   "a.*",   ".*b",     ".+",    ".*",     "a.+",   ".*b.*",
+        "(a|b)", "(?:a|abc)", "a|",    "x\\.y", "[ab]+c?", ".+b.+", "a.b",    "(?i)A", "é.*",
+        "b|a.*", "nothing",   ".*c|b", ".+.+",  "1.*",     "5|6|7", "1?[0-9]"};
+    static const char *const names[] = {"l1", "l2", "n", "none"};
+    uint32_t all = 64 * numbers;
+    LabelSet *sets = ARENA_NEW_ARRAY(&f->arena, LabelSet, all);
+    SeriesRef *refs = ARENA_NEW_ARRAY(&f->arena, SeriesRef, all);
+    SeriesRef *want = ARENA_NEW_ARRAY(&f->arena, SeriesRef, all);
 
-    for (uint32_t i = 0; i < ALL; i++) {
+    for (uint32_t i = 0; i < all; i++) {
         Label *labels = arena_alloc(&f->arena, 3 * sizeof *labels);
         uint32_t count = 3;
         SeriesCursor cursor = {0};
         labels[0] = (Label){STR("l1"), str_from(values[i % 8])};
         labels[1] = (Label){STR("l2"), str_from(values[i / 8 % 8])};
-        labels[2] = (Label){STR("n"), str_from(values[1 + i / 64])};
+        labels[2] = (Label){STR("n"), arena_printf(&f->arena, "%u", i / 64)};
         assert_int_equal(label_set_normalize(labels, &count, NULL), STATUS_OK);
         sets[i] = (LabelSet){labels, count};
         assert_int_equal(
             metric_store_add(f->store, &cursor, 0, (Str){0}, sets[i], &refs[i], NULL, NULL),
             STATUS_OK);
     }
-    for (uint32_t round = 0; round < 3000; round++) {
-        static const char *const names[] = {"l1", "l2", "n", "none"};
+    for (uint32_t round = 0; round < rounds; round++) {
         LabelMatcher matchers[3];
         uint32_t count = (uint32_t)(next_random(f) % 4);
-        SeriesRef want[ALL];
         uint32_t want_count = 0;
         for (uint32_t m = 0; m < count; m++)
             matchers[m] = matcher(f, (MatchOp)(next_random(f) % 4), names[next_random(f) % 4],
                                   patterns[next_random(f) % LUMA_ARRAY_LEN(patterns)]);
-        for (uint32_t i = 0; i < ALL; i++) {
-            bool all = true;
+        for (uint32_t i = 0; i < all; i++) {
+            bool keep = true;
             for (uint32_t m = 0; m < count; m++)
-                all &= label_matcher_test(&matchers[m], label_set_get(sets[i], matchers[m].name));
-            if (all)
+                keep &= label_matcher_test(&matchers[m], label_set_get(sets[i], matchers[m].name));
+            if (keep)
                 want[want_count++] = refs[i];
         }
         expect_select(f, matchers, count, want, want_count);
     }
+}
+
+static void test_select_agrees_with_testing_every_series(void **state)
+{
+    check_selections(*state, 3, 3000);
+}
+
+static void test_select_agrees_on_large_sets(void **state)
+{
+    check_selections(*state, 120, 150);
 }
 
 static void test_select_leaves_out_series_that_ended(void **state)
@@ -740,6 +751,7 @@ int main(void)
         T(test_dropped_samples_stay_for_older_snapshots),
         T(test_series_without_samples_leave_and_come_back),
         T(test_select_agrees_with_testing_every_series),
+        T(test_select_agrees_on_large_sets),
         T(test_select_leaves_out_series_that_ended),
         T(test_labels_come_back),
         T(test_group_agrees_with_label_sets),
