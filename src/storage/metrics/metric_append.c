@@ -39,8 +39,8 @@ static void push_chunk(MetricStore *store, SeriesMore *more, const ChunkMeta *me
     __atomic_add_fetch(&store->sealed_bytes, meta->len, __ATOMIC_RELAXED);
 }
 
-/* Moves store->scratch into the generation's segment as one chunk. */
-static void seal_scratch(MetricStore *store, SeriesMore *more, ChunkMeta *meta)
+/* Copies store->scratch into the generation's segment as the payload of a chunk. */
+static void store_payload(MetricStore *store, ChunkMeta *meta)
 {
     MetricSegment *segment = metric__segment_find(store, meta->generation);
     char *payload = metric__segment_alloc(segment, store->scratch.len);
@@ -48,30 +48,48 @@ static void seal_scratch(MetricStore *store, SeriesMore *more, ChunkMeta *meta)
     memcpy(payload, store->scratch.ptr, store->scratch.len);
     meta->payload = payload;
     meta->len = (uint32_t)store->scratch.len;
-    push_chunk(store, more, meta);
 }
 
-static void seal_floats(MetricStore *store, Series *series, const int64_t *ts, const double *values,
-                        const int64_t *starts, uint32_t count, bool side)
+static void encode_floats(MetricStore *store, const int64_t *ts, const double *values,
+                          const int64_t *starts, uint32_t count, ChunkMeta *meta)
 {
-    ChunkMeta meta = {.generation = series->generation, .kind = CHUNK_FLOAT, .side = side};
-
-    chunk_summarize(ts, values, count, &meta.summary);
+    chunk_summarize(ts, values, count, &meta->summary);
     buf_clear(&store->scratch);
     chunk_encode(ts, values, starts, count, &store->scratch);
-    seal_scratch(store, need_more(store, series), &meta);
+    store_payload(store, meta);
 }
 
-static void seal_open_floats(MetricStore *store, Series *series)
+/* The open chunk's bytes, copied to store->open_copy, as a sealed chunk. */
+static void reencode_open(MetricStore *store, const GorillaWriter *w, bool with_starts,
+                          ChunkMeta *meta)
 {
     int64_t ts[CHUNK_SAMPLES_MAX];
     double values[CHUNK_SAMPLES_MAX];
     int64_t starts[CHUNK_SAMPLES_MAX];
-    bool with_starts = series->flags & SERIES_OPEN_STARTS;
 
-    ASSERT(gorilla_decode(series->open, gorilla_bytes(&series->w), series->w.count, ts, values,
-                          with_starts ? starts : NULL));
-    seal_floats(store, series, ts, values, with_starts ? starts : NULL, series->w.count, false);
+    ASSERT(gorilla_decode((const uint8_t *)store->open_copy.ptr, store->open_copy.len, w->count, ts,
+                          values, with_starts ? starts : NULL));
+    encode_floats(store, ts, values, with_starts ? starts : NULL, w->count, meta);
+}
+
+/* Readers need not wait for the work: the page's lock is let go meanwhile. Only a purge could
+ * change the series then, and it leaves those of the present generation alone. */
+static void seal_open_floats(MetricStore *store, Series *series)
+{
+    ChunkMeta meta = {.generation = series->generation, .kind = CHUNK_FLOAT};
+    SeriesMore *more = need_more(store, series);
+    GorillaWriter w = series->w;
+    bool with_starts = series->flags & SERIES_OPEN_STARTS;
+    bool present = series->generation == store->generation;
+
+    buf_clear(&store->open_copy);
+    buf_append(&store->open_copy, series->open, gorilla_bytes(&w));
+    if (present)
+        mutex_unlock(&store->held->lock);
+    reencode_open(store, &w, with_starts, &meta);
+    if (present)
+        mutex_lock(&store->held->lock);
+    push_chunk(store, more, &meta);
     store->pending_bytes += metric__open_free(store->held, series);
 }
 
@@ -86,7 +104,8 @@ static void seal_open_histograms(MetricStore *store, Series *series)
                                   .has_nan = true};
     buf_clear(&store->scratch);
     buf_append_str(&store->scratch, buf_str(&more->histograms));
-    seal_scratch(store, more, &meta);
+    store_payload(store, &meta);
+    push_chunk(store, more, &meta);
     store->pending_bytes -= (int64_t)more->histograms.cap;
     buf_done(&more->histograms);
 }
@@ -157,8 +176,11 @@ static void seal_side(MetricStore *store, Series *series)
         starts[floats++] = s->start;
         any_start |= s->start;
     }
-    if (floats)
-        seal_floats(store, series, ts, values, any_start ? starts : NULL, floats, true);
+    if (floats) {
+        ChunkMeta chunk = {.generation = series->generation, .kind = CHUNK_FLOAT, .side = true};
+        encode_floats(store, ts, values, any_start ? starts : NULL, floats, &chunk);
+        push_chunk(store, more, &chunk);
+    }
     buf_clear(&store->scratch);
     for (uint32_t i = 0; i < more->side_count; i++) {
         SideSample *s = &more->side[i];
@@ -175,7 +197,8 @@ static void seal_side(MetricStore *store, Series *series)
     }
     if (meta.summary.count) {
         meta.summary.has_nan = true;
-        seal_scratch(store, more, &meta);
+        store_payload(store, &meta);
+        push_chunk(store, more, &meta);
     }
     more->side_count = 0;
     store->pending_bytes -= (int64_t)(more->side_cap * sizeof *more->side);

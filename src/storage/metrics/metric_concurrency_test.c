@@ -14,7 +14,7 @@
 #include "base/thread.h"
 #include "storage/metrics/metric_store.h"
 
-enum { SERIES = 1500, ROUNDS = 1000, EVERY_FREEZE = 90, LATE_BACK = 37, READERS = 2 };
+enum { SERIES = 1500, ROUNDS = 1000, EVERY_FREEZE = 290, LATE_BACK = 37, READERS = 2 };
 
 typedef struct Shared {
     MetricStore *store;

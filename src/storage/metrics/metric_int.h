@@ -199,8 +199,9 @@ struct MetricStore {
     MetricSegment *current;
     uint32_t generation;
     int64_t pending_bytes; /* taken since the budget was told */
-    Buf scratch;
-    Lsn applied_lsn; /* atomic: release by the applier */
+    Buf scratch;           /* payload being made */
+    Buf open_copy;         /* open chunk being sealed */
+    Lsn applied_lsn;       /* atomic: release by the applier */
 
     /* counts, atomic: relaxed, written by the applier */
     uint64_t sample_count;

@@ -90,6 +90,7 @@ MetricStore *metric_store_free(MetricStore *store)
     segment_map_done(&store->segment_map);
     label_index_done(&store->index);
     buf_done(&store->scratch);
+    buf_done(&store->open_copy);
     mutex_done(&store->series_lock);
     mutex_done(&store->shape_lock);
     mutex_done(&store->segments_lock);
