@@ -73,6 +73,43 @@ def test_control_without_syncs_loses_data():
     assert rig.ledger.acked() > 10 and rig.lost > 0, 'the rig does not see a server that never syncs: ' + rig.summary()
 
 
+def test_full_disk_refuses_and_goes_on_when_there_is_room():
+    mount = tempfile.mkdtemp(prefix='luma-full-')
+    if os.geteuid() != 0 or subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', mount],
+                                           capture_output=True).returncode:
+        os.rmdir(mount)
+        raise luma.Skip('needs the right to mount a small file system')
+    data_dir = os.path.join(mount, 'data')
+    os.mkdir(data_dir)
+    server = Server('--wal.segment_bytes=256KiB', data_dir=data_dir)
+    seen = []
+
+    def refuse_then_make_room():
+        luma.eventually(lambda: rig.ledger.refused > 20, 60)
+        seen.append(server.query('count(count_over_time(crash[2h]))', rig.base_ms / 1000 + 3600))
+        refused, acked = rig.ledger.refused, rig.ledger.acked()
+        subprocess.run(['mount', '-o', 'remount,size=64m', mount], check=True)
+        began = time.time()
+        luma.eventually(lambda: rig.ledger.acked('metric') and rig.ledger.acked() > acked + 100, 5)
+        print(f'# {refused} refused on the full disk, writes again after {time.time() - began:.2f} s')
+        server.kill()
+
+    try:
+        server.start()
+        rig = Rig(server)
+        rig.create_table()
+        rig.cycle(0, 0.1, kill=refuse_then_make_room)
+        server.start()
+        rig.check({0})
+        assert not rig.mistakes, '\n'.join(rig.mistakes[:20])
+        assert seen and seen[0], 'no answer to a query while the disk was full'
+    finally:
+        if server.process:
+            server.kill()
+        subprocess.run(['umount', '-l', mount])
+        os.rmdir(mount)
+
+
 def test_shim_takes_away_exactly_what_was_not_synced():
     program = '''
 import os, signal
