@@ -98,6 +98,7 @@ class Rig:
         self.base_ms = int(time.time() * 1000) // 60000 * 60000 - 3600_000
         self.stopping = threading.Event()
         self.mistakes = []
+        self.refusal = ''  # what an INSERT was told last
         self.lost = 0
 
     # ---- load
@@ -144,11 +145,12 @@ class Rig:
                     return
                 time.sleep(0.01)
             except RuntimeError as e:
-                # Classes 53 and 57: not now, or shutting down; the request counts as not acknowledged.
-                if not re.search(r'\bC5[37]', str(e)):
+                # Classes 53, 57, 58: not now, stopping, or the disk failed; it counts as not acknowledged.
+                if not re.search(r'\bC5[378]', str(e)):
                     self.mistakes.append(f'insert: {e}')
                     return
                 self.ledger.refused += 1
+                self.refusal = str(e)
                 connection = None
                 time.sleep(0.01)
             number += 1

@@ -11,8 +11,9 @@ HEAD = struct.Struct('<BHIQQQ')
 
 
 class PowerLoss:
-    def __init__(self, data_dir, lie=False):
-        self.data_dir, self.lie = os.path.realpath(data_dir), lie
+    def __init__(self, data_dir, lie=False, fail_after=None):
+        """lie: syncs do nothing; fail_after: the log's sync behind so many fails."""
+        self.data_dir, self.lie, self.fail_after = os.path.realpath(data_dir), lie, fail_after
         # On the same file system, as removed files are kept by links.
         self.tmp = tempfile.mkdtemp(prefix='luma-powerloss-', dir=os.path.dirname(self.data_dir))
         self.shim, self.log = os.path.join(self.tmp, 'shim.so'), os.path.join(self.tmp, 'log')
@@ -21,7 +22,8 @@ class PowerLoss:
 
     def env(self):
         return {'LD_PRELOAD': self.shim, 'POWERLOSS_DIR': self.data_dir, 'POWERLOSS_LOG': self.log,
-                **({'POWERLOSS_LIE': '1'} if self.lie else {})}
+                **({'POWERLOSS_LIE': '1'} if self.lie else {}),
+                **({'POWERLOSS_FAIL_AFTER': str(self.fail_after)} if self.fail_after is not None else {})}
 
     def close(self):
         shutil.rmtree(self.tmp, ignore_errors=True)

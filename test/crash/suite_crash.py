@@ -1,4 +1,4 @@
-"""kill -9 and power loss: what was acknowledged is there, exactly once."""
+"""kill -9, power loss, a failed sync, a full disk: what was acknowledged is there, exactly once."""
 import os, random, subprocess, sys, tempfile, shutil, time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -71,6 +71,40 @@ def test_control_without_syncs_loses_data():
     rig, undone = power_cycles(1, lie=True)
     print(f'# {undone} unsynced changes undone, {rig.summary()}')
     assert rig.ledger.acked() > 10 and rig.lost > 0, 'the rig does not see a server that never syncs: ' + rig.summary()
+
+
+def test_failed_sync_stops_writes_and_nothing_else():
+    parent = tempfile.mkdtemp(prefix='luma-eio-')
+    data_dir = os.path.join(parent, 'data')
+    os.mkdir(data_dir)
+    loss = PowerLoss(data_dir, fail_after=100)
+    server = Server(data_dir=data_dir, env=loss.env())
+
+    def look_and_kill():
+        luma.eventually(lambda: rig.ledger.refused > 20, 30)
+        acked = rig.ledger.acked()
+        time.sleep(0.5)
+        luma.equal(rig.ledger.acked(), acked, 'acknowledged requests after the failure')
+        assert server.query('count(count_over_time(crash[2h]))', rig.base_ms / 1000 + 3600), 'reads stopped, too'
+        assert 'write-ahead log failed' in rig.refusal, rig.refusal
+        server.kill()
+
+    try:
+        server.start()
+        rig = Rig(server)
+        rig.create_table()
+        rig.cycle(0, 0.1, kill=look_and_kill)
+        undone = loss.cut()
+        server.env = {}
+        server.start()
+        rig.check({0})
+        print(f'# {undone} unsynced changes undone, {rig.summary()}')
+        assert not rig.mistakes, '\n'.join(rig.mistakes[:20])
+    finally:
+        if server.process:
+            server.kill()
+        loss.close()
+        shutil.rmtree(parent, ignore_errors=True)
 
 
 def test_full_disk_refuses_and_goes_on_when_there_is_room():

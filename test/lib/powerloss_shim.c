@@ -4,7 +4,8 @@
  * overwrites; a sync appends that everything before it is safe. After `kill -9`
  * test/crash/powerloss.py undoes, last first, the changes that no sync covers: what a disk without
  * power would have left at the least. Syncs themselves only write that record, as the kernel lives
- * on. With POWERLOSS_LIE=1 they do nothing, as if the program had none.
+ * on. With POWERLOSS_LIE=1 they do nothing, as if the program had none; with POWERLOSS_FAIL_AFTER=n
+ * the sync behind the n-th of the write-ahead log fails with EIO, and the later ones succeed.
  *
  * Record: op (1 byte), path length (2), content length (4), file id (8), sequence or offset (8),
  * old size (8), path, old content. Little-endian.
@@ -53,7 +54,8 @@ static int log_fd = -1;
 static uint64_t log_bytes;  /* guarded by lock */
 static uint64_t link_count; /* guarded by lock */
 static bool lie;
-static bool tracked[FDS]; /* open for writing below root; set by open, cleared by close */
+static long syncs_left = -1; /* syncs of the log that succeed, -1 = all; guarded by lock */
+static bool tracked[FDS];    /* open for writing below root; set by open, cleared by close */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 __attribute__((constructor)) static void start(void)
@@ -65,6 +67,8 @@ __attribute__((constructor)) static void start(void)
         return;
     root_len = strlen(root);
     lie = getenv("POWERLOSS_LIE") != NULL;
+    const char *fail_after = getenv("POWERLOSS_FAIL_AFTER");
+    syncs_left = fail_after ? atol(fail_after) : -1;
     (void)snprintf(log_path, sizeof log_path, "%s", log);
     log_fd =
         (int)syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -375,6 +379,11 @@ static int sync_common(int fd)
     pthread_mutex_unlock(&lock);
     (void)usleep(SYNC_US);
     pthread_mutex_lock(&lock);
+    if (syncs_left >= 0 && strstr(path, "/wal/") && syncs_left-- == 0) {
+        pthread_mutex_unlock(&lock);
+        errno = EIO; /* once: a retry would be told that all is well */
+        return -1;
+    }
     record(S_ISDIR(st.st_mode) ? 'P' : 'S', st.st_ino, covered, 0, path, NULL, 0);
     pthread_mutex_unlock(&lock);
     return 0;
