@@ -290,6 +290,23 @@ static Status drop_missing(Query *query, const AstDrop *drop, const AstName *nam
                          0, "%s \"%.*s\" does not exist", kinds[drop->kind], STR_FMT(name->name));
 }
 
+/* Views and tables of a schema, one by one: what a failure leaves is dropped by the next try. */
+static Status drop_contents(Query *query, Str schema, Error *err)
+{
+    const CatalogVersion *version = snapshot_catalog(query->binding.snapshot);
+    const CatalogView *view;
+    const Table *table;
+    size_t pos = 0;
+    while ((view = catalog_next_view(version, &pos)))
+        if (str_eq(view->schema, schema))
+            TRY(engine_drop_view(engine_of(query), schema, view->name, true, err));
+    pos = 0;
+    while ((table = catalog_next_table(version, &pos)))
+        if (str_eq(table->schema, schema))
+            TRY(engine_drop_table(engine_of(query), schema, table->name, true, err));
+    return STATUS_OK;
+}
+
 static Status drop_one(Query *query, const AstDrop *drop, const AstName *name, Error *err)
 {
     Engine *engine = engine_of(query);
@@ -309,9 +326,7 @@ static Status drop_one(Query *query, const AstDrop *drop, const AstName *name, E
         return engine_drop_view(engine, schema, name->name, false, err);
     case AST_DROP_SCHEMA:
         if (drop->cascade)
-            return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", 0,
-                                 "DROP SCHEMA ... CASCADE is not supported; drop what is in it "
-                                 "first");
+            TRY(drop_contents(query, name->name, err));
         return engine_drop_schema(engine, name->name, false, err);
     }
     return STATUS_OK;

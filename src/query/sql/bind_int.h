@@ -25,6 +25,7 @@
 enum {
     BIND_EXPRS_MAX = 2000000, /* nodes of one statement: bounds what copies can multiply */
     BIND_VIEW_DEPTH_MAX = 32, /* views inside views */
+    BIND_OUTER_MAX = 60,      /* rows around an expression: correlated subqueries, LATERAL */
     BIND_COLUMNS_MAX = 1664,  /* of a select list, as PostgreSQL */
     SET_CALL_INPUT = 0xffff,  /* EXPR_COLUMN.input of a placeholder: column = index in set_calls */
 };

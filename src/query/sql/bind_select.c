@@ -459,9 +459,22 @@ static Status bind_leaf(Binder *b, Scope *outer, const AstSelect *select, PlanNo
     return STATUS_OK;
 }
 
+/* A row that is looked up at run time stands behind every level. */
+static Status check_depth(Binder *b, const Scope *outer, int32_t position)
+{
+    uint32_t depth = 0;
+    for (; outer; outer = outer->parent)
+        depth++;
+    if (depth < BIND_OUTER_MAX)
+        return STATUS_OK;
+    return error_set_sql(b->err, STATUS_LIMIT, "54001", position,
+                         "subqueries are nested more than %d levels deep", BIND_OUTER_MAX);
+}
+
 Status sql__select(Binder *b, Scope *outer, const AstSelect *select, PlanNode **ret_plan)
 {
     CteFrame frame = {0};
+    TRY(check_depth(b, outer, select->position));
     if (select->into)
         return BIND_UNSUPPORTED(b, select->into_table.position,
                                 "SELECT INTO is not supported here; use CREATE TABLE ... AS");

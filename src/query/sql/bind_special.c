@@ -386,7 +386,8 @@ static Status bind_subscript(Binder *b, Scope *scope, const AstExpr *ast, Expr *
             return BIND_UNSUPPORTED(b, ast->position,
                                     "array slices without both bounds are not supported");
         TRY(sql__coerce(b, &args[i], TYPE_OF(INT4), CAST_ASSIGNMENT, 0));
-        level = level->args[0];
+        if (!ast->all)
+            level = level->args[0];
     }
     *ret_expr = sql__new_args(b, EXPR_SUBSCRIPT, type, ast->position, arg_count, args);
     (*ret_expr)->slice = ast->all;
