@@ -68,7 +68,7 @@ __attribute__((constructor)) static void start(void)
     root_len = strlen(root);
     lie = getenv("POWERLOSS_LIE") != NULL;
     const char *fail_after = getenv("POWERLOSS_FAIL_AFTER");
-    syncs_left = fail_after ? atol(fail_after) : -1;
+    syncs_left = fail_after ? strtol(fail_after, NULL, 10) : -1;
     (void)snprintf(log_path, sizeof log_path, "%s", log);
     log_fd =
         (int)syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
