@@ -165,7 +165,8 @@ static Status extract_date(DatetimeUnit unit, Str field, int32_t days, View *ret
     int64_t v;
 
     if (!date_is_finite(days)) {
-        if (unit >= UNIT_MICROSECOND && unit <= UNIT_HOUR)
+        if ((unit >= UNIT_MICROSECOND && unit <= UNIT_HOUR) ||
+            (unit >= UNIT_TIMEZONE && unit <= UNIT_TIMEZONE_MINUTE))
             return bad_unit(unit, field, "date", err);
         return extract_infinite(unit, field, "date", days < 0, ret, ret_null, err);
     }
@@ -299,6 +300,13 @@ Status datetime_extract(TypeId type, const void *value, Str field, const TimeZon
 
 /* ---------------------------------------------------------------- date_trunc */
 
+/* date_trunc does not know the words that only extract has. */
+static DatetimeUnit trunc_unit(Str field)
+{
+    DatetimeUnit unit = datetime__field_unit(field);
+    return unit >= UNIT_DOW && unit <= UNIT_EPOCH ? UNIT_UNKNOWN : unit;
+}
+
 static int64_t floor_to(int64_t us, int64_t unit)
 {
     int64_t rest = us % unit;
@@ -385,13 +393,13 @@ Status timestamp_trunc(Str field, int64_t us, int64_t *ret, Error *err)
         *ret = us;
         return STATUS_OK;
     }
-    return trunc_local(datetime__field_unit(field), field, "timestamp without time zone", us, ret,
+    return trunc_local(trunc_unit(field), field, "timestamp without time zone", us, ret,
                        err);
 }
 
 Status timestamptz_trunc(Str field, int64_t us, const TimeZone *tz, int64_t *ret, Error *err)
 {
-    DatetimeUnit unit = datetime__field_unit(field);
+    DatetimeUnit unit = trunc_unit(field);
     int64_t local;
 
     if (!timestamp_is_finite(us)) {
@@ -410,7 +418,7 @@ Status timestamptz_trunc(Str field, int64_t us, const TimeZone *tz, int64_t *ret
 
 Status interval_trunc(Str field, const Interval *a, Interval *ret, Error *err)
 {
-    DatetimeUnit unit = datetime__field_unit(field);
+    DatetimeUnit unit = trunc_unit(field);
     Interval v = {.months = a->months};
 
     if (unit_us(unit)) {

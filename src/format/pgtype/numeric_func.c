@@ -322,7 +322,8 @@ Status numeric_log(const View *base, const View *n, Arena *arena, View *ret, Err
         *ret = numeric_nan();
         return STATUS_OK;
     }
-    TRY(check_ln(base, err));
+    /* Among specials a negative one comes before zero. */
+    TRY(check_ln(n->len == 1 && numeric_sign(n) < 0 ? n : base, err));
     TRY(check_ln(n, err));
     if (base->len == 1 || n->len == 1) {
         *ret = log_special(base, n);
@@ -445,7 +446,7 @@ static Status power_real(const Num *base, const Num *exp, Arena *arena, Num *ret
     positive.negative = false;
     TRY(ln_weight(&positive, arena, &weight, err));
     TRY(ln_num(&positive, LUMA_MAX(8 - weight, 0), arena, &ln_base, err));
-    TRY(numeric__mul(&ln_base, exp, arena, &product, err));
+    TRY(mul_round(&ln_base, exp, LUMA_MAX(8 - weight, 0), arena, &product, err));
     double value = to_double(&product);
     if (fabs(value) > RESULT_SCALE_MAX * 3.01) {
         if (value > 0)
@@ -456,7 +457,7 @@ static Status power_real(const Num *base, const Num *exp, Arena *arena, Num *ret
     value *= 0.434294481903252;
     int scale =
         clamp_scale(NUMERIC_SIG_DIGITS_MIN - (int)value, LUMA_MAX(base->scale, exp->scale));
-    int local = LUMA_MAX(scale + (int)value - weight + 8, 0);
+    int local = LUMA_MAX(LUMA_MAX(scale + (int)value, 0) - weight + 8, 0);
     TRY(ln_num(&positive, local, arena, &ln_base, err));
     TRY(mul_round(&ln_base, exp, local, arena, &product, err));
     TRY(exp_bounded(&product, scale, arena, ret, err));
@@ -503,14 +504,14 @@ static bool power_special(const View *a, const View *b, Arena *arena, View *ret,
             bool grows = large == (numeric_sign(b) > 0);
             *ret = grows ? numeric_infinity(false) : numeric_small(0, 0);
         }
+    } else if (numeric_sign(a) < 0 && numeric_min_scale(b) > 0) {
+        *ret_status = error_set_sql(
+            err, STATUS_INVALID, "2201F", 0,
+            "a negative number raised to a non-integer power yields a complex result");
     } else if (numeric_sign(b) < 0) { /* infinity to a negative power */
         *ret = numeric_small(0, 0);
     } else if (numeric_sign(a) > 0) {
         *ret = numeric_infinity(false);
-    } else if (numeric_min_scale(b) > 0) {
-        *ret_status = error_set_sql(
-            err, STATUS_INVALID, "2201F", 0,
-            "a negative number raised to a non-integer power yields a complex result");
     } else {
         View two = numeric_from_i64(2);
         View rest;
