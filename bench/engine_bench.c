@@ -2,8 +2,8 @@
  *
  *   engine_bench DIR SERIES SAMPLES_PER_SERIES THREADS
  *
- * Each thread writes batches of 10,000 samples of its own series with many in flight, as connections
- * do; then the directory is closed, opened again and scanned by SQL's door.
+ * Each thread writes batches of 10,000 samples of its own series with many in flight, as
+ * connections do; then the directory is closed, opened again and scanned by SQL's door.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,7 +51,8 @@ static SeriesRef series(WriteBatch *batch, SeriesCursor *cursor, uint32_t s)
     SeriesRef ref;
     Error err;
     int len = snprintf(raw, sizeof raw,
-                       "node_cpu_seconds_total\x01host\x02host-%06u\x01" "cpu\x02%u\x01mode\x02m%u",
+                       "node_cpu_seconds_total\x01host\x02host-%06u\x01"
+                       "cpu\x02%u\x01mode\x02m%u",
                        s / 64, s / 8 % 8, s % 8);
 
     if (write_batch_find_series(batch, cursor, LABEL_CODEC_TEXT, str_make(raw, (size_t)len), &ref))
@@ -205,9 +206,9 @@ int main(int argc, char **argv)
         (void)fputs("usage: engine_bench DIR SERIES SAMPLES_PER_SERIES THREADS\n", stderr);
         return 2;
     }
-    uint32_t series_count = (uint32_t)atoi(argv[2]);
-    uint32_t times = (uint32_t)atoi(argv[3]);
-    int threads = atoi(argv[4]);
+    uint32_t series_count = (uint32_t)strtoul(argv[2], NULL, 10);
+    uint32_t times = (uint32_t)strtoul(argv[3], NULL, 10);
+    int threads = (int)strtol(argv[4], NULL, 10);
     Writer writers[16] = {0};
     Error err;
     Engine *engine = open_engine(argv[1]);

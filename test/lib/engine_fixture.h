@@ -1,7 +1,7 @@
 /* engine_fixture.h - an engine in a temporary directory, and a model of what it acknowledged.
  *
- * The model is the naive one: a list of (series, ms, bits) where the last write of a (series, ms) wins,
- * and the ids of rows of one table `public.t(id int8, note text)`.
+ * The model is the naive one: a list of (series, ms, bits) where the last write of a (series, ms)
+ * wins, and the ids of rows of one table `public.t(id int8, note text)`.
  */
 #ifndef LUMA_TEST_ENGINE_FIXTURE_H
 #define LUMA_TEST_ENGINE_FIXTURE_H
@@ -20,7 +20,8 @@ typedef struct EngineFixture {
     Engine *engine;
     EngineReport report;
     MemBudget budget;
-    /* bits + 1 of the sample at (series, time slot), 0 = none; time slot t is at 1000000 + 15 * t ms */
+    /* bits + 1 of the sample at (series, time slot), 0 = none; time slot t is at 1000000 + 15 * t
+     * ms */
     uint64_t samples[MODEL_SERIES][MODEL_TIMES];
     bool *rows; /* row id -> acknowledged */
     uint32_t row_cap;
@@ -128,8 +129,8 @@ static inline Str fixture_note(int64_t id, char buf[64])
 }
 
 /* Adds rows with these ids to the batch. */
-static inline Status fixture_rows(EngineFixture *f, WriteBatch *batch, int64_t first, uint32_t count,
-                                  Error *err)
+static inline Status fixture_rows(EngineFixture *f, WriteBatch *batch, int64_t first,
+                                  uint32_t count, Error *err)
 {
     Arena arena;
     Column columns[2];
@@ -164,11 +165,10 @@ static inline void fixture_expect_rows(EngineFixture *f, int64_t first, uint32_t
 }
 
 /* Calls on_row(ctx, batch, row) for all rows of a table with all its columns; returns how many. */
-static inline uint64_t fixture_scan(Snapshot *snapshot, const Table *table,
-                                    const ScanPredicate *predicates, uint32_t predicate_count,
-                                    void (*on_row)(void *ctx, const RecordBatch *batch,
-                                                   uint32_t row),
-                                    void *ctx)
+static inline uint64_t
+fixture_scan(Snapshot *snapshot, const Table *table, const ScanPredicate *predicates,
+             uint32_t predicate_count,
+             void (*on_row)(void *ctx, const RecordBatch *batch, uint32_t row), void *ctx)
 {
     uint16_t all[64];
     Arena arena;
@@ -234,9 +234,9 @@ static inline void fixture_check(EngineFixture *f)
         arena_init(&arena, NULL);
         (void)snprintf(host, sizeof host, "h%u", s);
         LabelMatcher matcher = {.op = MATCH_EQ, .name = STR("host"), .value = str_from(host)};
-        assert_int_equal(engine_select_series(snapshot, &matcher, 1, INT64_MIN, INT64_MAX, &arena,
-                                              &list, &err),
-                         STATUS_OK);
+        assert_int_equal(
+            engine_select_series(snapshot, &matcher, 1, INT64_MIN, INT64_MAX, &arena, &list, &err),
+            STATUS_OK);
         run.count = 0;
         assert_true(list.count <= 1);
         if (list.count)

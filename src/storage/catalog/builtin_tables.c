@@ -3,7 +3,7 @@
 
 #define COLUMN(name_, type_)                                                                       \
     {                                                                                              \
-        .name = STR_INIT(name_), .type = {.id = TYPE_##type_, .typmod = -1}                        \
+        .name = STR_INIT(name_), .type = {.id = TYPE_##type_, .typmod = -1 }                       \
     }
 #define COLUMN_REQUIRED(name_, type_)                                                              \
     {                                                                                              \
@@ -11,9 +11,12 @@
     }
 
 static const TableColumn metrics_columns[] = {
-    COLUMN_REQUIRED("ts", TIMESTAMPTZ), COLUMN_REQUIRED("name", TEXT),
-    COLUMN_REQUIRED("labels", JSONB),   COLUMN("value", FLOAT8),
-    COLUMN("stale", BOOL),              COLUMN("histogram", JSONB),
+    COLUMN_REQUIRED("ts", TIMESTAMPTZ),
+    COLUMN_REQUIRED("name", TEXT),
+    COLUMN_REQUIRED("labels", JSONB),
+    COLUMN("value", FLOAT8),
+    COLUMN("stale", BOOL),
+    COLUMN("histogram", JSONB),
     COLUMN("start_ts", TIMESTAMPTZ),
 };
 

@@ -80,8 +80,8 @@ Status catalog__add_table(CatalogVersion *version, const Table *table, Error *er
 {
     Arena *arena = &version->arena;
     Table *copy = arena_dup(arena, table, sizeof *table);
-    TableColumn *columns = arena_dup(arena, table->columns,
-                                     sizeof *table->columns * table->column_count);
+    TableColumn *columns =
+        arena_dup(arena, table->columns, sizeof *table->columns * table->column_count);
 
     for (uint32_t i = 0; i < table->column_count; i++) {
         columns[i].name = arena_str(arena, columns[i].name);
@@ -91,8 +91,8 @@ Status catalog__add_table(CatalogVersion *version, const Table *table, Error *er
     copy->schema = arena_str(arena, table->schema);
     copy->name = arena_str(arena, table->name);
     copy->options = arena_str(arena, table->options);
-    copy->primary_key = arena_dup(arena, table->primary_key,
-                                  sizeof *table->primary_key * table->primary_key_count);
+    copy->primary_key =
+        arena_dup(arena, table->primary_key, sizeof *table->primary_key * table->primary_key_count);
     TRY(put_relation(version, copy->schema, copy->name, copy, NULL, err));
     INSERT_BY_ID(version->tables, version->table_count, copy);
     return STATUS_OK;
@@ -286,8 +286,8 @@ Status catalog_check(const CatalogVersion *version, const CatalogChange *change,
             return error_set_sql(err, STATUS_INVALID, "42939", 0,
                                  "unacceptable schema name \"%.*s\"", STR_FMT(change->schema));
         if (catalog_has_schema(version, change->schema))
-            return error_set_sql(err, STATUS_EXISTS, "42P06", 0,
-                                 "schema \"%.*s\" already exists", STR_FMT(change->schema));
+            return error_set_sql(err, STATUS_EXISTS, "42P06", 0, "schema \"%.*s\" already exists",
+                                 STR_FMT(change->schema));
         return STATUS_OK;
     case CATALOG_DROP_SCHEMA:
         return check_drop_schema(version, change->schema, err);
@@ -299,8 +299,8 @@ Status catalog_check(const CatalogVersion *version, const CatalogChange *change,
     case CATALOG_DROP_TABLE: {
         const Table *table = catalog_find_table(version, change->schema, change->name);
         if (!table)
-            return error_set_sql(err, STATUS_NOT_FOUND, "42P01", 0,
-                                 "table \"%.*s\" does not exist", STR_FMT(change->name));
+            return error_set_sql(err, STATUS_NOT_FOUND, "42P01", 0, "table \"%.*s\" does not exist",
+                                 STR_FMT(change->name));
         if (table->kind != TABLE_USER)
             return error_set_sql(err, STATUS_DENIED, "42501", 0,
                                  "built-in table \"%.*s\" cannot be dropped",
@@ -309,8 +309,8 @@ Status catalog_check(const CatalogVersion *version, const CatalogChange *change,
     }
     case CATALOG_DROP_VIEW:
         if (!catalog_find_view(version, change->schema, change->name))
-            return error_set_sql(err, STATUS_NOT_FOUND, "42P01", 0,
-                                 "view \"%.*s\" does not exist", STR_FMT(change->name));
+            return error_set_sql(err, STATUS_NOT_FOUND, "42P01", 0, "view \"%.*s\" does not exist",
+                                 STR_FMT(change->name));
         return STATUS_OK;
     }
     return error_set(err, STATUS_CORRUPT, "catalog change of unknown kind %d", (int)change->kind);
@@ -319,17 +319,17 @@ Status catalog_check(const CatalogVersion *version, const CatalogChange *change,
 /* Is the existing object the one that the change removes or replaces? */
 static bool is_removed(const CatalogChange *change, bool table, Str schema, Str name)
 {
-    bool kind_fits = table ? change->kind == CATALOG_DROP_TABLE
-                           : change->kind == CATALOG_DROP_VIEW || change->kind == CATALOG_CREATE_VIEW;
+    bool kind_fits = table
+                         ? change->kind == CATALOG_DROP_TABLE
+                         : change->kind == CATALOG_DROP_VIEW || change->kind == CATALOG_CREATE_VIEW;
     return kind_fits && str_eq(schema, change->schema) && str_eq(name, change->name);
 }
 
-static Status copy_kept(const CatalogVersion *from, const CatalogChange *change,
-                        CatalogVersion *to, Error *err)
+static Status copy_kept(const CatalogVersion *from, const CatalogChange *change, CatalogVersion *to,
+                        Error *err)
 {
     for (size_t i = 0; i < from->schema_count; i++)
-        if (change->kind != CATALOG_DROP_SCHEMA ||
-            !str_eq(from->schemas[i]->name, change->schema))
+        if (change->kind != CATALOG_DROP_SCHEMA || !str_eq(from->schemas[i]->name, change->schema))
             TRY(catalog__add_schema(to, from->schemas[i], err));
     for (size_t i = 0; i < from->table_count; i++)
         if (!is_removed(change, true, from->tables[i]->schema, from->tables[i]->name))

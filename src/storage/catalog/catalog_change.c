@@ -51,8 +51,7 @@ static void append_table(Buf *out, const Table *table)
         const TableColumn *c = &table->columns[i];
         append_text_member(out, i ? ",{\"name\":" : "{\"name\":", c->name);
         /* The OID names the type for ever; TypeId is this build's numbering. */
-        buf_printf(out,
-                   ",\"type\":%u,\"typmod\":%d,\"array\":%s,\"not_null\":%s,\"dropped\":%s",
+        buf_printf(out, ",\"type\":%u,\"typmod\":%d,\"array\":%s,\"not_null\":%s,\"dropped\":%s",
                    type_oid((Type){.id = c->type.id, .typmod = -1}), c->type.typmod,
                    bool_text(c->type.is_array), bool_text(c->not_null), bool_text(c->dropped));
         append_text_member(out, ",\"default\":", c->default_text);

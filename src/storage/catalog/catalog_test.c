@@ -1,6 +1,6 @@
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,8 @@
 static const TableColumn test_columns[] = {
     {.name = STR_INIT("id"), .type = {.id = TYPE_INT4, .typmod = -1}, .not_null = true},
     {.name = STR_INIT("at"), .type = {.id = TYPE_TIMESTAMPTZ, .typmod = 3}},
-    {.name = STR_INIT("tags"), .type = {.id = TYPE_TEXT, .is_array = true, .typmod = -1},
+    {.name = STR_INIT("tags"),
+     .type = {.id = TYPE_TEXT, .is_array = true, .typmod = -1},
      .default_text = STR_INIT("'{}'")},
 };
 static const uint16_t test_key[] = {0};
@@ -114,19 +115,17 @@ static void test_objects_are_created_found_and_dropped(void **state)
     Error err;
 
     check_example(version);
-    assert_int_equal(change(&version,
-                            (CatalogChange){.kind = CATALOG_DROP_TABLE,
-                                            .schema = STR("app"),
-                                            .name = STR("t")},
-                            &err),
-                     STATUS_OK);
+    assert_int_equal(
+        change(&version,
+               (CatalogChange){.kind = CATALOG_DROP_TABLE, .schema = STR("app"), .name = STR("t")},
+               &err),
+        STATUS_OK);
     assert_null(catalog_find_table(version, STR("app"), STR("t")));
     check_example(before); /* the old version stays as it is */
     assert_true(catalog_next_id(version) >= id);
-    assert_int_equal(change(&version,
-                            (CatalogChange){.kind = CATALOG_DROP_SCHEMA, .schema = STR("app")},
-                            &err),
-                     STATUS_OK);
+    assert_int_equal(
+        change(&version, (CatalogChange){.kind = CATALOG_DROP_SCHEMA, .schema = STR("app")}, &err),
+        STATUS_OK);
     assert_false(catalog_has_schema(version, STR("app")));
     catalog_version_unref(before);
     catalog_version_unref(version);
@@ -169,8 +168,8 @@ static void test_a_truncated_change_is_refused(void **state)
 {
     CLEANUP(buf_done) Buf bytes = {0};
     CLEANUP(arena_done) Arena arena = {0};
-    CatalogChange change_ = {CATALOG_CREATE_TABLE, TABLE_ID_FIRST_USER, STR("app"), STR("t"),
-                             STR(""), &test_table};
+    CatalogChange change_ = {
+        CATALOG_CREATE_TABLE, TABLE_ID_FIRST_USER, STR("app"), STR("t"), STR(""), &test_table};
     CatalogChange back;
     Error err;
 

@@ -59,8 +59,8 @@ static Status check_format(Engine *engine, Arena *arena, EngineReport *report, E
 static Status lock_directory(Engine *engine, Arena *arena, EngineReport *report, Error *err)
 {
     TRY(vfs_mkdir_all(engine->vfs, engine->data_dir, err));
-    TRY(vfs_open(engine->vfs, path_in(arena, engine, "LOCK").ptr,
-                 VFS_READ | VFS_WRITE | VFS_CREATE, &engine->lock_file, err));
+    TRY(vfs_open(engine->vfs, path_in(arena, engine, "LOCK").ptr, VFS_READ | VFS_WRITE | VFS_CREATE,
+                 &engine->lock_file, err));
     Status status = vfs_lock(engine->lock_file, err);
     if (status == STATUS_CONFLICT)
         return error_set(err, STATUS_UNAVAILABLE, "%s is open in another process",
@@ -101,9 +101,10 @@ static void quarantine_catalog(Engine *engine, Arena *arena, EngineReport *repor
         /* The side files need not be there; if the main one stays, the next save overwrites it. */
         (void)vfs_rename(engine->vfs, from.ptr, to.ptr, NULL);
     }
-    note_damage(report, arena_printf(arena, "%s; it was moved to lost/ and is made again from the log",
-                                     why->message)
-                            .ptr);
+    note_damage(report,
+                arena_printf(arena, "%s; it was moved to lost/ and is made again from the log",
+                             why->message)
+                    .ptr);
 }
 
 /* Takes the checkpoint where there is a good one. *ret_lsn = 0 means: the log has everything. */
@@ -111,8 +112,8 @@ static Status load_catalog(Engine *engine, Arena *arena, EngineReport *report, L
                            Error *err)
 {
     Error why = {0};
-    Status status = catalog_load(path_in(arena, engine, "catalog.db").ptr, &engine->catalog,
-                                 ret_lsn, &why);
+    Status status =
+        catalog_load(path_in(arena, engine, "catalog.db").ptr, &engine->catalog, ret_lsn, &why);
 
     if (status == STATUS_OK)
         return STATUS_OK;
@@ -128,9 +129,9 @@ static Status load_catalog(Engine *engine, Arena *arena, EngineReport *report, L
     return STATUS_OK;
 }
 
-/* Brings catalog.db up to what was replayed. It is only a checkpoint, so a full disk must not keep the
- * directory closed; but a checkpoint ahead of the log (which lost its tail) would hide changes still to
- * come, so that one has to go. */
+/* Brings catalog.db up to what was replayed. It is only a checkpoint, so a full disk must not keep
+ * the directory closed; but a checkpoint ahead of the log (which lost its tail) would hide changes
+ * still to come, so that one has to go. */
 static Status renew_catalog_file(Engine *engine, Lsn catalog_lsn, Arena *arena,
                                  EngineReport *report, Error *err)
 {
@@ -177,9 +178,8 @@ static Engine *new_engine(const EngineOptions *options)
     engine->metadata = metadata_store_new(engine->budget);
     engine->metric_tables = metric_tables_new(engine->budget);
     /* Wall time and address space make a start that no earlier run had. */
-    engine->next_txn = hash_u64((uint64_t)clock_wall_ns() ^ (uintptr_t)engine ^
-                                ((uint64_t)getpid() << 40)) |
-                       1;
+    engine->next_txn =
+        hash_u64((uint64_t)clock_wall_ns() ^ (uintptr_t)engine ^ ((uint64_t)getpid() << 40)) | 1;
     mutex_init(&engine->apply_lock);
     cond_init(&engine->apply_work);
     cond_init(&engine->idle);

@@ -17,13 +17,13 @@
 #include "base/mem.h"
 #include "base/thread.h"
 #include "storage/catalog/catalog.h"
-#include "storage/metrics/sample.h" /* Lsn, SeriesRef, SeriesList, SampleRun, SeriesVisitor */
+#include "storage/metrics/sample.h"  /* Lsn, SeriesRef, SeriesList, SampleRun, SeriesVisitor */
 #include "storage/rows/row_filter.h" /* ScanOp, ScanPredicate */
 
 typedef struct Engine Engine;
 typedef struct Snapshot Snapshot;
 typedef struct WriteBatch WriteBatch;
-typedef struct SeriesCursor SeriesCursor;       /* successor prediction of one sender */
+typedef struct SeriesCursor SeriesCursor; /* successor prediction of one sender */
 struct Vfs;
 
 typedef enum EngineSync { ENGINE_SYNC_ALWAYS, ENGINE_SYNC_INTERVAL, ENGINE_SYNC_OFF } EngineSync;
@@ -73,8 +73,8 @@ typedef enum LabelCodec {
 Status write_batch_new(Engine *engine, WriteBatch **ret_batch, Error *err);
 WriteBatch *write_batch_free(WriteBatch *batch); /* NULL is fine; returns NULL */
 
-/* A sender's cursor; keep one per connection or target (NULL stands for a fresh one). Confined to one
- * thread at a time. */
+/* A sender's cursor; keep one per connection or target (NULL stands for a fresh one). Confined to
+ * one thread at a time. */
 SeriesCursor *series_cursor_new(void);
 SeriesCursor *series_cursor_free(SeriesCursor *cursor);
 
@@ -202,8 +202,8 @@ Status engine_last_sample(Snapshot *snapshot, SeriesRef ref, int64_t min_ms, int
                           Arena *arena, bool *ret_found, int64_t *ret_ts_ms, double *ret_value,
                           const NativeHistogram **ret_histogram, Error *err);
 
-/* As engine_last_sample for many series (fast when refs ascend): ret_kinds[i] is 0 for none, 1 for a
- * float, 2 for a histogram, which is put into ret_histograms[i] unless that array is NULL. */
+/* As engine_last_sample for many series (fast when refs ascend): ret_kinds[i] is 0 for none, 1 for
+ * a float, 2 for a histogram, which is put into ret_histograms[i] unless that array is NULL. */
 Status engine_last_samples(Snapshot *snapshot, const SeriesRef *refs, uint32_t count,
                            int64_t min_ms, int64_t max_ms, Arena *arena, uint8_t *ret_kinds,
                            int64_t *ret_ts_ms, double *ret_values,

@@ -52,7 +52,8 @@ static int32_t find_time_column(const CreateTable *create)
     for (uint32_t i = 0; i < create->column_count; i++) {
         Type type = create->columns[i].type;
         bool is_time = !type.is_array && (type.id == TYPE_TIMESTAMP || type.id == TYPE_TIMESTAMPTZ);
-        if (create->time_column.len ? str_eq(create->columns[i].name, create->time_column) : is_time)
+        if (create->time_column.len ? str_eq(create->columns[i].name, create->time_column)
+                                    : is_time)
             return (int32_t)i;
     }
     return -1;
@@ -106,8 +107,8 @@ Status engine_drop_table(Engine *engine, Str schema, Str name, bool if_exists, E
 
 Status engine_create_schema(Engine *engine, Str name, bool if_not_exists, Error *err)
 {
-    Status status = change_schema(
-        engine, &(CatalogChange){.kind = CATALOG_CREATE_SCHEMA, .schema = name}, err);
+    Status status =
+        change_schema(engine, &(CatalogChange){.kind = CATALOG_CREATE_SCHEMA, .schema = name}, err);
     return status == STATUS_EXISTS && if_not_exists ? STATUS_OK : status;
 }
 

@@ -1,10 +1,10 @@
-/* What is left after failing files and power loss: every acknowledged request whole, every other one
- * whole or absent. Requests hold samples and rows, so that both must agree. */
+/* What is left after failing files and power loss: every acknowledged request whole, every other
+ * one whole or absent. Requests hold samples and rows, so that both must agree. */
+#include <errno.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
-#include <errno.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
@@ -25,9 +25,9 @@ static WriteBatch *make_request(EngineFixture *f, uint32_t n)
 
     memcpy(&bits, &value, sizeof bits);
     for (uint32_t s = 0; s < 3; s++)
-        assert_int_equal(write_batch_sample(batch, fixture_series(batch, n % 17 + s), fixture_ts(n),
-                                            bits, &err),
-                         STATUS_OK);
+        assert_int_equal(
+            write_batch_sample(batch, fixture_series(batch, n % 17 + s), fixture_ts(n), bits, &err),
+            STATUS_OK);
     assert_int_equal(fixture_rows(f, batch, (int64_t)n * ROWS_EACH, ROWS_EACH, &err), STATUS_OK);
     return batch;
 }
@@ -49,14 +49,14 @@ static uint32_t count_samples(Snapshot *snapshot, uint32_t n)
     Error err;
 
     arena_init(&arena, NULL);
-    assert_int_equal(engine_select_series(snapshot, NULL, 0, INT64_MIN, INT64_MAX, &arena, &series,
-                                          &err),
-                     STATUS_OK);
+    assert_int_equal(
+        engine_select_series(snapshot, NULL, 0, INT64_MIN, INT64_MAX, &arena, &series, &err),
+        STATUS_OK);
     for (uint32_t i = 0; i < series.count; i++) {
         SampleRun run = {0};
-        assert_int_equal(engine_read_series(snapshot, series.refs[i], fixture_ts(n), fixture_ts(n),
-                                            &run, &err),
-                         STATUS_OK);
+        assert_int_equal(
+            engine_read_series(snapshot, series.refs[i], fixture_ts(n), fixture_ts(n), &run, &err),
+            STATUS_OK);
         for (uint32_t k = 0; k < run.count; k++)
             assert_true(run.values[k] == n);
         count += run.count;
@@ -184,8 +184,8 @@ static void record_workload(EngineFixture *f, RecordVfs *record)
     f->engine = engine_close(f->engine);
 }
 
-/* Opens what a crash at this point may have left; returns whether an acknowledged request is missing
- * or one is there in part. */
+/* Opens what a crash at this point may have left; returns whether an acknowledged request is
+ * missing or one is there in part. */
 static bool check_crash(EngineFixture *f, RecordVfs *record, size_t point, RecordPolicy policy,
                         uint64_t seed)
 {

@@ -39,13 +39,13 @@ struct Engine {
     Cond apply_work;
     WriteBatch *apply_head; /* guarded by apply_lock; LSN order */
     WriteBatch **apply_tail;
-    bool stopping;        /* guarded by apply_lock */
-    uint64_t in_flight;   /* guarded by apply_lock: batches taken and not answered */
-    Cond idle;            /* in_flight fell to 0 */
-    Lsn visible_lsn;      /* atomic: release after everything up to it is applied */
+    bool stopping;      /* guarded by apply_lock */
+    uint64_t in_flight; /* guarded by apply_lock: batches taken and not answered */
+    Cond idle;          /* in_flight fell to 0 */
+    Lsn visible_lsn;    /* atomic: release after everything up to it is applied */
 
     Mutex catalog_lock;
-    CatalogVersion *catalog; /* guarded by catalog_lock: a reference to the current version */
+    CatalogVersion *catalog;  /* guarded by catalog_lock: a reference to the current version */
     uint64_t catalog_changes; /* the applier's: since catalog.db was written */
 
     Mutex ddl_lock;

@@ -1,8 +1,8 @@
-/* Writers, schema changes and readers at once: a snapshot holds what was acknowledged before it began,
- * each request whole; made for the thread sanitizer as well. */
+/* Writers, schema changes and readers at once: a snapshot holds what was acknowledged before it
+ * began, each request whole; made for the thread sanitizer as well. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -42,7 +42,8 @@ static void write_requests(void *arg)
         WriteBatch *batch = fixture_batch(f);
         uint64_t bits = 0;
         for (uint32_t s = 0; s < MODEL_SERIES; s += 3)
-            assert_int_equal(write_batch_sample(batch, fixture_series(batch, (s + n) % MODEL_SERIES),
+            assert_int_equal(write_batch_sample(batch,
+                                                fixture_series(batch, (s + n) % MODEL_SERIES),
                                                 fixture_ts(n), bits, &err),
                              STATUS_OK);
         int64_t first = (int64_t)w->number * ID_STRIDE + (int64_t)n * ROWS_EACH;

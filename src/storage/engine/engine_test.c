@@ -1,6 +1,6 @@
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -293,7 +293,8 @@ static void test_series_are_rows_of_metrics_and_of_their_own_tables(void **state
     };
     model = model_sum(&f, 1, 100, 200);
     sum = (MetricsSum){0};
-    assert_int_equal(fixture_scan(snapshot, metrics, window, 3, add_metrics_row, &sum), model.count);
+    assert_int_equal(fixture_scan(snapshot, metrics, window, 3, add_metrics_row, &sum),
+                     model.count);
     assert_float_equal(sum.sum, model.sum, 1e-6);
     assert_true(model.count > 0);
 
@@ -447,8 +448,8 @@ static void test_inserted_rows_become_samples_or_say_what_is_wrong(void **state)
         engine_select_series(snapshot, NULL, 0, INT64_MIN, INT64_MAX, &arena, &series, &err),
         STATUS_OK);
     assert_int_equal(series.count, 1);
-    assert_int_equal(
-        engine_read_series(snapshot, series.refs[0], INT64_MIN, INT64_MAX, &run, &err), STATUS_OK);
+    assert_int_equal(engine_read_series(snapshot, series.refs[0], INT64_MIN, INT64_MAX, &run, &err),
+                     STATUS_OK);
     assert_int_equal(run.count, 2);
     assert_int_equal(run.ts_ms[0], -1); /* floored */
     assert_int_equal(run.ts_ms[1], 2);
@@ -520,10 +521,8 @@ static void test_histograms_exemplars_and_metadata_survive(void **state)
     Snapshot *snapshot;
     const HistogramSpan span = {0, 2};
     const double counts[] = {1, 2};
-    const NativeHistogram histogram = {.is_integer = true,
-                                       .count = 3,
-                                       .sum = 8.5,
-                                       .positive = {&span, counts, 1, 2}};
+    const NativeHistogram histogram = {
+        .is_integer = true, .count = 3, .sum = 8.5, .positive = {&span, counts, 1, 2}};
 
     fixture_init(&f, NULL);
     WriteBatch *batch = fixture_batch(&f);
@@ -545,18 +544,18 @@ static void test_histograms_exemplars_and_metadata_survive(void **state)
         uint32_t count;
         arena_init(&arena, NULL);
         assert_int_equal(engine_snapshot(f.engine, &snapshot, &err), STATUS_OK);
-        assert_int_equal(engine_select_series(snapshot, NULL, 0, INT64_MIN, INT64_MAX, &arena,
-                                              &series, &err),
-                         STATUS_OK);
+        assert_int_equal(
+            engine_select_series(snapshot, NULL, 0, INT64_MIN, INT64_MAX, &arena, &series, &err),
+            STATUS_OK);
         assert_int_equal(series.count, 1);
         assert_int_equal(
             engine_read_series(snapshot, series.refs[0], INT64_MIN, INT64_MAX, &run, &err),
             STATUS_OK);
         assert_int_equal(run.count, 1);
         assert_true(histogram_equal(run.histograms[0], &histogram));
-        assert_int_equal(engine_exemplars(snapshot, NULL, 0, 0, 6000, &arena, &exemplars, &count,
-                                          &err),
-                         STATUS_OK);
+        assert_int_equal(
+            engine_exemplars(snapshot, NULL, 0, 0, 6000, &arena, &exemplars, &count, &err),
+            STATUS_OK);
         assert_int_equal(count, 1);
         assert_true(exemplars[0].value == 0.25);
         assert_true(label_set_eq(exemplars[0].labels, (LabelSet){trace, 2}));

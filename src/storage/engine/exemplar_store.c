@@ -6,7 +6,7 @@ enum { BLOCK_EXEMPLARS = 4096 };
 
 struct ExemplarStore {
     MemBudget *budget;
-    Arena arena;       /* the appender's: labels and blocks */
+    Arena arena; /* the appender's: labels and blocks */
     int64_t charged_bytes;
     Mutex lock;        /* guards the directory of blocks */
     Exemplar **blocks; /* owned array of arena blocks */

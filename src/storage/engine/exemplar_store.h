@@ -1,6 +1,7 @@
 /* exemplar_store.h - exemplars in memory: appended in LSN order, read by prefix.
  *
- * Threads: one appender (the applier); any readers. Blocks never move; a reader takes the count once.
+ * Threads: one appender (the applier); any readers. Blocks never move; a reader takes the count
+ * once.
  */
 #ifndef LUMA_STORAGE_ENGINE_EXEMPLAR_STORE_H
 #define LUMA_STORAGE_ENGINE_EXEMPLAR_STORE_H

@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The fewest digits that read back as the same double, never with an exponent: as numeric prints. */
+/* The fewest digits that read back as the same double, never with an exponent: as numeric prints.
+ */
 static void append_number(Buf *out, double value)
 {
     char text[40];
@@ -23,7 +24,8 @@ static void append_number(Buf *out, double value)
     for (const char *c = text; *c && *c != 'e'; c++)
         if (*c != '.')
             digits[count++] = *c;
-    int exponent = atoi(strchr(text, 'e') + 1); /* of the first digit; printed by us */
+    int exponent =
+        (int)strtol(strchr(text, 'e') + 1, NULL, 10); /* of the first digit; printed by us */
     while (count > 1 && digits[count - 1] == '0')
         count--;
     if (value < 0)

@@ -1,8 +1,8 @@
+#include <math.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
-#include <math.h>
 #include <stdlib.h>
 
 #include <cmocka.h>

@@ -16,7 +16,8 @@ MetadataStore *metadata_store_free(MetadataStore *store); /* returns NULL */
 void metadata_store_put(MetadataStore *store, const MetadataRow *row);
 /* Is exactly this known already? */
 bool metadata_store_has(MetadataStore *store, const MetadataRow *row);
-/* Copies into the arena, sorted by metric; an empty `metric` means all. STATUS_LIMIT of the arena. */
+/* Copies into the arena, sorted by metric; an empty `metric` means all. STATUS_LIMIT of the arena.
+ */
 Status metadata_store_list(MetadataStore *store, Str metric, Arena *arena, MetadataRow **ret_rows,
                            uint32_t *ret_count, Error *err);
 

@@ -15,8 +15,8 @@ typedef struct MetricTable {
 
 struct MetricTables {
     MemBudget *budget;
-    Mutex lock;           /* guards everything below */
-    Arena arena;          /* texts and MetricTables */
+    Mutex lock;  /* guards everything below */
+    Arena arena; /* texts and MetricTables */
     int64_t charged_bytes;
     Map by_name;          /* metric -> MetricTable */
     MetricTable **tables; /* by id - TABLE_ID_FIRST_METRIC */
@@ -110,16 +110,16 @@ static const Table *describe(const MetricTable *table, Arena *arena)
 {
     Table *copy = ARENA_NEW(arena, Table);
 
-    *copy = (Table){.id = table->id,
-                    .schema_version = table->column_count,
-                    .kind = TABLE_METRIC,
-                    .schema = STR("prom"),
-                    .name = table->metric,
-                    .columns = arena_dup(arena, table->columns,
-                                         sizeof *table->columns * table->column_count),
-                    .column_count = table->column_count,
-                    .time_column = METRIC_COLUMN_TS,
-                    .options = STR("")};
+    *copy = (Table){
+        .id = table->id,
+        .schema_version = table->column_count,
+        .kind = TABLE_METRIC,
+        .schema = STR("prom"),
+        .name = table->metric,
+        .columns = arena_dup(arena, table->columns, sizeof *table->columns * table->column_count),
+        .column_count = table->column_count,
+        .time_column = METRIC_COLUMN_TS,
+        .options = STR("")};
     return copy;
 }
 

@@ -1,8 +1,8 @@
 /* replay.c - the log back into memory when the directory is opened.
  *
- * Refs in the log are those of the process that wrote them: a definition binds a ref from its place in
- * the log on, until another definition of the same ref (by a later process) binds it anew. Entries of a
- * transaction wait for its COMMIT; without one they are absent.
+ * Refs in the log are those of the process that wrote them: a definition binds a ref from its place
+ * in the log on, until another definition of the same ref (by a later process) binds it anew.
+ * Entries of a transaction wait for its COMMIT; without one they are absent.
  */
 #include <stdio.h>
 
@@ -11,7 +11,8 @@
 #include "storage/engine/engine_int.h"
 #include "storage/wal/wal_group.h"
 
-/* Refs of entries that no definition covers are a sign of lost segments; nobody has so many series. */
+/* Refs of entries that no definition covers are a sign of lost segments; nobody has so many series.
+ */
 enum { REF_MAX = 1 << 30 };
 
 typedef struct PendingEntry {
@@ -28,13 +29,13 @@ typedef struct PendingTxn {
 typedef struct Replay {
     Engine *engine;
     EngineReport *report;
-    Lsn catalog_lsn;      /* changes up to here are in the catalog already */
-    SeriesRef *refs;      /* owned: ref in the log -> ref in memory, SERIES_REF_NONE = undefined */
+    Lsn catalog_lsn; /* changes up to here are in the catalog already */
+    SeriesRef *refs; /* owned: ref in the log -> ref in memory, SERIES_REF_NONE = undefined */
     size_t ref_cap;
     SeriesCursor cursor;
-    Arena arena;          /* of one entry */
-    Map txns;             /* id (8 bytes) -> PendingTxn */
-    Lsn lsn;              /* of the entry being applied */
+    Arena arena;           /* of one entry */
+    Map txns;              /* id (8 bytes) -> PendingTxn */
+    Lsn lsn;               /* of the entry being applied */
     uint64_t unknown_refs; /* samples whose series no entry defines */
 } Replay;
 
@@ -95,9 +96,9 @@ static void translate_floats(Replay *replay, const WalSamples *samples, SampleCo
         return;
     int64_t *ts_ms = arena_dup(arena, samples->ts_ms, sizeof *ts_ms * samples->count);
     uint64_t *bits = arena_dup(arena, samples->value_bits, sizeof *bits * samples->count);
-    int64_t *start_ms =
-        samples->start_ms ? arena_dup(arena, samples->start_ms, sizeof *start_ms * samples->count)
-                          : NULL;
+    int64_t *start_ms = samples->start_ms
+                            ? arena_dup(arena, samples->start_ms, sizeof *start_ms * samples->count)
+                            : NULL;
     size_t kept = 0;
     for (uint32_t i = 0; i < samples->count; i++) {
         if (refs[i] == SERIES_REF_NONE)

@@ -14,7 +14,7 @@ struct Scan {
     RowScan *rows;
     RowTable *row_table;
     SeriesScan *series;
-    RecordBatch batch;  /* SCAN_BATCH: all columns of the table */
+    RecordBatch batch;   /* SCAN_BATCH: all columns of the table */
     uint32_t batch_next; /* atomic: relaxed; first row nobody claimed */
     int64_t row_count;   /* atomic: relaxed; rows handed out */
 };
@@ -46,7 +46,8 @@ static Status check_spec(const ScanSpec *spec, Error *err)
             return error_set(err, STATUS_UNSUPPORTED, "storage cannot apply this filter");
         bool null_test = p->op == SCAN_IS_NULL || p->op == SCAN_IS_NOT_NULL;
         if (!null_test && !type_eq(p->value.type, spec->table->columns[p->column].type))
-            return error_set(err, STATUS_INTERNAL, "a filter's constant has another type than \"%.*s\"",
+            return error_set(err, STATUS_INTERNAL,
+                             "a filter's constant has another type than \"%.*s\"",
                              STR_FMT(spec->table->columns[p->column].name));
     }
     return STATUS_OK;

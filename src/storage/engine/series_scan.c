@@ -1,9 +1,9 @@
 /* series_scan.c - the rows of public.metrics and prom.<metric>, made of series.
  *
- * Predicates on ts become the time window, equality on name and labels becomes matchers, the others on
- * labels are tested once per series, and those on samples by mask. Rows come series by series: a batch
- * of one series has constant label columns, a batch of several has dictionary columns, whose dictionary
- * is made once for a piece (the series one worker takes at a time).
+ * Predicates on ts become the time window, equality on name and labels becomes matchers, the others
+ * on labels are tested once per series, and those on samples by mask. Rows come series by series: a
+ * batch of one series has constant label columns, a batch of several has dictionary columns, whose
+ * dictionary is made once for a piece (the series one worker takes at a time).
  */
 #include "base/map.h"
 #include "format/histogram/histogram.h"
@@ -13,7 +13,7 @@
 enum {
     PIECE_ROWS = 64 * 1024, /* about so many rows make a piece */
     PIECE_SERIES_MAX = 4096,
-    PIECES_MIN = 16,   /* of a scan, so that all workers have something */
+    PIECES_MIN = 16,  /* of a scan, so that all workers have something */
     PROBE_SERIES = 4, /* read to guess the number of rows */
 };
 
@@ -38,9 +38,9 @@ struct SeriesScan {
     Snapshot *snapshot;
     const ScanSpec *spec;
     Arena arena;
-    Source *sources;      /* per table column */
+    Source *sources; /* per table column */
     bool needed[SOURCE_START + 1];
-    int64_t min_ms;       /* window, inclusive; empty when min > max */
+    int64_t min_ms; /* window, inclusive; empty when min > max */
     int64_t max_ms;
     LabelMatcher *matchers;
     uint32_t matcher_count;
@@ -101,16 +101,17 @@ typedef struct Gather {
 
 static Source source_of(const SeriesScan *scan, uint16_t column)
 {
-    static const SourceKind metrics[] = {SOURCE_TS,    SOURCE_NAME,      SOURCE_LABELS, SOURCE_VALUE,
-                                         SOURCE_STALE, SOURCE_HISTOGRAM, SOURCE_START};
+    static const SourceKind metrics[] = {SOURCE_TS,    SOURCE_NAME,  SOURCE_LABELS,
+                                         SOURCE_VALUE, SOURCE_STALE, SOURCE_HISTOGRAM,
+                                         SOURCE_START};
     const Table *table = scan->spec->table;
 
     if (table->kind == TABLE_METRICS)
         return (Source){metrics[column], LABEL_NAME};
     if (column < METRIC_COLUMN_FIRST_LABEL)
         return (Source){column == METRIC_COLUMN_TS ? SOURCE_TS : SOURCE_VALUE, STR("")};
-    return (Source){SOURCE_LABEL, metric_tables_label(scan->snapshot->engine->metric_tables,
-                                                      table->id, column)};
+    return (Source){SOURCE_LABEL,
+                    metric_tables_label(scan->snapshot->engine->metric_tables, table->id, column)};
 }
 
 static int64_t floor_div_1000(int64_t us)
@@ -172,8 +173,8 @@ static void add_predicate(SeriesScan *scan, const ScanPredicate *p)
     case SOURCE_NAME:
     case SOURCE_LABEL: {
         /* Labels are never empty: only a value that can be there goes to the index. */
-        Str value = p->op == SCAN_EQ && !column_is_null(&p->value, 0) ? column_str(&p->value, 0)
-                                                                     : STR("");
+        Str value =
+            p->op == SCAN_EQ && !column_is_null(&p->value, 0) ? column_str(&p->value, 0) : STR("");
         if (value.len)
             scan->matchers[scan->matcher_count++] =
                 (LabelMatcher){.op = MATCH_EQ, .name = source->label, .value = value};
@@ -543,8 +544,8 @@ static void gather_rows(SeriesPiece *piece, Gather *g, uint32_t count)
     const SeriesScan *scan = piece->scan;
     const SampleRun *run = &piece->run;
     uint32_t pos = piece->run_pos;
-    bool special = scan->needed[SOURCE_VALUE] || scan->needed[SOURCE_STALE] ||
-                   scan->needed[SOURCE_HISTOGRAM];
+    bool special =
+        scan->needed[SOURCE_VALUE] || scan->needed[SOURCE_STALE] || scan->needed[SOURCE_HISTOGRAM];
 
     if (g->ts_us)
         for (uint32_t i = 0; i < count; i++)
@@ -570,9 +571,9 @@ static Status gather_batch(SeriesPiece *piece, Gather *g, Error *err)
 
     while (g->count < BATCH_ROWS) {
         if (piece->run_pos < piece->run.count) {
-            gather_rows(piece, g,
-                        LUMA_MIN(piece->run.count - piece->run_pos,
-                                 (uint32_t)BATCH_ROWS - g->count));
+            gather_rows(
+                piece, g,
+                LUMA_MIN(piece->run.count - piece->run_pos, (uint32_t)BATCH_ROWS - g->count));
             continue;
         }
         if (piece->current == piece->ref_count)

@@ -1,8 +1,8 @@
 /* write_encode.c - a batch as entries of the log: one, or a group, or a transaction.
  *
- * A request is whole or absent after a crash. What fits is one entry; several kinds of data become the
- * parts of one group entry; more rows than an entry holds become ROWS entries of one transaction id
- * ended by COMMIT.
+ * A request is whole or absent after a crash. What fits is one entry; several kinds of data become
+ * the parts of one group entry; more rows than an entry holds become ROWS entries of one
+ * transaction id ended by COMMIT.
  *
  * A series is defined in each entry that uses it until one such entry is durable, so entries may
  * define a series again.
@@ -12,8 +12,8 @@
 #include "storage/engine/engine_int.h"
 #include "storage/wal/wal_group.h"
 
-/* Rows are cut so that entries stay well below WAL_ENTRY_BYTES_MAX and within the bound of values that
- * a reader takes (docs/formats/wal.md section 4.4). */
+/* Rows are cut so that entries stay well below WAL_ENTRY_BYTES_MAX and within the bound of values
+ * that a reader takes (docs/formats/wal.md section 4.4). */
 enum { ROWS_ENTRY_BYTES = 8 << 20, ROWS_ENTRY_VALUES = 1 << 20 };
 
 static WriteEntry *add_entry(WriteBatch *batch, WalEntryType type)

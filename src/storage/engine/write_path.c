@@ -4,8 +4,8 @@
  *   log's writer    on_durable, in LSN order: the batch's last entry hands it to the applier
  *   applier         applies batches in LSN order, moves visible_lsn, answers
  *
- * So the sync of the next group of entries runs while the last one is applied. A batch that fails takes
- * the same way to its answer and is not applied.
+ * So the sync of the next group of entries runs while the last one is applied. A batch that fails
+ * takes the same way to its answer and is not applied.
  */
 #include "storage/engine/engine_int.h"
 
@@ -32,8 +32,8 @@ static void queue_for_applier(WriteBatch *batch)
     cond_signal(&engine->apply_work);
 }
 
-/* `count` of the batch's entries are resolved. The last one moves the batch on (acq_rel: it sees what
- * the others wrote), so a whole batch is queued by the log's writer thread, in LSN order. */
+/* `count` of the batch's entries are resolved. The last one moves the batch on (acq_rel: it sees
+ * what the others wrote), so a whole batch is queued by the log's writer thread, in LSN order. */
 static void resolve(WriteBatch *batch, size_t count)
 {
     if (__atomic_sub_fetch(&batch->unresolved, count, __ATOMIC_ACQ_REL) == 0)
@@ -94,8 +94,8 @@ static Status prepare(WriteBatch *batch, Error *err)
     return STATUS_OK;
 }
 
-/* Gives all entries to the log; the batch may be gone when this returns. After a refusal the rest is
- * left out: without its COMMIT the transaction counts as absent. */
+/* Gives all entries to the log; the batch may be gone when this returns. After a refusal the rest
+ * is left out: without its COMMIT the transaction counts as absent. */
 static void append_entries(WriteBatch *batch)
 {
     Wal *wal = batch->engine->wal;

@@ -1,8 +1,8 @@
 /* row_filter.h - predicates over columns: exact, by the million.
  *
  * A predicate sets bytes of a mask to 0 where it does not hold; kernels are plain loops that the
- * compiler vectorises. PostgreSQL's order: NaN equals itself and is above every number; text compares
- * by bytes (collation C). A comparison with NULL on either side does not hold.
+ * compiler vectorises. PostgreSQL's order: NaN equals itself and is above every number; text
+ * compares by bytes (collation C). A comparison with NULL on either side does not hold.
  *
  * Threads: pure; a RowFilter is confined to its user.
  */
@@ -38,8 +38,8 @@ typedef struct ColumnRange {
     double float_max;
 } ColumnRange;
 
-/* Can the type be filtered exactly by this operator? Not where equal values differ in bytes (numeric,
- * bpchar, jsonb, arrays, interval ...): those stay with the executor. */
+/* Can the type be filtered exactly by this operator? Not where equal values differ in bytes
+ * (numeric, bpchar, jsonb, arrays, interval ...): those stay with the executor. */
 bool row_filter_can(Type type, ScanOp op);
 
 /* A predicate made ready for columns that share one dictionary (or have none). */

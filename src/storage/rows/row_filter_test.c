@@ -1,8 +1,8 @@
+#include <math.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -125,8 +125,7 @@ static void test_ranges_never_skip_a_match(void **state)
     srandom(3);
     for (int round = 0; round < 2000; round++) {
         int64_t values[4];
-        ColumnRange range = {
-            .kind = COLUMN_RANGE_INT, .int_min = INT64_MAX, .int_max = INT64_MIN};
+        ColumnRange range = {.kind = COLUMN_RANGE_INT, .int_min = INT64_MAX, .int_max = INT64_MIN};
         for (int i = 0; i < 4; i++) {
             values[i] = random() % 7;
             range.int_min = LUMA_MIN(range.int_min, values[i]);

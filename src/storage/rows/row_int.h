@@ -11,9 +11,9 @@ struct RowTable {
     int64_t ref_count; /* atomic */
     MemBudget *budget;
     SegmentMap *map; /* the store's */
-    Arena arena;  /* owns the definition */
-    Table schema; /* immutable: id, columns' types, key */
-    Type *types;  /* of the columns */
+    Arena arena;     /* owns the definition */
+    Table schema;    /* immutable: id, columns' types, key */
+    Type *types;     /* of the columns */
     RowKeys keys;
 
     Mutex lock;            /* guards the segment list */

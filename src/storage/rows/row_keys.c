@@ -83,8 +83,8 @@ static void append_value(const Column *c, uint32_t row, Buf *out)
         if (c->type.id == TYPE_INTERVAL) { /* a day is 24 hours, a month 30 days */
             Interval interval;
             memcpy(&interval, value, sizeof interval);
-            Int128 us = interval.us + (Int128)86400000000 *
-                                          (interval.days + (int64_t)30 * interval.months);
+            Int128 us =
+                interval.us + (Int128)86400000000 * (interval.days + (int64_t)30 * interval.months);
             buf_append(out, &us, sizeof us);
         } else {
             buf_append(out, value, 16);

@@ -1,8 +1,8 @@
 /* row_keys.h - the primary keys of a table: 128 bits each.
  *
  * A key is the hash of its values under the process' secret, so equal hashes mean equal keys (no
- * client can build a collision). A writer reserves its keys before the log gets the rows; so the log
- * holds only rows whose keys were free, and replay need not ask.
+ * client can build a collision). A writer reserves its keys before the log gets the rows; so the
+ * log holds only rows whose keys were free, and replay need not ask.
  *
  * Threads: guarded by a lock of its own; any thread.
  */

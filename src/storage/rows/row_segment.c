@@ -266,7 +266,8 @@ static uint32_t dict_code(DictBuild *build, const View *view)
 }
 
 /* True and codes, dict of `to` set when the texts are few enough. */
-static bool seal_as_dict(RowSegment *to_segment, RowColumn *to, const RowColumn *from, uint32_t rows)
+static bool seal_as_dict(RowSegment *to_segment, RowColumn *to, const RowColumn *from,
+                         uint32_t rows)
 {
     uint32_t count_max = LUMA_MIN((uint32_t)DICT_CODES_MAX, rows / DICT_ROWS_PER_CODE);
     DictBuild build = {.slot_count = 2 * DICT_CODES_MAX, .count_max = count_max};
@@ -277,7 +278,8 @@ static bool seal_as_dict(RowSegment *to_segment, RowColumn *to, const RowColumn 
     build.views = mem_alloc(sizeof *build.views * LUMA_MAX(count_max, 1));
     uint32_t *codes = mem_alloc_aligned(sizeof *codes * rows);
     for (uint32_t i = 0; i < rows && fits; i++) {
-        codes[i] = !from->null_count || bit_get(from->validity, i) ? dict_code(&build, &views[i]) : 0;
+        codes[i] =
+            !from->null_count || bit_get(from->validity, i) ? dict_code(&build, &views[i]) : 0;
         fits = codes[i] != UINT32_MAX;
     }
     if (fits) {

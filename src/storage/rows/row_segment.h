@@ -1,7 +1,7 @@
 /* row_segment.h - a stretch of rows of one table, in columns.
  *
- * A segment is *open* while the applier appends to it, then *sealed*: an immutable copy, trimmed, with
- * texts of few distinct values dictionary-encoded and the range of each column known.
+ * A segment is *open* while the applier appends to it, then *sealed*: an immutable copy, trimmed,
+ * with texts of few distinct values dictionary-encoded and the range of each column known.
  *
  *   columns   values | validity | texts          (stable addresses, `cap` rows from the start)
  *   marks     (row_end, lsn) per write           row r belongs to the first mark with row_end > r
@@ -86,8 +86,8 @@ void row_segment_append(RowSegment *segment, Lsn lsn, const RecordBatch *rows, u
 RowSegment *row_segment_seal(const RowSegment *open);
 /* Rows that a snapshot at `lsn` sees: a prefix. */
 uint32_t row_segment_visible(const RowSegment *segment, Lsn lsn);
-/* Rows [from, from + count) of a column, `count` of them visible, from a multiple of 8; a column added
- * to the table later is all NULL. Borrows from the segment and the arena. */
+/* Rows [from, from + count) of a column, `count` of them visible, from a multiple of 8; a column
+ * added to the table later is all NULL. Borrows from the segment and the arena. */
 Status row_segment_column(const RowSegment *segment, uint32_t column, Type type, uint32_t from,
                           uint32_t count, Arena *arena, Column *ret_column, Error *err);
 

@@ -8,8 +8,8 @@ enum { SEGMENT_ROWS_MIN = 256 };
 struct RowStore {
     MemBudget *budget;
     SegmentMap *map;
-    Mutex lock;  /* guards tables */
-    Map tables;  /* table id (4 bytes, in the RowTable) -> RowTable, a reference each */
+    Mutex lock; /* guards tables */
+    Map tables; /* table id (4 bytes, in the RowTable) -> RowTable, a reference each */
 };
 
 /* ---------------------------------------------------------------- store */
@@ -52,8 +52,8 @@ static RowTable *new_table(RowStore *store, const Table *schema)
     table->map = store->map;
     table->schema = *schema;
     arena_init(&table->arena, NULL);
-    TableColumn *columns = arena_dup(&table->arena, schema->columns,
-                                     sizeof *schema->columns * schema->column_count);
+    TableColumn *columns =
+        arena_dup(&table->arena, schema->columns, sizeof *schema->columns * schema->column_count);
     table->types = ARENA_NEW_ARRAY(&table->arena, Type, schema->column_count);
     for (uint32_t i = 0; i < schema->column_count; i++) {
         columns[i].name = arena_str(&table->arena, columns[i].name);
@@ -146,8 +146,8 @@ uint64_t row_table_row_count(RowTable *table)
     return __atomic_load_n(&table->row_count, __ATOMIC_RELAXED);
 }
 
-/* Replaces the full open segment by its sealed copy. Only the applier changes the list, so it may read
- * it without the lock. */
+/* Replaces the full open segment by its sealed copy. Only the applier changes the list, so it may
+ * read it without the lock. */
 static void seal_last(RowTable *table)
 {
     RowSegment *open = table->segments[table->segment_count - 1];
@@ -163,10 +163,9 @@ static void seal_last(RowTable *table)
 static RowSegment *open_segment(RowTable *table, Lsn lsn)
 {
     uint64_t cap = LUMA_MAX(table->row_count, (uint64_t)SEGMENT_ROWS_MIN);
-    RowSegment *segment =
-        row_segment_new(table->types, table->schema.column_count,
-                        (uint32_t)LUMA_MIN(cap, (uint64_t)ROW_SEGMENT_ROWS_MAX), lsn, table->schema.id,
-                        table->budget);
+    RowSegment *segment = row_segment_new(table->types, table->schema.column_count,
+                                          (uint32_t)LUMA_MIN(cap, (uint64_t)ROW_SEGMENT_ROWS_MAX),
+                                          lsn, table->schema.id, table->budget);
 
     MUTEX_GUARD(&table->lock);
     MEM_GROW(table->segments, table->segment_cap, table->segment_count + 1);

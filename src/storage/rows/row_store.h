@@ -2,10 +2,11 @@
  *
  *   RowStore -> RowTable (by table id) -> sealed segments ..., one open segment
  *
- * Segments grow with the table (256 rows, then as many as it has, up to 65,536), so a small table is
- * small and a large one is made of large pieces. The open one is replaced by its sealed copy when it is
- * full, which goes into the segment map (storage/hot). A scan takes references to the segments of one table and reads, without locks, the prefix of
- * each that its snapshot's LSN covers.
+ * Segments grow with the table (256 rows, then as many as it has, up to 65,536), so a small table
+ * is small and a large one is made of large pieces. The open one is replaced by its sealed copy
+ * when it is full, which goes into the segment map (storage/hot). A scan takes references to the
+ * segments of one table and reads, without locks, the prefix of each that its snapshot's LSN
+ * covers.
  *
  * Threads: row_store_create, row_store_drop and row_table_append by the applier, in LSN order; the
  * rest from any thread. Locks are held for the time of copying pointers.
@@ -24,8 +25,8 @@ typedef struct RowTable RowTable;
 typedef struct RowScan RowScan;
 typedef struct RowPiece RowPiece; /* a segment's part of a scan, worked by one thread */
 
-/* Everything stored is charged to `budget` without asking: it is durable already. `map` gets the sealed
- * segments, with the table's id as owner; both outlive the store. */
+/* Everything stored is charged to `budget` without asking: it is durable already. `map` gets the
+ * sealed segments, with the table's id as owner; both outlive the store. */
 RowStore *row_store_new(SegmentMap *map, MemBudget *budget);
 RowStore *row_store_free(RowStore *store); /* returns NULL; no scan is open */
 /* An empty table; the definition is copied. No-op when it is there. */
@@ -53,8 +54,8 @@ RowScan *row_scan_free(RowScan *scan); /* after every piece is closed; returns N
 uint64_t row_scan_estimate(const RowScan *scan);
 /* Claims the next piece, NULL at the end. Any thread, concurrently. */
 RowPiece *row_scan_next(RowScan *scan);
-/* The next batch of 1 .. BATCH_ROWS rows, row_count 0 at the end. It borrows from the segment and the
- * arena. */
+/* The next batch of 1 .. BATCH_ROWS rows, row_count 0 at the end. It borrows from the segment and
+ * the arena. */
 Status row_piece_next(RowPiece *piece, Arena *arena, RecordBatch *ret_batch, Error *err);
 RowPiece *row_piece_close(RowPiece *piece); /* returns NULL */
 

@@ -1,6 +1,6 @@
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -188,7 +188,8 @@ static void test_primary_keys_are_reserved_whole_or_not_at_all(void **state)
     make_rows(600, 500, &arena, &rows); /* the last 100 are there */
     assert_int_equal(row_table_reserve(table, &rows, &err), STATUS_EXISTS);
     assert_string_equal(err.sqlstate, "23505");
-    assert_string_equal(err.detail, "Key (id, note)=(1000, note number 1000 of many) already exists.");
+    assert_string_equal(err.detail,
+                        "Key (id, note)=(1000, note number 1000 of many) already exists.");
     make_rows(600, 400, &arena, &rows); /* nothing of the refused batch was kept */
     assert_int_equal(row_table_reserve(table, &rows, &err), STATUS_OK);
     row_table_release(table, &rows);
