@@ -51,6 +51,21 @@ static void finish(HttpRequest *req, Status status, const Error *err, Buf *out, 
 
 /* ---------------------------------------------------------------- series */
 
+/* Storage tells which series may have samples in the window; this looks. */
+static Status has_samples(Snapshot *snapshot, SeriesRef ref, int64_t start, int64_t end,
+                          Arena *arena, bool *ret_found, Error *err)
+{
+    const NativeHistogram *histogram;
+    double value;
+    int64_t ts;
+
+    *ret_found = true;
+    if (start <= INT64_MIN / 4 && end >= INT64_MAX / 4)
+        return STATUS_OK;
+    return engine_last_sample(snapshot, ref, start, end, arena, ret_found, &ts, &value, &histogram,
+                              err);
+}
+
 static Status list_series(Snapshot *snapshot, const PromMatch *matches, size_t match_count,
                           int64_t start, int64_t end, uint64_t limit, Arena *arena, Buf *out,
                           bool *ret_cut, Error *err)
@@ -75,9 +90,13 @@ static Status list_series(Snapshot *snapshot, const PromMatch *matches, size_t m
     }
     if (count)
         qsort(refs, count, sizeof *refs, cmp_ref);
-    for (size_t i = 0; i < count; i++)
-        if (i == 0 || refs[i] != refs[unique - 1])
+    for (size_t i = 0; i < count; i++) {
+        bool found = !(i && refs[i] == refs[i - 1]);
+        if (found)
+            TRY(has_samples(snapshot, refs[i], start, end, arena, &found, err));
+        if (found)
             refs[unique++] = refs[i];
+    }
     sets = ARENA_NEW_ARRAY(arena, LabelSet, unique + 1);
     for (size_t i = 0; i < unique; i++)
         TRY(engine_series_labels(snapshot, refs[i], arena, &sets[i], err));

@@ -231,13 +231,10 @@ static double native_value(SeriesOp *op, Bucket *b, const SeriesRow *row, const 
         text = skew == 1 ? quantile_result : skew == 2 ? quantile_skew : NULL;
     }
     if (text && metric.len)
-        series_exec_info(op->exec,
-                         op->plan->func == PROM_FUNC_HISTOGRAM_QUANTILES
-                             ? op->plan->arg_position
-                             : op->plan->param_positions[0],
-                         "%s for metric name %s", text, series__quote(metric, name));
+        series_exec_info(op->exec, op->plan->arg_position, "%s for metric name %s", text,
+                         series__quote(metric, name));
     else if (text)
-        series_exec_info(op->exec, op->plan->param_positions[0], "%s", text);
+        series_exec_info(op->exec, op->plan->arg_position, "%s", text);
     return value;
 }
 
@@ -370,8 +367,7 @@ static Status bucket_next(SeriesOp *op, Arena *arena, SeriesBatch *ret_batch, Er
     op->done = true;
     TRY(series__params(op, err));
     TRY(load(op, b, err));
-    if (b->in.count)
-        check_quantiles(op);
+    check_quantiles(op);
     TRY(arena_try_alloc(arena,
                         ((size_t)b->in.count + b->groups.count + 1) * targets * sizeof *rows, &rows,
                         err));

@@ -40,7 +40,7 @@ static bool is_info(const SeriesPlan *sel, LabelSet labels)
     for (uint32_t i = 0; i < sel->matcher_count; i++) {
         if (!is_name(&sel->matchers[i]))
             continue;
-        any = true;
+        any = any || sel->matchers[i].op == MATCH_EQ || sel->matchers[i].op == MATCH_RE;
         if (!label_matcher_test(&sel->matchers[i], name))
             return false;
     }
@@ -49,22 +49,54 @@ static bool is_info(const SeriesPlan *sel, LabelSet labels)
     return any;
 }
 
+/* The info series are looked up at the time at which the first selector of the base is: its @ and
+ * offset, and those of the subqueries around it, apply. */
+static bool base_time(const PlanNode *node, SeriesPlan *ret)
+{
+    const SeriesPlan *plan = node->series;
+
+    if (plan->kind == SERIES_SELECT || plan->kind == SERIES_RANGE_SELECT) {
+        ret->offset_ms = plan->offset_ms;
+        ret->has_at = plan->has_at;
+        ret->at_ms = plan->at_ms;
+        return true;
+    }
+    for (int i = 0; i < 2; i++) {
+        if (!node->children[i] || !base_time(node->children[i], ret))
+            continue;
+        if (plan->kind == SERIES_SUBQUERY && !ret->has_at) {
+            ret->offset_ms += plan->offset_ms;
+            ret->has_at = plan->has_at;
+            ret->at_ms = plan->at_ms;
+        }
+        return true;
+    }
+    return false;
+}
+
 static Status select_infos(SeriesOp *op, InfoOp *info, const SeriesPlan *sel, Infos *ret,
                            Error *err)
 {
     LabelMatcher *matchers;
     uint32_t n = sel->matcher_count;
     bool named = false;
+    bool excluded = false;
 
     TRY(arena_try_alloc(op->exec->arena, (n + 1) * sizeof *matchers, &matchers, err));
     for (uint32_t i = 0; i < n; i++) {
+        bool negative = sel->matchers[i].op == MATCH_NE || sel->matchers[i].op == MATCH_NRE;
         matchers[i] = sel->matchers[i];
-        named = named || is_name(&matchers[i]);
+        named = named || (is_name(&matchers[i]) && !negative);
+        excluded = excluded || (is_name(&matchers[i]) && negative);
     }
-    if (!named)
+    if (!named && excluded) /* all info metrics but those */
+        TRY(label_matcher_make(MATCH_RE, LABEL_NAME, STR(".+_info"), op->exec->arena,
+                               &matchers[n++], err));
+    else if (!named)
         TRY(label_matcher_make(MATCH_EQ, LABEL_NAME, STR("target_info"), op->exec->arena,
                                &matchers[n++], err));
     info->select_plan = (SeriesPlan){.kind = SERIES_SELECT, .what = SERIES_WHAT_TIMESTAMP};
+    (void)base_time(op->node->children[0], &info->select_plan);
     info->select_plan.matchers = matchers;
     info->select_plan.matcher_count = n;
     info->select = (PlanNode){.kind = PLAN_SERIES, .series = &info->select_plan};

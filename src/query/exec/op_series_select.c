@@ -82,9 +82,15 @@ static Status select_steps(SeriesOp *op, SeriesWorker *w, SeriesRow *row, const 
         if (hist && kept_at != at) {
             kept = series__keep_histogram(&w->arena, hist);
             kept_at = at;
-            if (!kept)
-                return error_set(err, STATUS_LIMIT, "query memory is used up");
+        } else if (hist && kept && kept->reset_hint == HISTOGRAM_RESET_YES) {
+            /* The same sample again is not a reset again. */
+            NativeHistogram *again = arena_dup(&w->arena, kept, sizeof *kept);
+            if (again)
+                again->reset_hint = HISTOGRAM_RESET_UNKNOWN;
+            kept = again;
         }
+        if (hist && !kept)
+            return error_set(err, STATUS_LIMIT, "query memory is used up");
         put(op->plan, row, s, run->ts_ms[at - 1], run->values[at - 1], hist ? kept : NULL,
             run->start_ms ? run->start_ms[at - 1] : 0);
         used++;

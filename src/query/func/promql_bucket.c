@@ -112,11 +112,13 @@ double prom_bucket_fraction(double lower, double upper, PromBucket *b, uint32_t 
             upper_set = true;
         }
         if (!lower_set && low < lower && high > lower) {
-            lower_rank = rank + (b[i].count - rank) * (lower - low) / (high - low);
+            lower_rank = isinf(low) ? b[i].count /* nothing is known of its inside */
+                                    : rank + (b[i].count - rank) * (lower - low) / (high - low);
             lower_set = true;
         }
         if (!upper_set && low < upper && high > upper) {
-            upper_rank = rank + (b[i].count - rank) * (upper - low) / (high - low);
+            upper_rank =
+                isinf(low) ? rank : rank + (b[i].count - rank) * (upper - low) / (high - low);
             upper_set = true;
         }
         rank = b[i].count;

@@ -84,6 +84,12 @@ static NativeHistogram *close_work(const Work *w)
         return NULL;
     *h = w->head;
     h->is_integer = false;
+    /* The operands may die before the result. */
+    if (h->custom_count)
+        h->custom_values =
+            arena_dup(w->arena, h->custom_values, h->custom_count * sizeof *h->custom_values);
+    if (h->custom_count && !h->custom_values)
+        return NULL;
     h->positive = close_side(w->pos, w->arena);
     h->negative = close_side(w->neg, w->arena);
     return h;
@@ -146,7 +152,7 @@ uint32_t prom_hist_buckets(const NativeHistogram *h, Arena *arena, HistBucket **
         return 0;
     for (uint32_t i = neg.n; i > 0; i--)
         out[n++] = bucket_at(h, neg.index[i - 1], neg.count[i - 1], false);
-    if (h->zero_count != 0)
+    if (h->zero_count > 0)
         out[n++] = (HistBucket){-h->zero_threshold, h->zero_threshold, h->zero_count, true, true,
                                 true, 0};
     for (uint32_t i = 0; i < pos.n; i++)
@@ -671,105 +677,104 @@ static double count_below(HistBucket b, double at, bool linear)
     return b.count * fraction;
 }
 
-/* What stays of a bucket with an infinite bound, and the value of what goes. */
-static double trim_infinite(HistBucket b, double at, bool upper, double *ret_mid)
+/* The value that stands for what lies between two bounds. */
+static double middle(double lower, double upper, bool linear, bool positive)
 {
-    *ret_mid = 0;
-    if (isinf(b.lower)) {
-        if (upper ? at >= b.upper : at <= b.lower)
-            return b.count;
-        if (at >= 0 && b.upper > at && !isinf(b.upper)) { /* taken to begin at zero */
-            *ret_mid = upper ? (at + b.upper) / 2 : at / 2;
-            return upper ? b.count * at / b.upper : b.count * (1 - at / b.upper);
-        }
-        *ret_mid = b.upper;
-        return 0;
-    }
-    if (!upper && at <= b.lower)
-        return b.count;
-    *ret_mid = b.lower;
-    return 0;
+    if (linear)
+        return (lower + upper) / 2;
+    return sqrt(lower * upper) * (positive ? 1 : -1);
 }
 
-/* What stays of a bucket, and the value of what goes. */
-static double trim_bucket(HistBucket b, double at, bool upper, bool custom, double *ret_mid)
+/* What stays of a bucket with an infinite bound (custom buckets have them), and its value. */
+static double trim_infinite(HistBucket b, double at, bool upper, double *ret_mid)
+{
+    bool positive = b.upper > 0 && !isinf(b.upper); /* taken to begin at zero */
+
+    *ret_mid = 0;
+    if (isinf(b.lower) && isinf(b.upper)) /* nothing is known of it */
+        return isinf(at) && (at > 0) == upper ? b.count : 0;
+    if (isinf(b.lower) && b.lower < 0) {
+        *ret_mid = positive ? b.upper / 2 : b.upper;
+        if (upper ? at >= b.upper : isinf(at) && at < 0)
+            return b.count;
+        if (positive && at > 0 && at < b.upper) {
+            *ret_mid = upper ? at / 2 : (at + b.upper) / 2;
+            return b.count * (upper ? at / b.upper : 1 - at / b.upper);
+        }
+        if (positive && at == 0)
+            return upper ? 0 : b.count;
+        *ret_mid = at;
+        return upper && !positive ? b.count : 0;
+    }
+    *ret_mid = b.lower;
+    if (upper)
+        return isinf(at) && at > 0 ? b.count : 0;
+    if (at > b.lower)
+        *ret_mid = at;
+    return isinf(at) && at > 0 ? 0 : b.count;
+}
+
+/* What stays of a bucket, and its value. */
+static double trim_bucket(HistBucket b, double at, bool upper, bool linear, double *ret_mid)
 {
     double below;
 
     if (isinf(b.lower) || isinf(b.upper))
         return trim_infinite(b, at, upper, ret_mid);
-    below = count_below(b, at, custom);
-    if (custom)
-        *ret_mid = (b.lower + b.upper) / 2;
-    else
-        *ret_mid = sqrt(upper ? fabs(b.lower) * fabs(at) : fabs(at) * fabs(b.upper)) *
-                   (b.positive ? 1 : -1);
+    *ret_mid = middle(b.lower, b.upper, linear, b.positive);
+    if (at <= b.lower)
+        return upper ? 0 : b.count;
+    if (at >= b.upper)
+        return upper ? b.count : 0;
+    below = count_below(b, at, linear);
+    *ret_mid = upper ? middle(b.lower, at, linear, b.positive)
+                     : middle(at, b.upper, linear, b.positive);
     return upper ? below : b.count - below;
 }
 
 typedef struct Trim {
     double at;
     bool upper;
-    bool custom;
-    bool has_positive;
-    bool has_negative;
-    double count;   /* what stays */
-    double removed; /* sum of what goes */
+    bool linear;
+    bool trimmed; /* something went */
+    double count; /* what stays */
+    double sum;   /* of what stays */
 } Trim;
 
-static void trim_work_side(const Work *w, Side *side, bool positive, Trim *t)
+static double trim_one(HistBucket b, Trim *t)
 {
-    for (uint32_t i = 0; i < side->n; i++) {
-        HistBucket b = bucket_at(&w->head, side->index[i], side->count[i], positive);
-        bool all = t->upper ? b.upper <= t->at : b.lower >= t->at;
-        bool some = t->upper ? b.lower < t->at : b.upper > t->at;
-        double mid;
-        double keep = trim_bucket(b, t->at, t->upper, t->custom, &mid);
-        if (t->custom) {
-            t->has_negative = t->has_negative || b.upper <= 0 || b.lower < 0;
-            t->has_positive = t->has_positive || b.upper > 0;
-        } else if (positive) {
-            t->has_positive = true;
-        } else {
-            t->has_negative = true;
-        }
-        if (all) {
-            t->count += b.count;
-            continue;
-        }
-        if (!some) {
-            keep = 0;
-            if (!t->custom)
-                mid = positive ? sqrt(b.lower * b.upper) : sqrt(b.lower * b.upper);
-        }
-        t->removed += (b.count - keep) * mid;
-        t->count += keep;
-        side->count[i] = keep;
-    }
+    double mid;
+    double keep = trim_bucket(b, t->at, t->upper, t->linear, &mid);
+
+    t->trimmed = t->trimmed || keep != b.count;
+    t->count += keep;
+    if (keep != 0)
+        t->sum += keep * mid;
+    return keep;
 }
+
+static void clip_zero(const NativeHistogram *h, HistBucket *b);
 
 NativeHistogram *prom_hist_trim(const NativeHistogram *h, double at, bool upper, Arena *arena)
 {
     Work w = open_work(h, arena);
-    Trim t = {.at = at, .upper = upper, .custom = prom_hist_is_custom(h)};
-    double sum = 0;
+    Trim t = {.at = at, .upper = upper, .linear = prom_hist_is_custom(h)};
 
-    trim_work_side(&w, &w.pos, true, &t);
-    trim_work_side(&w, &w.neg, false, &t);
+    for (uint32_t i = 0; i < w.neg.n; i++)
+        w.neg.count[i] = trim_one(bucket_at(&w.head, w.neg.index[i], w.neg.count[i], false), &t);
+    for (uint32_t i = 0; i < w.pos.n; i++)
+        w.pos.count[i] = trim_one(bucket_at(&w.head, w.pos.index[i], w.pos.count[i], true), &t);
     if (w.head.zero_count > 0) {
         HistBucket zero = {-h->zero_threshold, h->zero_threshold, h->zero_count, true, true, true,
                            0};
-        double below = count_below(zero, at, true);
-        w.head.zero_count = upper ? below : h->zero_count - below;
-        t.count += w.head.zero_count;
+        clip_zero(h, &zero);
+        t.linear = true;
+        w.head.zero_count = trim_one(zero, &t);
     }
-    if (t.count != 0) {
-        sum = h->sum - t.removed;
-        if ((!t.has_negative && sum < 0) || (!t.has_positive && sum > 0))
-            sum = 0;
+    if (t.trimmed) {
+        w.head.count = t.count;
+        w.head.sum = t.sum;
     }
-    w.head.count = t.count;
-    w.head.sum = sum;
     return close_work(&w);
 }
 
@@ -795,7 +800,6 @@ double prom_hist_quantile(double q, const NativeHistogram *h, Arena *arena, int 
     double count = 0;
     double rank;
     double fraction;
-    bool found = false;
 
     *ret_nan = 0;
     if (q < 0)
@@ -810,12 +814,9 @@ double prom_hist_quantile(double q, const NativeHistogram *h, Arena *arena, int 
         if (b.count == 0)
             continue;
         count += b.count;
-        if (count >= rank) {
-            found = true;
+        if (count >= rank)
             break;
-        }
     }
-    (void)found;
     if (!prom_hist_is_custom(h)) {
         clip_zero(h, &b);
     } else {
@@ -905,11 +906,13 @@ double prom_hist_fraction(double lower, double upper, const NativeHistogram *h, 
             upper_set = true;
         }
         if (!lower_set && b.lower < lower && b.upper > lower) {
-            lower_rank = isinf(b.upper) ? rank + b.count : rank_in(h, b, lower, rank);
+            lower_rank = isinf(b.lower)   ? rank + b.count /* nothing is known of its inside */
+                         : isinf(b.upper) ? rank
+                                          : rank_in(h, b, lower, rank);
             lower_set = true;
         }
         if (!upper_set && b.lower < upper && b.upper > upper) {
-            upper_rank = isinf(b.upper) ? rank : rank_in(h, b, upper, rank);
+            upper_rank = isinf(b.lower) || isinf(b.upper) ? rank : rank_in(h, b, upper, rank);
             upper_set = true;
         }
         rank += b.count;

@@ -50,12 +50,12 @@ double prom_quantile(double q, double *values, uint32_t count)
 
 bool prom_start_is_reset(int64_t prev_start, int64_t prev_ts, int64_t start, int64_t ts)
 {
-    if (start == 0 || start > ts || start < prev_ts)
+    if (start == 0 || start >= ts || start < prev_ts) /* unknown, invalid, or begun before */
         return false;
     if (start > prev_ts)
         return true;
     /* The start points at the sample before: a delta series, unless that one's start is unknown. */
-    return prev_start != 0;
+    return prev_start != 0 && prev_start < prev_ts;
 }
 
 /* ---------------------------------------------------------------- rates */
@@ -102,23 +102,41 @@ static double extrapolation(const PromRange *r, uint32_t step, int64_t first_ts,
     return (sampled + to_start + to_end) / sampled;
 }
 
+/* Did the counter begin inside the window, before its first sample? Then that sample's value is part
+ * of the increase, as the counter was zero at its start, and nothing is extrapolated. */
+static bool begins_inside(const PromRange *r, uint32_t step, int64_t start, int64_t first_ts)
+{
+    return start != 0 && start < first_ts && start > r->end_ms[step] - r->range_ms;
+}
+
 static void rate_histograms(const PromRange *r, uint32_t step, bool counter, double divisor,
                             const NativeHistogram **hist_out, uint32_t *notes)
 {
     PromWindow w = r->hist_windows[step];
-    NativeHistogram *increase;
+    int64_t start = r->hist_start_ms ? r->hist_start_ms[w.lo] : 0;
+    bool begins = counter && begins_inside(r, step, start, r->hist_ts_ms[w.lo]);
+    NativeHistogram *increase = NULL;
     double factor;
 
-    if (width(w) < 2)
+    if (width(w) + begins < 2)
         return;
-    increase = prom_hist_increase(r->hists + w.lo, r->hist_ts_ms + w.lo,
-                                  r->hist_start_ms ? r->hist_start_ms + w.lo : NULL, width(w),
-                                  counter, r->arena, notes);
+    if (width(w) >= 2) {
+        increase = prom_hist_increase(r->hists + w.lo, r->hist_ts_ms + w.lo,
+                                      r->hist_start_ms ? r->hist_start_ms + w.lo : NULL, width(w),
+                                      counter, r->arena, notes);
+        if (increase && begins)
+            increase = prom_hist_add(increase, r->hists[w.lo], r->arena).hist;
+    } else {
+        increase = prom_hist_mul(r->hists[w.lo], 1, r->arena);
+    }
     if (!increase)
         return;
-    factor = extrapolation(r, step, r->hist_ts_ms[w.lo], r->hist_ts_ms[w.hi - 1], width(w) - 1,
-                           counter, increase->count > 0 ? r->hists[w.lo]->count : -1,
-                           increase->count);
+    increase->reset_hint = HISTOGRAM_RESET_GAUGE;
+    factor = begins ? 1
+                    : extrapolation(r, step, r->hist_ts_ms[w.lo], r->hist_ts_ms[w.hi - 1],
+                                    width(w) - 1, counter,
+                                    increase->count > 0 ? r->hists[w.lo]->count : -1,
+                                    increase->count);
     prom_hist_scale(increase, factor / divisor);
     hist_out[step] = increase;
 }
@@ -200,6 +218,7 @@ static void call_rate(const PromRange *r, bool counter, bool per_second, double 
 
     for (uint32_t s = 0; s < r->step_count; s++) {
         PromWindow w = r->windows[s];
+        bool begins = false;
         double increase;
         out[s] = prom_absent();
         if (r->anchored || r->smoothed) {
@@ -214,15 +233,18 @@ static void call_rate(const PromRange *r, bool counter, bool per_second, double 
             rate_histograms(r, s, counter, divisor, hist_out, notes);
             continue;
         }
-        if (width(w) < 2)
+        if (counter && r->start_ms && width(w))
+            begins = begins_inside(r, s, r->start_ms[w.lo], r->ts_ms[w.lo]);
+        if (width(w) + begins < 2)
             continue;
-        increase = r->values[w.hi - 1] - r->values[w.lo];
+        increase = r->values[w.hi - 1] - (begins ? 0 : r->values[w.lo]);
         while (reset < reset_count && resets[reset] <= w.lo)
             reset++;
         for (uint32_t i = reset; i < reset_count && resets[i] < w.hi; i++)
             increase += r->values[resets[i] - 1];
-        double factor = extrapolation(r, s, r->ts_ms[w.lo], r->ts_ms[w.hi - 1], width(w) - 1,
-                                      counter, r->values[w.lo], increase);
+        double factor = begins ? 1
+                               : extrapolation(r, s, r->ts_ms[w.lo], r->ts_ms[w.hi - 1],
+                                               width(w) - 1, counter, r->values[w.lo], increase);
         if (per_second)
             factor /= divisor;
         out[s] = increase * factor;
