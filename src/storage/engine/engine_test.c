@@ -117,6 +117,43 @@ static void test_a_primary_key_refuses_duplicates_before_and_after_reopening(voi
     fixture_done(&f);
 }
 
+/* Bytes that one sample of every series adds to the log. */
+static int64_t log_growth(EngineFixture *f, uint32_t slot)
+{
+    EngineStats before;
+    EngineStats after;
+    Error err = {0};
+    WriteBatch *batch = fixture_batch(f);
+
+    for (uint32_t s = 0; s < MODEL_SERIES; s++) {
+        assert_int_equal(
+            write_batch_sample(batch, fixture_series(batch, s), fixture_ts(slot), 0, &err),
+            STATUS_OK);
+        f->samples[s][slot] = 1;
+    }
+    engine_stats(f->engine, &before);
+    assert_int_equal(engine_write_wait(f->engine, batch, NULL, &err), STATUS_OK);
+    engine_stats(f->engine, &after);
+    return after.wal_bytes - before.wal_bytes;
+}
+
+static void test_series_are_not_defined_again_after_reopening(void **state)
+{
+    EngineFixture f;
+
+    fixture_init(&f, NULL);
+    int64_t first = log_growth(&f, 0);
+    int64_t second = log_growth(&f, 1);
+    assert_true(second + 64 < first);
+    for (uint32_t round = 2; round < 5; round++) {
+        fixture_reopen(&f);
+        /* A segment is begun with it. */
+        assert_in_range(log_growth(&f, round), 1, second + 64);
+        fixture_check(&f);
+    }
+    fixture_done(&f);
+}
+
 /* ---------------------------------------------------------------- schema */
 
 static void test_schema_changes_survive_with_and_without_the_catalog_file(void **state)
@@ -615,6 +652,7 @@ int main(void)
         cmocka_unit_test(test_the_same_holds_for_json_entries),
         cmocka_unit_test(test_a_batch_of_many_megabytes_of_rows_is_one_transaction),
         cmocka_unit_test(test_a_primary_key_refuses_duplicates_before_and_after_reopening),
+        cmocka_unit_test(test_series_are_not_defined_again_after_reopening),
         cmocka_unit_test(test_schema_changes_survive_with_and_without_the_catalog_file),
         cmocka_unit_test(test_a_second_process_and_a_newer_layout_are_refused),
         cmocka_unit_test(test_series_are_rows_of_metrics_and_of_their_own_tables),

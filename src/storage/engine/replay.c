@@ -384,6 +384,26 @@ static void summarize(Replay *replay, const WalReport *found)
     }
 }
 
+/* Where a series got the ref again by which the log knows it, the log's definition stands for what
+ * we write from now on. Replay gives refs in the order of the log, so after one restart that holds
+ * for nearly all. */
+static void keep_definitions(Replay *replay)
+{
+    SeriesRef refs[1024];
+    size_t count = 0;
+
+    for (size_t ref = 0; ref < replay->ref_cap; ref++) {
+        if (replay->refs[ref] != ref)
+            continue;
+        refs[count++] = (SeriesRef)ref;
+        if (count == LUMA_ARRAY_LEN(refs)) {
+            metric_store_mark_durable(replay->engine->metrics, refs, count);
+            count = 0;
+        }
+    }
+    metric_store_mark_durable(replay->engine->metrics, refs, count);
+}
+
 Status engine__replay(Engine *engine, const WalOptions *options, Lsn catalog_lsn,
                       EngineReport *report, Error *err)
 {
@@ -400,6 +420,7 @@ Status engine__replay(Engine *engine, const WalOptions *options, Lsn catalog_lsn
     Status status = wal_open(options, &ops, &replay, &found, &engine->wal, err);
     engine->budget->limit_bytes = limit;
     engine->visible_lsn = found.lsn_last;
+    keep_definitions(&replay);
     summarize(&replay, &found);
     report->replay_ns = clock_mono_ns() - start_ns;
     for (const MapSlot *slot; (slot = map_next(&replay.txns, &pos));)
