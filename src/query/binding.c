@@ -67,6 +67,174 @@ static Status find_pending(void *ctx, const Table *table, const VirtualTable **r
     return STATUS_OK;
 }
 
+Status binding__result(const Binding *binding, Status status, Error *err)
+{
+    if (status == STATUS_OK || binding->status == STATUS_OK)
+        return status;
+    if (err)
+        *err = binding->snapshot_error;
+    return binding->status;
+}
+
+Status binding__snapshot(Binding *binding, Error *err)
+{
+    if (!binding->session->engine->options.engine)
+        return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", 0, "there is no storage");
+    return binding__result(binding, need_snapshot(binding) ? STATUS_OK : STATUS_INTERNAL, err);
+}
+
+/* ---------------------------------------------------------------- regclass and its kin */
+
+static bool table_name(const Binding *binding, uint32_t oid, Str *ret_schema, Str *ret_name)
+{
+    const CatalogVersion *version = snapshot_catalog(binding->snapshot);
+    const CatalogView *view;
+    size_t pos = 0;
+    const Table *table = catalog_table_by_id(version, oid);
+    if (table) {
+        *ret_schema = table->schema;
+        *ret_name = table->name;
+        return true;
+    }
+    while ((view = catalog_next_view(version, &pos)))
+        if (view->id == oid) {
+            *ret_schema = view->schema;
+            *ret_name = view->name;
+            return true;
+        }
+    return catalog_view_name(oid, ret_schema, ret_name);
+}
+
+static bool on_search_path(const Binding *binding, Str schema)
+{
+    if (str_eq(schema, STR("pg_catalog")))
+        return true;
+    for (uint32_t i = 0; i < binding->options.search_path_count; i++)
+        if (str_eq(binding->path[i], schema))
+            return true;
+    return false;
+}
+
+static bool reg_name(void *ctx, TypeId type, uint32_t oid, Buf *out)
+{
+    Binding *binding = ctx;
+    Str schema, name;
+    Type of;
+    char text[64];
+    if (type == TYPE_REGTYPE && type_from_oid(oid, &of)) {
+        buf_append_str(out, str_from(type_name(of, text)));
+        return true;
+    }
+    if (!need_snapshot(binding))
+        return false;
+    if (type == TYPE_REGNAMESPACE &&
+        catalog_schema_name(snapshot_catalog(binding->snapshot), oid, &name)) {
+        buf_append_str(out, name);
+        return true;
+    }
+    if (type != TYPE_REGCLASS || !table_name(binding, oid, &schema, &name))
+        return false;
+    if (!on_search_path(binding, schema)) {
+        buf_append_str(out, schema);
+        buf_append_byte(out, '.');
+    }
+    buf_append_str(out, name);
+    return true;
+}
+
+/* "schema"."name", folded to lower case where it is not quoted. */
+static Str next_part(Str *rest, Arena *arena)
+{
+    Buf part = {0};
+    size_t at = 0;
+    bool quoted = false;
+    for (; at < rest->len && (quoted || rest->ptr[at] != '.'); at++) {
+        char ch = rest->ptr[at];
+        if (ch == '"')
+            quoted = !quoted;
+        else
+            buf_append_byte(&part, (uint8_t)(!quoted && ch >= 'A' && ch <= 'Z' ? ch + 32 : ch));
+    }
+    *rest = at < rest->len ? str_sub(*rest, at + 1, SIZE_MAX) : (Str){NULL, 0};
+    Str copy = arena_str(arena, buf_str(&part));
+    buf_done(&part);
+    return copy;
+}
+
+static bool find_oid(Binding *binding, Str schema, Str name, uint32_t *ret_oid)
+{
+    const Table *table = snapshot_find_table(binding->snapshot, schema, name);
+    const CatalogView *view =
+        catalog_find_view(snapshot_catalog(binding->snapshot), schema, name);
+    *ret_oid = table ? table->id : view ? view->id : catalog_view_oid(schema, name);
+    return *ret_oid != 0;
+}
+
+static Status class_oid(Binding *binding, Str text, uint32_t *ret_oid, Error *err)
+{
+    Str rest = text;
+    Str first = next_part(&rest, binding->arena);
+    if (rest.ptr) {
+        if (find_oid(binding, first, next_part(&rest, binding->arena), ret_oid))
+            return STATUS_OK;
+    } else {
+        if (find_oid(binding, STR("pg_catalog"), first, ret_oid))
+            return STATUS_OK;
+        for (uint32_t i = 0; i < binding->options.search_path_count; i++)
+            if (find_oid(binding, binding->path[i], first, ret_oid))
+                return STATUS_OK;
+    }
+    return error_set_sql(err, STATUS_NOT_FOUND, "42P01", 0, "relation \"%.*s\" does not exist",
+                         STR_FMT(text));
+}
+
+static Status type_name_oid(Binding *binding, Str text, uint32_t *ret_oid, Error *err)
+{
+    AstScript script;
+    Type type;
+    Str query = arena_printf(binding->arena, "SELECT NULL::%.*s", STR_FMT(text));
+    if (sql_parse(binding->arena, query, &script, NULL) != STATUS_OK || script.count != 1 ||
+        script.statements[0]->kind != AST_STATEMENT_SELECT ||
+        script.statements[0]->select->target_count != 1 ||
+        script.statements[0]->select->targets[0].expr->kind != AST_CAST)
+        return error_set_sql(err, STATUS_INVALID, "42601", 0, "invalid type name \"%.*s\"",
+                             STR_FMT(text));
+    TRY(sql_bind_type(&binding->options, script.statements[0]->select->targets[0].expr->type,
+                      &type, err));
+    *ret_oid = type_oid(type);
+    return STATUS_OK;
+}
+
+static Status reg_oid(void *ctx, TypeId type, Str text, uint32_t *ret_oid, Error *err)
+{
+    Binding *binding = ctx;
+    Str rest = text;
+    TRY(binding__snapshot(binding, err));
+    if (type == TYPE_REGCLASS)
+        return class_oid(binding, text, ret_oid, err);
+    if (type == TYPE_REGTYPE)
+        return type_name_oid(binding, text, ret_oid, err);
+    if (type == TYPE_REGNAMESPACE) {
+        *ret_oid = catalog_schema_oid(snapshot_catalog(binding->snapshot),
+                                      next_part(&rest, binding->arena));
+        if (*ret_oid)
+            return STATUS_OK;
+        return error_set_sql(err, STATUS_NOT_FOUND, "3F000", 0, "schema \"%.*s\" does not exist",
+                             STR_FMT(text));
+    }
+    uint32_t count;
+    const Function *const *functions = func_find(next_part(&rest, binding->arena), false, &count);
+    if (count != 1)
+        return error_set_sql(err, STATUS_INVALID, count ? "42725" : "42883", 0,
+                             count ? "more than one function named \"%.*s\""
+                                   : "function \"%.*s\" does not exist",
+                             STR_FMT(text));
+    *ret_oid = functions[0]->oid;
+    return STATUS_OK;
+}
+
+/* ---------------------------------------------------------------- the binding */
+
 static uint32_t setting_count(void *ctx)
 {
     return settings__count();
@@ -82,18 +250,14 @@ static const CatalogVersion *catalog_version(void *ctx)
     return snapshot_catalog(((Binding *)ctx)->snapshot);
 }
 
-Status binding__snapshot(Binding *binding, Error *err)
-{
-    if (!binding->session->engine->options.engine)
-        return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", 0, "there is no storage");
-    return binding__result(binding, need_snapshot(binding) ? STATUS_OK : STATUS_INTERNAL, err);
-}
-
 void binding__init(Binding *binding, Session *session, Snapshot *snapshot, Arena *arena,
                    uint32_t param_max, const Type *param_types, uint32_t param_count)
 {
     *binding = (Binding){.session = session, .snapshot = snapshot, .arena = arena};
-    settings__eval(session, arena, &binding->settings);
+    PgSettings *pg = settings__eval(session, arena, &binding->settings);
+    pg->reg_name = reg_name;
+    pg->reg_oid = reg_oid;
+    pg->reg_ctx = binding;
     uint32_t path_count = settings__search_path(session, binding->path);
     for (uint32_t i = 0; i < path_count; i++)
         binding->path[i] = arena_str(arena, binding->path[i]);
@@ -125,13 +289,4 @@ void binding__done(Binding *binding)
     if (binding->owns_snapshot)
         binding->snapshot = snapshot_free(binding->snapshot);
     binding->owns_snapshot = false;
-}
-
-Status binding__result(const Binding *binding, Status status, Error *err)
-{
-    if (status == STATUS_OK || binding->status == STATUS_OK)
-        return status;
-    if (err)
-        *err = binding->snapshot_error;
-    return binding->status;
 }

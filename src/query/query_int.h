@@ -14,6 +14,7 @@
 
 #include "base/counter.h"
 #include "base/map.h"
+#include "format/pgtype/pgtype.h"
 #include "query/exec/exec.h"
 #include "query/query.h"
 #include "query/sql/catalog_views.h"
@@ -119,6 +120,8 @@ struct Session {
     uint32_t custom_count;
     uint32_t custom_cap;
     SettingFn on_setting;
+    PgSettings pg_settings; /* of the settings above, when fresh */
+    bool pg_settings_fresh;
     Transaction txn;
     Map prepared;                /* name -> Prepared */
     Map cursors;                 /* name -> Cursor */
@@ -208,8 +211,9 @@ uint32_t settings__count(void);
 /* Name, value and description of setting `idx`, for SHOW ALL and pg_settings. */
 void settings__describe(Session *session, uint32_t idx, Str *ret_name, Str *ret_value,
                         Str *ret_text);
-/* The settings as functions read them, fixed for one statement; texts are copied into the arena. */
-void settings__eval(Session *session, Arena *arena, EvalSettings *ret_settings);
+/* The settings as functions read them, fixed for one statement; everything is copied into the arena.
+ * Returns the part that types read, for the caller to add what it knows of names. */
+PgSettings *settings__eval(Session *session, Arena *arena, EvalSettings *ret_settings);
 int64_t settings__timeout_ns(Session *session);
 /* Schemas to look into, in order; $user resolved. */
 uint32_t settings__search_path(Session *session, Str path[SEARCH_PATH_MAX]);

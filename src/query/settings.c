@@ -364,6 +364,7 @@ static void assign(Session *session, int idx, char *text, bool local)
     value->local = in_block && local;
     mem_free(value->text);
     value->text = text;
+    session->pg_settings_fresh = false;
     report(session, idx);
 }
 
@@ -437,6 +438,7 @@ void settings__end_transaction(Session *session, bool commit)
         if (!commit || value->local) {
             mem_free(value->text);
             value->text = value->saved_set ? STEAL(value->saved) : NULL;
+            session->pg_settings_fresh = false;
             report(session, (int)i);
         }
         mem_free(value->saved);
@@ -460,23 +462,36 @@ static bool setting_for_function(void *ctx, Str name, Str *ret_value)
     return settings__get(ctx, name, ret_value);
 }
 
+/* Made again after a SET; values were checked when they were set. */
+static const PgSettings *type_settings(Session *session)
+{
+    static const char *const names[] = {"DateStyle", "IntervalStyle", "TimeZone",
+                                        "extra_float_digits", "bytea_output"};
+    if (session->pg_settings_fresh)
+        return &session->pg_settings;
+    pg_settings_init(&session->pg_settings);
+    for (size_t i = 0; i < LUMA_ARRAY_LEN(names); i++)
+        (void)pg_settings_set(&session->pg_settings, str_from(names[i]),
+                              current_value(session, find_def(str_from(names[i]))), NULL);
+    session->pg_settings_fresh = true;
+    return &session->pg_settings;
+}
+
 static Str eval_text(const Session *session, Arena *arena, const char *name)
 {
     return arena_str(arena, current_value(session, find_def(str_from(name))));
 }
 
-void settings__eval(Session *session, Arena *arena, EvalSettings *ret_settings)
+PgSettings *settings__eval(Session *session, Arena *arena, EvalSettings *ret_settings)
 {
-    int64_t digits = 1;
-    Str zone = eval_text(session, arena, "TimeZone");
-    const TimeZone *tz = timezone_find_zone(zone);
-    (void)str_to_i64(eval_text(session, arena, "extra_float_digits"), &digits); /* was checked */
+    PgSettings *pg = arena_dup(arena, type_settings(session), sizeof *pg);
     *ret_settings = (EvalSettings){
-        .time_zone = tz ? tz : timezone_utc(),
-        .time_zone_name = zone,
+        .pg = pg,
+        .time_zone = pg->time_zone,
+        .time_zone_name = eval_text(session, arena, "TimeZone"),
         .date_style = eval_text(session, arena, "DateStyle"),
         .interval_style = eval_text(session, arena, "IntervalStyle"),
-        .extra_float_digits = (int)digits,
+        .extra_float_digits = pg->extra_float_digits,
         .bytea_output = eval_text(session, arena, "bytea_output"),
         .user = str_from(session->user),
         .database = str_from(session->database),
@@ -489,6 +504,8 @@ void settings__eval(Session *session, Arena *arena, EvalSettings *ret_settings)
     };
     if (session->txn.state == TRANSACTION_IDLE || !session->txn.start_us)
         ret_settings->transaction_us = ret_settings->statement_us;
+    pg->now_us = ret_settings->transaction_us;
+    return pg;
 }
 
 int64_t settings__timeout_ns(Session *session)

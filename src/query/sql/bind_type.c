@@ -319,7 +319,8 @@ Status sql__coerce_try(Binder *b, Expr **expr, Type to, CastContext context, boo
     *ret_ok = true;
     if ((*expr)->type.id == TYPE_UNKNOWN && !(*expr)->type.is_array) {
         if ((*expr)->kind == EXPR_CONST) {
-            TRY(read_literal(b, expr, plain));
+            /* The fields of an interval decide how its bare numbers are read. */
+            TRY(read_literal(b, expr, to.id == TYPE_INTERVAL && !to.is_array ? to : plain));
             apply_typmod(b, expr, to, context);
             return STATUS_OK;
         }

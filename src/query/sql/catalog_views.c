@@ -172,7 +172,25 @@ const VirtualTable *catalog_view_make(CatalogViews *views, Str schema, Str name)
     return &table->table;
 }
 
-uint32_t view__schema_oid(const CatalogVersion *version, Str schema)
+uint32_t catalog_view_oid(Str schema, Str name)
+{
+    const ViewDef *def = find_view(schema, name);
+    return def ? def->oid : 0;
+}
+
+bool catalog_view_name(uint32_t oid, Str *ret_schema, Str *ret_name)
+{
+    const ViewDef *def;
+    for (uint32_t i = 0; (def = view__at(i)); i++)
+        if (def->oid == oid) {
+            *ret_schema = str_from(def->schema);
+            *ret_name = str_from(def->name);
+            return true;
+        }
+    return false;
+}
+
+uint32_t catalog_schema_oid(const CatalogVersion *version, Str schema)
 {
     size_t pos = 0;
     const CatalogSchema *have;
@@ -184,4 +202,17 @@ uint32_t view__schema_oid(const CatalogVersion *version, Str schema)
         if (str_eq(have->name, schema))
             return have->id;
     return 0;
+}
+
+bool catalog_schema_name(const CatalogVersion *version, uint32_t oid, Str *ret_name)
+{
+    size_t pos = 0;
+    const CatalogSchema *have;
+    *ret_name = oid == OID_SCHEMA_PG_CATALOG    ? STR("pg_catalog")
+                : oid == OID_SCHEMA_INFORMATION ? STR("information_schema")
+                                                : STR("");
+    while (!ret_name->len && (have = catalog_next_schema(version, &pos)))
+        if (have->id == oid)
+            *ret_name = have->name;
+    return ret_name->len > 0;
 }

@@ -25,4 +25,11 @@ bool catalog_view_exists(Str schema, Str name);
 /* NULL when there is none. Lives in the arena; `views` must outlive the scan. */
 const VirtualTable *catalog_view_make(CatalogViews *views, Str schema, Str name);
 
+/* OID of a system view, 0 = none; and the other way round. */
+uint32_t catalog_view_oid(Str schema, Str name);
+bool catalog_view_name(uint32_t oid, Str *ret_schema, Str *ret_name);
+/* OIDs of schemas, the two of PostgreSQL included; 0 = none. */
+uint32_t catalog_schema_oid(const CatalogVersion *version, Str schema);
+bool catalog_schema_name(const CatalogVersion *version, uint32_t oid, Str *ret_name);
+
 #endif

@@ -60,8 +60,6 @@ void view__char(ViewRows *rows, char value);
 void view__null(ViewRows *rows);
 void view__real(ViewRows *rows, double value);
 
-uint32_t view__schema_oid(const CatalogVersion *version, Str schema);
-
 /* All views, and the tables of definitions they come from. */
 extern const ViewDef view__relations[];
 extern const uint32_t view__relation_count;

@@ -109,14 +109,14 @@ static void fill_class(ViewRows *rows)
     const CatalogView *view;
     const ViewDef *def;
     while ((table = catalog_next_table(version, &pos)))
-        add_class(rows, table->id, table->name, view__schema_oid(version, table->schema), 'r',
+        add_class(rows, table->id, table->name, catalog_schema_oid(version, table->schema), 'r',
                   table->column_count);
     pos = 0;
     while ((view = catalog_next_view(version, &pos)))
-        add_class(rows, view->id, view->name, view__schema_oid(version, view->schema), 'v', 0);
+        add_class(rows, view->id, view->name, catalog_schema_oid(version, view->schema), 'v', 0);
     for (uint32_t i = 0; (def = view__at(i)); i++)
         add_class(rows, def->oid, str_from(def->name),
-                  view__schema_oid(version, str_from(def->schema)),
+                  catalog_schema_oid(version, str_from(def->schema)),
                   !strcmp(def->schema, "pg_catalog") ? 'r' : 'v', def->column_count);
 }
 
