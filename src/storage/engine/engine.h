@@ -69,7 +69,10 @@ typedef enum LabelCodec {
     LABEL_CODEC_SQL,
 } LabelCodec;
 
-/* UNAVAILABLE when hot memory is full or the log has failed. Batches belong to one thread. */
+/* A batch may hold samples, rows of many tables and the rest at once: it is durable and visible as
+ * a whole or not at all. So the writes of a transaction are gathered in one batch and written at
+ * COMMIT. UNAVAILABLE when hot memory is full or the log has failed. Batches belong to one thread.
+ */
 Status write_batch_new(Engine *engine, WriteBatch **ret_batch, Error *err);
 WriteBatch *write_batch_free(WriteBatch *batch); /* NULL is fine; returns NULL */
 
@@ -98,8 +101,10 @@ Status write_batch_exemplar(WriteBatch *batch, SeriesRef ref, int64_t ts_ms, dou
                             LabelSet labels, Error *err);
 Status write_batch_metadata(WriteBatch *batch, Str metric, Str type, Str unit, Str help,
                             Error *err);
-/* Rows of a table; `rows` has one column per live column of the table, in order; it is copied.
- * NOT NULL and types are checked by the caller (query or ingest). */
+/* Rows of a table; `rows` has one column per column of the table, in order; it is copied. NOT NULL
+ * and types are checked by the caller (query or ingest), primary keys by engine_write (EXISTS
+ * 23505). Rows of metrics, prom.<metric>, exemplars and metric_metadata become samples, exemplars
+ * and metadata; INVALID with a SQLSTATE says which value cannot. */
 Status write_batch_rows(WriteBatch *batch, const Table *table, const RecordBatch *rows, Error *err);
 /* What the batch holds by now. */
 uint64_t write_batch_sample_count(const WriteBatch *batch);
