@@ -197,6 +197,12 @@ Status command__cursor_schema(Session *session, const AstFetch *fetch, const Sch
     return STATUS_OK;
 }
 
+const Schema *session_cursor_schema(Session *session, Str name)
+{
+    const Cursor *cursor = map_get(&session->cursors, name);
+    return cursor ? &cursor->statement->schema : NULL;
+}
+
 /* Appends up to `count` rows to the list of batches, copied into the arena. */
 static Status fetch_rows(Query *query, Cursor *cursor, uint64_t count, RecordBatch **ret_batches,
                          uint32_t *ret_count, Error *err)

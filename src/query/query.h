@@ -76,6 +76,10 @@ void session_fail(Session *session);
 Status session_begin_implicit(Session *session, Error *err);
 Status session_end_implicit(Session *session, bool ok, Error *err);
 
+/* The columns of a cursor made by DECLARE, NULL when there is none of that name: the protocol's
+ * portals and SQL's cursors share their names. Valid until the cursor is closed. */
+const Schema *session_cursor_schema(Session *session, Str name);
+
 /* Parses a string of statements. Positions are characters of `text`. */
 Status session_parse(Session *session, Str text, Script **ret_script, Error *err);
 Script *script_free(Script *script);

@@ -299,7 +299,13 @@ static Status describe(PgSession *s, BufReader *r, Error *err)
         return error_set_sql(err, STATUS_INVALID, "08P01", 0, "invalid DESCRIBE message subtype %d",
                              kind);
     PgPortal *portal;
-    TRY(find_portal(s, name, &portal, err));
+    Status status = find_portal(s, name, &portal, err);
+    const Schema *cursor = status == STATUS_OK ? NULL : session_cursor_schema(s->session, name);
+    if (cursor) {
+        pg_append_row_description(&s->out, cursor, NULL, 0);
+        return STATUS_OK;
+    }
+    TRY(status);
     describe_rows(s, portal->prepared->statement, portal->formats, portal->format_count);
     return STATUS_OK;
 }

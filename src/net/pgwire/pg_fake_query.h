@@ -96,6 +96,11 @@ TransactionState session_transaction(const Session *session)
     return session->state;
 }
 
+const Schema *session_cursor_schema(Session *session, Str name)
+{
+    return NULL;
+}
+
 bool session_setting(Session *session, Str name, Str *ret_value)
 {
     for (int i = 0; i < session->setting_count; i++)
