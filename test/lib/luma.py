@@ -232,6 +232,10 @@ def snappy(b):
 # ---------------------------------------------------------------- running
 def equal(got, want, what=''):
     if got != want:
+        if isinstance(got, dict) and isinstance(want, dict) and len(str(want)) > 600:
+            odd = [k for k in {**got, **want} if got.get(k) != want.get(k)]
+            raise AssertionError(f'{what}: {len(odd)} of {len(want)} differ, first {odd[0]}: '
+                                 f'got {got.get(odd[0])}, expected {want.get(odd[0])}')
         raise AssertionError(f'{what}: got {str(got)[:600]}, expected {str(want)[:600]}')
 
 

@@ -10,7 +10,7 @@
 #include "query/func/promql_hist.h"
 #include "query/func/promql_text.h"
 
-/* 1.5e+21: shortest digits, an exponent without leading zeros below, at least two digits above. */
+/* 1.5e+21, 8.62e-07: shortest digits, at least two of the exponent, as Go's FormatFloat. */
 static void print_exponent(double value, Buf *out)
 {
     ShortestDecimal d = shortest_double(value);
@@ -25,7 +25,7 @@ static void print_exponent(double value, Buf *out)
         buf_append_byte(out, '.');
         buf_append(out, digits + 1, (size_t)len - 1);
     }
-    buf_printf(out, "e%c%d", exponent < 0 ? '-' : '+', exponent < 0 ? -exponent : exponent);
+    buf_printf(out, "e%c%02d", exponent < 0 ? '-' : '+', exponent < 0 ? -exponent : exponent);
 }
 
 void prom_json_float(double value, Buf *out)
