@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "query/optimizer/optimizer.h"
 #include "query/query_int.h"
 
 /* ---------------------------------------------------------------- helpers for commands */
@@ -101,9 +102,15 @@ Status query__bind(Query *query, const AstSelect *select, Error *err)
     return query__optimize(plan, err);
 }
 
+/* Only immutable expressions are folded, so settings and parameters do not matter. */
+static Status fold(void *ctx, const Expr *expr, Arena *arena, Column *ret, Error *err)
+{
+    return exec_eval_const(expr, NULL, NULL, 0, arena, ret, err);
+}
+
 Status query__optimize(Plan *plan, Error *err)
 {
-    return plan_verify(plan, err);
+    return optimize(plan, &(OptimizerOptions){.eval_const = fold}, err);
 }
 
 Status query__open(Query *query, const Plan *plan, Error *err)

@@ -34,7 +34,9 @@ typedef struct TableFunctionTable {
     uint32_t count;
 } TableFunctionTable;
 
-#define FUNC_TABLES(X) X(compare) X(arith) X(math)
+#define FUNC_TABLES(X)                                                                             \
+    X(compare) X(arith) X(math) X(text) X(text_format) X(regexp) X(datetime) X(json) X(array)      \
+    X(system)
 #define X(name) extern const FuncTable func__##name##_table;
 FUNC_TABLES(X)
 #undef X

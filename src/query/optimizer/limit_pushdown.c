@@ -1,0 +1,62 @@
+/* limit_pushdown.c - LIMIT over ORDER BY becomes top-N; a constant LIMIT reaches a scan through
+ * projections, so that the scan stops early. */
+#include "query/optimizer/optimizer_int.h"
+
+static bool constant_i64(const Expr *e, int64_t *ret)
+{
+    if (!e) {
+        *ret = 0;
+        return true;
+    }
+    if (!expr_is_const(e) || expr_is_null_const(e) || !type_is_integer(e->type))
+        return false;
+    *ret = column_i64(&e->value, 0);
+    return *ret >= 0;
+}
+
+static void limit_scan(PlanNode *limit)
+{
+    int64_t count;
+    int64_t skip;
+    if (!limit->limit || !constant_i64(limit->limit, &count) || !constant_i64(limit->offset, &skip))
+        return;
+    PlanNode *node = limit->children[0];
+    while (node->kind == PLAN_PROJECT)
+        node = node->children[0];
+    if (node->kind == PLAN_SCAN && !__builtin_add_overflow(count, skip, &count))
+        node->row_limit = count;
+}
+
+static void push(PlanNode *node);
+
+static void push_subquery(void *ctx, Expr *subquery)
+{
+    (void)ctx;
+    push(subquery->subplan);
+}
+
+static void push(PlanNode *node)
+{
+    if (!node || node->kind == PLAN_SERIES)
+        return;
+    optimizer__each_subplan(node, push_subquery, NULL);
+    if (node->kind == PLAN_LIMIT && !node->key_count) {
+        PlanNode *sort = node->children[0];
+        if (sort->kind == PLAN_SORT && node->limit) {
+            node->keys = sort->keys;
+            node->key_count = sort->key_count;
+            node->children[0] = sort->children[0];
+        } else {
+            limit_scan(node);
+        }
+    }
+    push(node->children[0]);
+    push(node->children[1]);
+}
+
+PlanNode *optimizer__push_limits(Plan *plan, PlanNode *root)
+{
+    (void)plan;
+    push(root);
+    return root;
+}

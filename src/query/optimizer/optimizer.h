@@ -1,0 +1,27 @@
+/* optimizer.h - rewrites a bound plan into a faster one with the same rows.
+ *
+ * Rules run in this order, one per file:
+ *   fold_constants      immutable expressions of constants become constants
+ *   decorrelate         EXISTS and IN subqueries of filters become semi, anti and null-aware joins
+ *   predicate_pushdown  conjuncts move to the scans, equalities become join keys, label equalities
+ *                       become matchers
+ *   limit_pushdown      LIMIT over ORDER BY becomes top-N, LIMIT reaches scans
+ *   projection_pushdown scans read only the columns that are used
+ *
+ * The tree is rewritten in place; nodes live in the plan's arena. Threads: none of its own.
+ */
+#ifndef LUMA_QUERY_OPTIMIZER_OPTIMIZER_H
+#define LUMA_QUERY_OPTIMIZER_OPTIMIZER_H
+
+#include "query/plan/plan.h"
+
+typedef struct OptimizerOptions {
+    /* Evaluates an expression without columns into `arena` (exec_eval_const); a failure leaves the
+     * expression as it is. NULL = no folding. */
+    Status (*eval_const)(void *ctx, const Expr *expr, Arena *arena, Column *ret, Error *err);
+    void *ctx;
+} OptimizerOptions;
+
+Status optimize(Plan *plan, const OptimizerOptions *options, Error *err);
+
+#endif
