@@ -113,7 +113,7 @@ Status query__optimize(Plan *plan, Error *err)
     return optimize(plan, &(OptimizerOptions){.eval_const = fold}, err);
 }
 
-Status query__open(Query *query, const Plan *plan, Error *err)
+static Status open_exec(Query *query, Error *err)
 {
     ExecOptions options = {
         .snapshot = query->binding.snapshot,
@@ -125,8 +125,13 @@ Status query__open(Query *query, const Plan *plan, Error *err)
         .params = query->params,
         .param_count = query->param_count,
     };
+    return exec_open(query->plan, &options, &query->exec, err);
+}
+
+Status query__open(Query *query, const Plan *plan, Error *err)
+{
     query->plan = plan;
-    TRY(exec_open(plan, &options, &query->exec, err));
+    TRY(open_exec(query, err));
     query->mode = QUERY_EXEC;
     return STATUS_OK;
 }
@@ -158,7 +163,11 @@ static Status start_select(Query *query, Error *err)
         plan = &query->own_plan;
         TRY(check_schema(&statement->schema, &plan->root->schema, err));
     }
-    return query__open(query, plan, err);
+    /* Opening may compute (an aggregate over all rows), so it waits for query_next: by then other
+     * threads can reach the query to cancel it. */
+    query->plan = plan;
+    query->mode = QUERY_EXEC;
+    return STATUS_OK;
 }
 
 /* ---------------------------------------------------------------- start */
@@ -270,6 +279,8 @@ static Status next(Query *query, RecordBatch *ret_batch, Error *err)
     *ret_batch = (RecordBatch){.schema = &query->statement->schema};
     switch (query->mode) {
     case QUERY_EXEC:
+        if (!query->exec)
+            TRY(open_exec(query, err));
         TRY(exec_next(query->exec, ret_batch, err));
         ret_batch->schema = &query->statement->schema;
         break;

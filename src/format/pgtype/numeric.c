@@ -202,7 +202,8 @@ Status numeric__make(const Num *n, Arena *arena, View *ret, Error *err)
     bytes[1] = 0;
     memcpy(bytes + 2, &scale, 2);
     memcpy(bytes + 4, &weight, 2);
-    memcpy(bytes + NUMERIC_HEAD_BYTES, s.digits, 2 * (size_t)s.count);
+    if (s.count)
+        memcpy(bytes + NUMERIC_HEAD_BYTES, s.digits, 2 * (size_t)s.count);
     /* A large number of one to three digits fits a View; ten bytes would look small by length, but
      * its tag tells. */
     *ret = view_make((const char *)bytes, len);
