@@ -131,9 +131,6 @@ static Status call_row(SeriesOp *op, SeriesWorker *w, SeriesRow *row, const Seri
     }
     if (!r.count && !r.hist_count)
         return STATUS_OK;
-    if (extended && r.hist_count)
-        return error_set(err, STATUS_INVALID,
-                         "smoothed and anchored modifiers do not work with native histograms");
     for (uint32_t i = 0; i < op->plan->param_count && i < 2; i++)
         r.params[i] = op->param_values[i];
     series__windows(r.ts_ms, r.count, range->ends, steps, before, after, w->windows);

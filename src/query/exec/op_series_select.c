@@ -1,6 +1,7 @@
 /* op_series_select.c - instant selectors: for each step the newest sample of the last lookback_ms,
  * unless that is a staleness marker. The window is left-open: (t - lookback, t]. */
 #include "query/exec/series_reader.h"
+#include "query/func/promql_hist.h"
 
 typedef struct Select {
     SeriesScanState scan;
@@ -98,39 +99,84 @@ static Status select_steps(SeriesOp *op, SeriesWorker *w, SeriesRow *row, const 
     return series_exec_count(exec, used, err);
 }
 
+/* The last sample at or before t within lookback (before), and the first after it (after). */
+typedef struct Around {
+    uint32_t at; /* samples at or before t */
+    bool before;
+    bool after;
+} Around;
+
+static Around look_around(const int64_t *ts, uint32_t count, uint32_t at, int64_t t,
+                          int64_t lookback)
+{
+    while (at < count && ts[at] <= t)
+        at++;
+    return (Around){at, at > 0 && ts[at - 1] > t - lookback,
+                    at < count && ts[at] <= t + lookback};
+}
+
+/* The histogram on the line between two. */
+static const NativeHistogram *between(SeriesOp *op, SeriesWorker *w, SeriesRow *row,
+                                      const PromRange *r, uint32_t at, int64_t t)
+{
+    const NativeHistogram *a = r->hists[at - 1];
+    const NativeHistogram *h;
+    char name[320];
+    Error ignored;
+
+    h = prom_hist_interpolate(a, r->hists[at],
+                              (double)(t - r->hist_ts_ms[at - 1]) /
+                                  (double)(r->hist_ts_ms[at] - r->hist_ts_ms[at - 1]),
+                              a->reset_hint != HISTOGRAM_RESET_GAUGE, &w->arena);
+    if (h)
+        return h;
+    SeriesRow named = *row;
+    if (series_row_labels(op->exec, &named, &w->arena, &ignored) == STATUS_OK)
+        series_exec_warn(op->exec, op->plan->position,
+                         "vector contains a mix of histograms with exponential and custom buckets "
+                         "schemas for metric name %s",
+                         series__quote(label_set_get(named.labels, LABEL_NAME), name));
+    return NULL;
+}
+
 /* `smoothed`: the value on the line between the samples around the step; only within lookback of
- * one before. */
+ * one before. Floats and histograms are lines of their own, the one that is nearer counts. */
 static Status select_smoothed(SeriesOp *op, SeriesWorker *w, SeriesRow *row, const int64_t *times,
                               Error *err)
 {
     SeriesExec *exec = op->exec;
+    int64_t lookback = exec->lookback_ms;
     PromRange r = {0};
     uint32_t at = 0;
+    uint32_t hist_at = 0;
 
-    TRY(exec->source.ops->read(exec->source.ctx, row->ref, times[0] - exec->lookback_ms + 1,
-                               times[op->grid.count - 1] + exec->lookback_ms, &w->run, err));
+    TRY(exec->source.ops->read(exec->source.ctx, row->ref, times[0] - lookback + 1,
+                               times[op->grid.count - 1] + lookback, &w->run, err));
     TRY(series__split_run(w, &r, err));
-    if (r.hist_count)
-        return error_set(err, STATUS_INVALID,
-                         "smoothed and anchored modifiers do not work with native histograms");
-    for (uint32_t s = 0; s < op->grid.count; s++) {
-        bool before;
-        bool after;
-        while (at < r.count && r.ts_ms[at] <= times[s])
-            at++;
-        before = at > 0 && r.ts_ms[at - 1] > times[s] - exec->lookback_ms;
-        after = at < r.count && r.ts_ms[at] <= times[s] + exec->lookback_ms;
-        if (!before)
-            continue;
-        double y1 = r.values[at - 1];
-        if (r.ts_ms[at - 1] == times[s] || !after) {
-            row->values[s] = y1;
-            continue;
-        }
-        row->values[s] = y1 + (r.values[at] - y1) * (double)(times[s] - r.ts_ms[at - 1]) /
-                                  (double)(r.ts_ms[at] - r.ts_ms[at - 1]);
+    if (r.hist_count) {
+        row->histograms = arena_zalloc(&w->arena, op->grid.count * sizeof *row->histograms);
+        if (!row->histograms)
+            return error_set(err, STATUS_LIMIT, "query memory is used up");
     }
-    return series_exec_count(exec, r.count, err);
+    for (uint32_t s = 0; s < op->grid.count; s++) {
+        Around f = look_around(r.ts_ms, r.count, at, times[s], lookback);
+        Around h = look_around(r.hist_ts_ms, r.hist_count, hist_at, times[s], lookback);
+        at = f.at;
+        hist_at = h.at;
+        if (h.before && !(f.before && r.ts_ms[f.at - 1] > r.hist_ts_ms[h.at - 1])) {
+            bool exact = r.hist_ts_ms[h.at - 1] == times[s] || !h.after;
+            row->histograms[s] = exact ? series__keep_histogram(&w->arena, r.hists[h.at - 1])
+                                       : between(op, w, row, &r, h.at, times[s]);
+        } else if (f.before) {
+            double y1 = r.values[f.at - 1];
+            row->values[s] = y1;
+            if (r.ts_ms[f.at - 1] != times[s] && f.after)
+                row->values[s] = y1 + (r.values[f.at] - y1) *
+                                          (double)(times[s] - r.ts_ms[f.at - 1]) /
+                                          (double)(r.ts_ms[f.at] - r.ts_ms[f.at - 1]);
+        }
+    }
+    return series_exec_count(exec, r.count + r.hist_count, err);
 }
 
 static Status select_rows(void *ctx, uint32_t worker, uint32_t from, uint32_t to, Error *err)

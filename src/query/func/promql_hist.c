@@ -602,6 +602,22 @@ NativeHistogram *prom_hist_instant(const NativeHistogram *a, const NativeHistogr
     return out;
 }
 
+NativeHistogram *prom_hist_interpolate(const NativeHistogram *a, const NativeHistogram *b,
+                                       double fraction, bool counter, Arena *arena)
+{
+    HistSum diff;
+
+    if (prom_hist_is_custom(a) != prom_hist_is_custom(b))
+        return NULL;
+    if (counter && prom_hist_is_reset(a, b))
+        return prom_hist_mul(b, fraction, arena);
+    diff = prom_hist_sub(b, a, arena);
+    if (!diff.hist)
+        return NULL;
+    prom_hist_scale(diff.hist, fraction);
+    return prom_hist_add(a, diff.hist, arena).hist;
+}
+
 static bool overflows(const NativeHistogram *h)
 {
     if (isinf(h->count) || isinf(h->sum) || isinf(h->zero_count))

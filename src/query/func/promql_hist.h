@@ -60,6 +60,10 @@ NativeHistogram *prom_hist_increase(const NativeHistogram *const *points, const 
 /* b - a, or b after a reset, as irate and idelta want it. */
 NativeHistogram *prom_hist_instant(const NativeHistogram *a, const NativeHistogram *b, bool rate,
                                    bool reset, Arena *arena, uint32_t *notes);
+/* The histogram at `fraction` of the way from a to b; a counter that was reset on the way begins at
+ * zero. NULL when they do not mix. */
+NativeHistogram *prom_hist_interpolate(const NativeHistogram *a, const NativeHistogram *b,
+                                       double fraction, bool counter, Arena *arena);
 /* Sum or mean of the points. NULL when they do not mix. */
 NativeHistogram *prom_hist_sum(const NativeHistogram *const *points, uint32_t count, bool avg,
                                Arena *arena, uint32_t *notes);

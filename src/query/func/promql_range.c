@@ -149,11 +149,11 @@ static double interpolate(const PromRange *r, uint32_t i, int64_t t, bool counte
 }
 
 /* First index >= lo with ts > t (or >= t), at most `last`. */
-static uint32_t search(const PromRange *r, uint32_t lo, uint32_t last, int64_t t, bool or_equal)
+static uint32_t search(const int64_t *ts, uint32_t lo, uint32_t last, int64_t t, bool or_equal)
 {
     while (lo < last) {
         uint32_t mid = lo + (last - lo) / 2;
-        if (or_equal ? r->ts_ms[mid] >= t : r->ts_ms[mid] > t)
+        if (or_equal ? ts[mid] >= t : ts[mid] > t)
             last = mid;
         else
             lo = mid + 1;
@@ -176,10 +176,10 @@ static double extended_rate(const PromRange *r, uint32_t step, bool counter, dou
 
     if (width(w) == 0)
         return prom_absent();
-    first = search(r, w.lo, last, start, false);
+    first = search(r->ts_ms, w.lo, last, start, false);
     first = first > w.lo ? first - 1 : w.lo;
     if (r->smoothed)
-        last = search(r, w.lo, last, end, true);
+        last = search(r->ts_ms, w.lo, last, end, true);
     if (r->ts_ms[last] <= start)
         return prom_absent();
     left = r->smoothed && r->ts_ms[first] < start ? interpolate(r, first, start, counter)
@@ -205,6 +205,74 @@ static double extended_rate(const PromRange *r, uint32_t step, bool counter, dou
     return result / divisor;
 }
 
+/* The histogram at t between samples i and i + 1. */
+static const NativeHistogram *hist_at(const PromRange *r, uint32_t i, int64_t t, bool counter)
+{
+    double fraction = (double)(t - r->hist_ts_ms[i]) /
+                      (double)(r->hist_ts_ms[i + 1] - r->hist_ts_ms[i]);
+    return prom_hist_interpolate(r->hists[i], r->hists[i + 1], fraction, counter, r->arena);
+}
+
+/* Does a counter of the window look like a gauge, or the other way round? */
+static void note_extended(const PromRange *r, uint32_t first, uint32_t last, bool counter,
+                          uint32_t *notes)
+{
+    for (uint32_t i = first; counter && i <= last; i++)
+        if (r->hists[i]->reset_hint == HISTOGRAM_RESET_GAUGE)
+            *notes |= PROM_NOTE_NOT_COUNTER;
+    if (!counter && (r->hists[first]->reset_hint != HISTOGRAM_RESET_GAUGE ||
+                     r->hists[last]->reset_hint != HISTOGRAM_RESET_GAUGE))
+        *notes |= PROM_NOTE_NOT_GAUGE;
+}
+
+/* As extended_rate, of histograms. A sample's hint tells of a reset before it, so no sample is held
+ * against itself. */
+static void extended_histograms(const PromRange *r, uint32_t step, bool counter, double divisor,
+                                const NativeHistogram **hist_out, uint32_t *notes)
+{
+    PromWindow w = r->hist_windows[step];
+    const int64_t *ts = r->hist_ts_ms;
+    int64_t end = r->end_ms[step];
+    int64_t start = end - r->range_ms;
+    uint32_t last = w.hi - 1;
+    uint32_t first = search(ts, w.lo, last, start, false);
+    const NativeHistogram *left;
+    const NativeHistogram *right;
+    const NativeHistogram *prev;
+    HistSum sum;
+
+    first = first > w.lo ? first - 1 : w.lo;
+    if (r->smoothed)
+        last = search(ts, w.lo, last, end, true);
+    if (ts[last] <= start)
+        return;
+    bool left_between = r->smoothed && ts[first] < start;
+    bool right_between = r->smoothed && last > w.lo && ts[last] > end;
+    note_extended(r, first, last, counter, notes);
+    left = left_between ? hist_at(r, first, start, counter) : r->hists[first];
+    right = right_between ? hist_at(r, last - 1, end, counter) : r->hists[last];
+    sum = left && right ? prom_hist_sub(right, left, r->arena) : (HistSum){0};
+    uint32_t from = left_between || ts[first] <= start ? first + 1 : first;
+    uint32_t to = ts[last] >= end ? last : last + 1;
+    prev = left;
+    if ((left_between || ts[first] > start) && from < to)
+        prev = r->hists[from++];
+    for (uint32_t i = from; counter && sum.hist && i < to; i++) {
+        if (prom_hist_is_reset(prev, r->hists[i]))
+            sum = prom_hist_add(sum.hist, prev, r->arena);
+        prev = r->hists[i];
+    }
+    if (counter && sum.hist && to == last && last > first && prom_hist_is_reset(prev, right))
+        sum = prom_hist_add(sum.hist, prev, r->arena);
+    if (!sum.hist) {
+        *notes |= PROM_NOTE_MIXED_SCHEMAS;
+        return;
+    }
+    sum.hist->reset_hint = HISTOGRAM_RESET_GAUGE;
+    prom_hist_divide(sum.hist, divisor);
+    hist_out[step] = sum.hist;
+}
+
 static void call_rate(const PromRange *r, bool counter, bool per_second, double *out,
                       const NativeHistogram **hist_out, uint32_t *notes)
 {
@@ -218,12 +286,15 @@ static void call_rate(const PromRange *r, bool counter, bool per_second, double 
         bool begins = false;
         double increase;
         out[s] = prom_absent();
-        if (r->anchored || r->smoothed) {
-            out[s] = extended_rate(r, s, counter, divisor);
-            continue;
-        }
         if (hist_width(r, s) && width(w)) {
             *notes |= PROM_NOTE_MIXED_FLOATS_HISTOGRAMS;
+            continue;
+        }
+        if (r->anchored || r->smoothed) {
+            if (hist_width(r, s))
+                extended_histograms(r, s, counter, divisor, hist_out, notes);
+            else
+                out[s] = extended_rate(r, s, counter, divisor);
             continue;
         }
         if (hist_width(r, s)) {
@@ -606,6 +677,26 @@ static bool differs(bool resets, Sample a, Sample b)
     return b.value != a.value && !(isnan(a.value) && isnan(b.value));
 }
 
+/* Makes anchored windows begin with the last sample at or before `start`, a float or a histogram;
+ * false when there is none after it. */
+static bool anchor(const PromRange *r, int64_t start, PromWindow *f, PromWindow *h)
+{
+    uint32_t f_in = search(r->ts_ms, f->lo, f->hi, start, false);
+    uint32_t h_in = search(r->hist_ts_ms, h->lo, h->hi, start, false);
+    bool f_before = f_in > f->lo;
+    bool h_before = h_in > h->lo;
+
+    if (f_in == f->hi && h_in == h->hi)
+        return false;
+    if (f_before && h_before) {
+        f_before = r->ts_ms[f_in - 1] > r->hist_ts_ms[h_in - 1];
+        h_before = !f_before;
+    }
+    f->lo = f_in - f_before;
+    h->lo = h_in - h_before;
+    return true;
+}
+
 static void call_changes(bool resets, const PromRange *r, double *out)
 {
     for (uint32_t s = 0; s < r->step_count; s++) {
@@ -615,14 +706,8 @@ static void call_changes(bool resets, const PromRange *r, double *out)
         bool first = true;
         uint32_t n = 0;
         out[s] = prom_absent();
-        if (r->anchored && width(f)) { /* begin with the last sample before the window */
-            int64_t start = r->end_ms[s] - r->range_ms;
-            uint32_t at;
-            if (r->ts_ms[f.hi - 1] <= start)
-                continue;
-            at = search(r, f.lo, f.hi - 1, start, false);
-            f.lo = at > f.lo ? at - 1 : f.lo;
-        }
+        if (r->anchored && !anchor(r, r->end_ms[s] - r->range_ms, &f, &h))
+            continue;
         if (!width(f) && !width(h))
             continue;
         while (width(f) || width(h)) {
