@@ -8,6 +8,7 @@
 
 #include <math.h>
 
+#include "base/simd.h"
 #include "format/gorilla/bitpack.h"
 
 typedef enum TimeCoding {
@@ -132,7 +133,7 @@ static inline __attribute__((always_inline)) bool scale_with(const double *value
 }
 
 #if defined(__x86_64__)
-__attribute__((target("avx2"), optimize("O3"))) static bool
+SIMD_AVX2 static bool
 scale_avx2(const double *values, uint32_t count, double power, int64_t *ints)
 {
     return scale_with(values, count, power, ints);

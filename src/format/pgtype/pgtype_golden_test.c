@@ -141,9 +141,9 @@ static Status run_numeric_single(const Case *c, Run *r, View *ret)
 
     TRY(numeric_parse(c->a, -1, &r->arena, &a, &r->err));
     if (str_eq(c->op, STR("round")))
-        return numeric_round(&a, atoi(c->b.ptr), &r->arena, ret, &r->err);
+        return numeric_round(&a, (int)strtol(c->b.ptr, NULL, 10), &r->arena, ret, &r->err);
     if (str_eq(c->op, STR("trunc")))
-        return numeric_trunc(&a, atoi(c->b.ptr), &r->arena, ret, &r->err);
+        return numeric_trunc(&a, (int)strtol(c->b.ptr, NULL, 10), &r->arena, ret, &r->err);
     for (size_t i = 0; i < LUMA_ARRAY_LEN(ops); i++)
         if (str_eq(c->op, str_from(ops[i].op)))
             return ops[i].fn(&a, &r->arena, ret, &r->err);

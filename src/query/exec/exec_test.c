@@ -306,7 +306,7 @@ static void check_groups(Fixture *f, Result r, bool by_host)
     {
         int64_t g;
         if (by_host)
-            g = atoi(column_str(&b->columns[0], i).ptr + 22);
+            g = (int)strtol(column_str(&b->columns[0], i).ptr + 22, NULL, 10);
         else
             g = column_is_null(&b->columns[0], i) ? 0 : column_i64(&b->columns[0], i) + 1;
         assert_int_equal(column_i64(&b->columns[1], i), rows[g]);

@@ -5,6 +5,7 @@
  */
 #include <math.h>
 
+#include "base/simd.h"
 #include "query/exec/series_group.h"
 #include "query/func/kahan.h"
 #include "query/func/promql_hist.h"
@@ -78,14 +79,8 @@ static Status need_groups(SeriesOp *op, Agg *agg, uint32_t from, Error *err)
 
 /* ---------------------------------------------------------------- floats */
 
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define VECTOR_CLONES __attribute__((target_clones("avx2", "default"), optimize("O3")))
-#else
-#define VECTOR_CLONES
-#endif
-
 /* As kahan_add, step by step, without a branch. */
-VECTOR_CLONES static void fold_sum(double *restrict sum, double *restrict c,
+SIMD_CLONES static void fold_sum(double *restrict sum, double *restrict c,
                                    uint8_t *restrict flags, const double *restrict v, uint32_t n)
 {
     for (uint32_t s = 0; s < n; s++) {

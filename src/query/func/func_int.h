@@ -7,6 +7,7 @@
 #ifndef LUMA_QUERY_FUNC_FUNC_INT_H
 #define LUMA_QUERY_FUNC_FUNC_INT_H
 
+#include "base/simd.h"
 #include "format/pgtype/datetime.h"
 #include "format/pgtype/numeric.h"
 #include "format/pgtype/pgarray.h"
@@ -131,15 +132,6 @@ static inline Str func__str(const Column *c, uint32_t row)
 #define ARG_BOOL(idx) column_bool(&args[idx], row)
 
 /* ---- whole vectors: branch-free loops that the compiler turns into SIMD */
-
-/* Functions that hold hot loops get an AVX2 clone beside the baseline one. Element-wise integer and
- * double operations give the same results in both. Sanitizers cannot follow the resolvers. */
-#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__) &&      \
-    !defined(__clang__)
-#define SIMD_CLONES __attribute__((target_clones("avx2", "default"), optimize("O3")))
-#else
-#define SIMD_CLONES
-#endif
 
 /* for x of args[0], y of args[1]: out[i] = expr, with constants hoisted. */
 #define VECTOR_BINARY(L, R, O, n, expr)                                                            \
