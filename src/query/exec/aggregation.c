@@ -386,12 +386,11 @@ Status aggregation_output(Aggregation *agg, ExprEval *ev, uint32_t from, uint32_
         TRY(column_slice(&keys.columns[i], from, count, ev->ctx.arena, &ret->columns[column++],
                          err));
     if (node->grouping_column) {
-        /* grouping(): a bit is set for a key that does not take part; the first key is the highest.
-         */
+        /* Bit i is set when groups[i] does not take part. */
         int32_t bits = 0;
         Column *out = &ret->columns[column++];
-        for (uint32_t i = 0; i < node->group_count; i++)
-            bits = bits << 1 | !(agg->set_mask >> i & 1);
+        for (uint32_t i = 0; i < node->group_count && i < 31; i++)
+            bits |= (int32_t)!(agg->set_mask >> i & 1) << i;
         TRY(column_init(out, ev->ctx.arena, TYPE_OF(INT4), 1, false, err));
         *(int32_t *)column_values(out) = bits;
         out->is_const = true;

@@ -25,23 +25,12 @@ static void moments_add(Moments *m, double x)
     }
 }
 
-static double number_at(const Column *c, uint32_t row)
-{
-    Layout layout = type_layout(c->type);
-    if (layout == LAYOUT_DOUBLE || layout == LAYOUT_FLOAT)
-        return column_f64(c, row);
-    if (layout != LAYOUT_VIEW)
-        return (double)column_i64(c, row);
-    View n = func__view(c, row);
-    return numeric_to_f64(&n, NULL);
-}
-
 AGG_UPDATE(moments)
 {
     Moments *all = states;
     for (uint32_t i = 0; i < rows; i++)
         if (!column_is_null(&args[0], i))
-            moments_add(&all[group_of[i]], number_at(&args[0], i));
+            moments_add(&all[group_of[i]], column_f64(&args[0], i));
     return STATUS_OK;
 }
 AGG_MERGE(moments)
@@ -62,16 +51,11 @@ AGG_MERGE(moments)
     return STATUS_OK;
 }
 
-static Status put_double(const EvalContext *ctx, Column *ret, uint32_t i, bool some, double value,
-                         Error *err)
+static Status put_double(Column *ret, uint32_t i, bool some, double value)
 {
-    if (!some) {
-        bit_clear(column_validity(ret), i);
-        return STATUS_OK;
-    }
-    if (ret->type.id == TYPE_NUMERIC)
-        return numeric_from_f64(value, ctx->arena, (View *)column_values(ret) + i, err);
-    ((double *)column_values(ret))[i] = value;
+    bit_put(column_validity(ret), i, some);
+    if (some)
+        ((double *)column_values(ret))[i] = value;
     return STATUS_OK;
 }
 
@@ -84,7 +68,7 @@ static Status put_double(const EvalContext *ctx, Column *ret, uint32_t i, bool s
             double n = (double)all[i].n;                                                           \
             double sxx = all[i].sxx;                                                               \
             bool some = all[i].n >= (least);                                                       \
-            TRY(put_double(ctx, ret, i, some, some ? (expr) : n, err));                            \
+            TRY(put_double(ret, i, some, some ? (expr) : n));                                      \
         }                                                                                          \
         return STATUS_OK;                                                                          \
     }
@@ -92,6 +76,79 @@ MOMENTS_FINISH(var_samp, 2, sxx / (n - 1))
 MOMENTS_FINISH(var_pop, 1, sxx / n)
 MOMENTS_FINISH(stddev_samp, 2, sqrt(sxx / (n - 1)))
 MOMENTS_FINISH(stddev_pop, 1, sqrt(sxx / n))
+
+/* ---------------------------------------------------------------- exact */
+
+typedef struct ExactMoments {
+    NumericSum x;
+    NumericSum xx;
+} ExactMoments;
+
+AGG_UPDATE(exact)
+{
+    ExactMoments *all = states;
+    bool is_integer = type_is_integer(args[0].type);
+    for (uint32_t i = 0; i < rows; i++) {
+        if (column_is_null(&args[0], i))
+            continue;
+        ExactMoments *m = &all[group_of[i]];
+        View x = is_integer ? numeric_from_i64(column_i64(&args[0], i)) : func__view(&args[0], i);
+        View xx;
+        TRY(numeric_mul(&x, &x, ctx->arena, &xx, err));
+        TRY(numeric_sum_add(&m->x, &x, arena, err));
+        TRY(numeric_sum_add(&m->xx, &xx, arena, err));
+    }
+    return STATUS_OK;
+}
+AGG_MERGE(exact)
+{
+    ExactMoments *a = dst;
+    const ExactMoments *b = src;
+    TRY(numeric_sum_merge(&a->x, &b->x, arena, err));
+    return numeric_sum_merge(&a->xx, &b->xx, arena, err);
+}
+
+/* numeric_stddev_internal: (N * sum(x^2) - sum(x)^2) / (N * (N - 1 or N)), its root for stddev. */
+static Status exact_result(const EvalContext *ctx, const ExactMoments *m, bool sample, bool root,
+                           View *ret, Error *err)
+{
+    View n = numeric_from_i64(m->x.count);
+    View less = numeric_from_i64(sample ? m->x.count - 1 : m->x.count);
+    View sum;
+    View square;
+    View zero = numeric_from_i64(0);
+    TRY(numeric_sum_total(&m->x, ctx->arena, &sum, err));
+    TRY(numeric_sum_total(&m->xx, ctx->arena, &square, err));
+    TRY(numeric_mul(&sum, &sum, ctx->arena, &sum, err));
+    TRY(numeric_mul(&square, &n, ctx->arena, &square, err));
+    TRY(numeric_sub(&square, &sum, ctx->arena, ret, err));
+    if (numeric_sign(ret) <= 0 && !numeric_is_nan(ret)) {
+        *ret = zero;
+        return STATUS_OK;
+    }
+    TRY(numeric_mul(&n, &less, ctx->arena, &n, err));
+    TRY(numeric_div(ret, &n, ctx->arena, ret, err));
+    return root ? numeric_sqrt(ret, ctx->arena, ret, err) : STATUS_OK;
+}
+
+#define EXACT_FINISH(name, sample, root)                                                           \
+    AGG_FINISH(name)                                                                               \
+    {                                                                                              \
+        const ExactMoments *all = states;                                                          \
+        TRY(agg_result(ctx, count, ret, err));                                                     \
+        for (uint32_t i = 0; i < count; i++) {                                                     \
+            if (all[i].x.count < ((sample) ? 2 : 1))                                               \
+                bit_clear(column_validity(ret), i);                                                \
+            else                                                                                   \
+                TRY(exact_result(ctx, &all[i], sample, root, (View *)column_values(ret) + i,       \
+                                 err));                                                            \
+        }                                                                                          \
+        return STATUS_OK;                                                                          \
+    }
+EXACT_FINISH(exact_var_samp, true, false)
+EXACT_FINISH(exact_var_pop, false, false)
+EXACT_FINISH(exact_stddev_samp, true, true)
+EXACT_FINISH(exact_stddev_pop, false, true)
 
 /* ---------------------------------------------------------------- two variables: f(Y, X) */
 
@@ -155,7 +212,7 @@ AGG_MERGE(pairs)
             const Pairs *p = &all[i];                                                              \
             double n = (double)p->n;                                                               \
             bool some = (some_expr);                                                               \
-            TRY(put_double(ctx, ret, i, some, some ? (expr) : n, err));                            \
+            TRY(put_double(ret, i, some, some ? (expr) : n));                                      \
         }                                                                                          \
         return STATUS_OK;                                                                          \
     }
@@ -186,13 +243,17 @@ AGG_FINISH(regr_count)
         .state_bytes = sizeof(Moments), .update = moments_update, .merge = moments_merge,          \
         .finish = finish_##_finish                                                                 \
     }
+#define EXACT(name_, oid_, finish_, arg_)                                                          \
+    {                                                                                              \
+        .name = name_, .oid = oid_, .arg_count = 1, .args = {arg_}, .ret = T(NUMERIC),             \
+        .state_bytes = sizeof(ExactMoments), .update = exact_update, .merge = exact_merge,         \
+        .finish = exact_##finish_##_finish                                                         \
+    }
 #define MOMENTS_ALL(name, finish, o8, o4, o2, of8, of4, on)                                        \
-    MOMENTS(name, o8, finish, T(NUMERIC), T(INT8)),                                                \
-        MOMENTS(name, o4, finish, T(NUMERIC), T(INT4)),                                            \
-        MOMENTS(name, o2, finish, T(NUMERIC), T(INT2)),                                            \
-        MOMENTS(name, of8, finish, T(FLOAT8), T(FLOAT8)),                                          \
-        MOMENTS(name, of4, finish, T(FLOAT8), T(FLOAT4)),                                          \
-        MOMENTS(name, on, finish, T(NUMERIC), T(NUMERIC))
+    EXACT(name, o8, finish, T(INT8)), EXACT(name, o4, finish, T(INT4)),                            \
+        EXACT(name, o2, finish, T(INT2)), MOMENTS(name, of8, finish, T(FLOAT8), T(FLOAT8)),        \
+        MOMENTS(name, of4, finish, T(FLOAT8), T(FLOAT4)), EXACT(name, on, finish, T(NUMERIC))
+
 #define PAIRS(name_, oid_, finish_, ret_)                                                          \
     {                                                                                              \
         .name = name_, .oid = oid_, .arg_count = 2, .args = {T(FLOAT8), T(FLOAT8)}, .ret = ret_,   \
