@@ -1,5 +1,5 @@
 """Servers that LumaDB is measured beside: each is started on a free port of loopback with a folder of its own."""
-import json, os, shutil, signal, socket, subprocess, sys, tempfile, time, urllib.parse, urllib.request
+import http.client, json, os, shutil, signal, socket, subprocess, sys, tempfile, time, urllib.parse, urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, 'test', 'lib'))
@@ -15,6 +15,7 @@ class Peer:
 
     def __init__(self):
         self.dir, self.process, self.port = tempfile.mkdtemp(prefix='luma-bench-'), None, None
+        self.connection = None
 
     @classmethod
     def missing(cls):
@@ -64,9 +65,20 @@ class Peer:
         with urllib.request.urlopen(url, timeout=120) as r:
             return json.load(r)['data']
 
+    def fetch(self, path, **params):
+        """The reply's bytes, over one connection that stays open: what a server costs, not what a client does."""
+        if not self.connection:
+            self.connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=120)
+        self.connection.request('GET', f'/api/v1/{path}?' + urllib.parse.urlencode(params))
+        reply = self.connection.getresponse()
+        body = reply.read()
+        if reply.status != 200:
+            raise RuntimeError(f'{self.name}: {reply.status} {body[:200]}')
+        return body
+
 
 class Luma(Peer):
-    name, binary = 'LumaDB', os.path.join(ROOT, 'build', 'lumadb')
+    name, binary = 'LumaDB', os.environ.get('LUMADB') or os.path.join(ROOT, 'build', 'lumadb')
     flags = []
 
     @classmethod

@@ -97,9 +97,9 @@ QUERIES = [  # name, PromQL, range in s (0 = instant), step in s
 def time_query(peer, promql, span, step, end):
     begin = time.perf_counter()
     if span:
-        peer.api('query_range', query=promql, start=end - span, end=end, step=step)
+        peer.fetch('query_range', query=promql, start=end - span, end=end, step=step)
     else:
-        peer.api('query', query=promql, time=end)
+        peer.fetch('query', query=promql, time=end)
     return (time.perf_counter() - begin) * 1000
 
 
@@ -157,7 +157,7 @@ def sql(rounds, small):
             print('sql: left out, npm install failed: ' + p.stderr[-200:])
             return
     make = ("select timestamptz '2026-01-01 00:00:00+00' + (i / 1000) * interval '1 second' as ts, "
-            "'host-' || (i % 1000) as host, (i * 7919 % 10007) / 100.0::float8 as v from generate_series(0, %d) {g}(i)" % (count - 1))
+            "'host-' || (i %% 1000) as host, (i::bigint * 7919 %% 10007) / 100.0::float8 as v from generate_series(0, %d) {g}(i)" % (count - 1))
     luma = Luma().start()
     try:
         luma.sql('create table t (ts timestamptz, host text, v float8)')

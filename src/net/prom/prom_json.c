@@ -237,11 +237,12 @@ void prom_json_respond(HttpRequest *req, Buf *take)
 }
 
 static const struct {
-    const char *type;
+    Str type;
     int status;
-} error_types[] = {{"bad_data", 400}, {"execution", 422}, {"timeout", 503},
-                   {"canceled", 499}, {"internal", 500},  {"not_found", 404},
-                   {"unavailable", 500}};
+} error_types[] = {{STR_INIT("bad_data"), 400}, {STR_INIT("execution"), 422},
+                   {STR_INIT("timeout"), 503},  {STR_INIT("canceled"), 499},
+                   {STR_INIT("internal"), 500}, {STR_INIT("not_found"), 404},
+                   {STR_INIT("unavailable"), 500}};
 
 static void respond_error(HttpRequest *req, const char *type, Str message)
 {
@@ -249,7 +250,7 @@ static void respond_error(HttpRequest *req, const char *type, Str message)
     int status = 500;
 
     for (size_t i = 0; i < LUMA_ARRAY_LEN(error_types); i++)
-        if (strcmp(error_types[i].type, type) == 0)
+        if (str_eq(error_types[i].type, str_from(type)))
             status = error_types[i].status;
     buf_printf(&body, "{\"status\":\"error\",\"errorType\":\"%s\",\"error\":", type);
     json_append_string(&body, message);
