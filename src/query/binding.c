@@ -290,3 +290,15 @@ void binding__done(Binding *binding)
         binding->snapshot = snapshot_free(binding->snapshot);
     binding->owns_snapshot = false;
 }
+
+bool session_object_name(Session *session, TypeId type, uint32_t oid, Buf *out)
+{
+    Binding binding;
+    Arena arena;
+    arena_init(&arena, session->engine->options.budget);
+    binding__init(&binding, session, session->txn.snapshot, &arena, 0, NULL, 0);
+    bool found = reg_name(&binding, type, oid, out);
+    binding__done(&binding);
+    arena_done(&arena);
+    return found;
+}

@@ -13,6 +13,7 @@
 #define LUMA_QUERY_QUERY_H
 
 #include "arrow/batch.h"
+#include "base/buf.h"
 #include "base/label.h"
 #include "base/role.h"
 #include "base/thread.h"
@@ -79,6 +80,10 @@ Status session_end_implicit(Session *session, bool ok, Error *err);
 /* The columns of a cursor made by DECLARE, NULL when there is none of that name: the protocol's
  * portals and SQL's cursors share their names. Valid until the cursor is closed. */
 const Schema *session_cursor_schema(Session *session, Str name);
+
+/* Appends the name of a table, type or schema as regclass, regtype and regnamespace print it; false =
+ * there is none, print the number. For results that are encoded as text. */
+bool session_object_name(Session *session, TypeId type, uint32_t oid, Buf *out);
 
 /* Parses a string of statements. Positions are characters of `text`. */
 Status session_parse(Session *session, Str text, Script **ret_script, Error *err);

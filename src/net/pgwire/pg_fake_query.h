@@ -101,6 +101,11 @@ const Schema *session_cursor_schema(Session *session, Str name)
     return NULL;
 }
 
+bool session_object_name(Session *session, TypeId type, uint32_t oid, Buf *out)
+{
+    return false;
+}
+
 bool session_setting(Session *session, Str name, Str *ret_value)
 {
     for (int i = 0; i < session->setting_count; i++)

@@ -63,6 +63,11 @@ void pgwire__refresh_settings(PgSession *s)
 
 /* ---------------------------------------------------------------- life */
 
+static bool object_name(void *ctx, TypeId type, uint32_t oid, Buf *out)
+{
+    return session_object_name(ctx, type, oid, out);
+}
+
 void pg_session_init(PgSession *s, Session *session, uint32_t statements_max,
                      size_t message_bytes_max)
 {
@@ -71,6 +76,8 @@ void pg_session_init(PgSession *s, Session *session, uint32_t statements_max,
     s->message_bytes_max = message_bytes_max;
     s->settings_stale = true;
     pg_settings_init(&s->settings);
+    s->settings.reg_name = object_name;
+    s->settings.reg_ctx = session;
     session_on_setting(session, on_setting, s);
 }
 
