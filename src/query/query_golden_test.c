@@ -69,12 +69,19 @@ static void fixture_close(Fixture *f)
 
 /* ---------------------------------------------------------------- output */
 
+static bool object_name(void *ctx, TypeId type, uint32_t oid, Buf *out)
+{
+    return session_object_name(ctx, type, oid, out);
+}
+
 static void append_settings(Session *session, PgSettings *settings)
 {
     static const char *const names[] = {"DateStyle", "IntervalStyle", "TimeZone",
                                         "extra_float_digits", "bytea_output"};
     Str value;
     pg_settings_init(settings);
+    settings->reg_name = object_name;
+    settings->reg_ctx = session;
     for (size_t i = 0; i < LUMA_ARRAY_LEN(names); i++)
         if (session_setting(session, str_from(names[i]), &value))
             (void)pg_settings_set(settings, str_from(names[i]), value, NULL);

@@ -1,0 +1,17 @@
+select 1 as one, 'a' || 'b', null, 2.50 + 1;
+select count(*) filter (where n > 2), string_agg(n::text, ',' order by n desc), array_agg(n) from generate_series(1, 4) n;
+select cast('12' as integer) + 1, '2020-01-31'::date + 1, 'abc'::varchar(2), 1.005::numeric(5, 2);
+select 'abc' like 'a%', 'abc' ilike 'A_C', 'abc' not like '%d', 'abc' ~ '^a', 'abc' !~* 'B';
+select extract(year from date '2024-02-29'), position('b' in 'abc'), substring('hello' from 2 for 3), trim(both 'x' from 'xxaxx');
+select a.n, b.n from generate_series(1, 3) a (n), generate_series(2, 4) b (n) where a.n = b.n order by 1;
+select upper('abc'), length('héllo'), lpad('7', 3, '0'), initcap('hi there'), reverse('abc'), repeat('ab', 2);
+select extract(epoch from timestamptz '2024-01-01 00:00:00Z'), date_trunc('hour', timestamp '2024-01-01 10:20:30'), age(date '2024-03-01', date '2024-01-31');
+select timestamptz '2024-01-01 12:00:00+00' at time zone 'Europe/Berlin', date '2024-01-01' - date '2023-12-01', interval '1 day' * 2;
+select '{"a": [1, 2]}'::jsonb -> 'a' ->> 0, '{"a": 1}'::jsonb @> '{"a": 1}', jsonb_build_object('k', 1, 'v', array[1, 2]);
+select regexp_replace('abcabc', 'b', 'X', 'g'), 'abc' similar to 'a%', split_part('a,b,c', ',', 2), string_to_array('a,b', ',');
+select percentile_cont(0.5) within group (order by n), mode() within group (order by n % 3) from generate_series(1, 10) n;
+select n, avg(n) over (order by n rows between 1 preceding and 1 following), ntile(2) over (order by n), first_value(n) over (partition by n % 2 order by n) from generate_series(1, 4) n order by n;
+select pg_typeof(1), pg_typeof('x'::text), pg_typeof(array[1]), current_database(), current_schema();
+select case when n > 2 then 1 / (n - 2) else 0 end from generate_series(1, 4) n;
+select coalesce(sum(n), 0) from generate_series(1, 0) n;
+select overlay('abcdef' placing 'XX' from 2 for 3), translate('abc', 'ab', 'xy'), md5('a'), to_hex(255);
