@@ -227,23 +227,20 @@ static bool step(Http1Conn *h, Str *rest)
     return false;
 }
 
-void http1__head_decided(Request *r, bool go_on)
+void http1__head_granted(Request *r)
 {
     Http1Conn *h = r->stream;
+    Str none = {0};
 
     if (!h) {
-        if (go_on)
-            (void)http__request_free(r);
+        (void)http__request_free(r);
         return;
     }
-    if (go_on) {
-        Str none = {0};
-        start_body(h, false);
-        /* Without a body there may be no input to wake us. */
-        (void)step(h, &none);
-        if (!conn_is_closed(h->conn))
-            conn_resume(h->conn);
-    }
+    start_body(h, false);
+    /* Without a body there may be no input to wake us. */
+    (void)step(h, &none);
+    if (!conn_is_closed(h->conn))
+        conn_resume(h->conn);
 }
 
 static bool may_step(const Http1Conn *h)

@@ -95,12 +95,12 @@ void http__request_drained(Request *r);
 /* http_server.c: judges a request whose head is complete. */
 typedef enum HeadVerdict {
     HEAD_GO_ON,   /* read the body, call the handler */
-    HEAD_PENDING, /* http__head_decided will be called on the loop */
+    HEAD_PENDING, /* the verdict comes on the loop */
     HEAD_REFUSED, /* was answered with an error */
 } HeadVerdict;
 HeadVerdict http__check_head(Request *r, bool has_body, int64_t content_length);
-/* http1_conn.c: the answer to HEAD_PENDING; `go_on` false = refused and answered. */
-void http1__head_decided(Request *r, bool go_on);
+/* http1_conn.c: after HEAD_PENDING the login was granted; frees the request whose connection went. */
+void http1__head_granted(Request *r);
 /* Answers an error the server found, in the words of the path's API. */
 void http__refuse(Request *r, int status, const char *message);
 /* As http__refuse with a header. */

@@ -322,8 +322,10 @@ static void run_check_done(LoopTask *task)
 {
     Request *r = LUMA_CONTAINER_OF(task, Request, check_task);
 
-    /* The body's length and coding were judged before the credentials were asked. */
-    http1__head_decided(r, judge(r));
+    /* The body's length and coding were judged before the credentials were asked. A refusal is an
+     * answer, after which the request is no longer ours. */
+    if (judge(r))
+        http1__head_granted(r);
 }
 
 static void on_check_done(AccessCheck *check)

@@ -224,13 +224,16 @@ static void run_login(PoolTask *task)
 {
     Login *login = LUMA_CONTAINER_OF(task, Login, task);
 
-    login->check->verdict = ACCESS_GRANTED;
-    login->check->principal = (Principal){"slow", ROLE_READ};
+    if (str_eq(login->check->credentials.secret, STR(""))) {
+        login->check->verdict = ACCESS_GRANTED;
+        login->check->principal = (Principal){"slow", ROLE_READ};
+    }
     login->check->done(login->check);
     mem_free(login);
 }
 
-/* "ann:pw" reads, a token writes, "slow" is decided by another thread, others are unknown. */
+/* "ann:pw" reads, a token writes, "slow" without a password reads and is decided by another thread,
+ * others are unknown. */
 static bool on_login(void *ctx, AccessCheck *check)
 {
     const Credentials *c = &check->credentials;
@@ -823,6 +826,12 @@ static void test_credentials_and_roles(void **state)
     expect(&heard, "\r\n\r\na=b;");
     expect(&heard, "\r\n\r\nslow");
     (void)close(fd);
+    talk(STR("GET /user HTTP/1.1\r\n" HOST "Authorization: Basic c2xvdzpubw==\r\n\r\n"), &heard);
+    expect(&heard, "HTTP/1.1 401 ");
+    talk(STR("PUT /echo HTTP/1.1\r\n" HOST "Authorization: Basic c2xvdzo=\r\n"
+             "Content-Length: 1\r\n\r\nx"),
+         &heard);
+    expect(&heard, "HTTP/1.1 403 ");
     buf_done(&heard);
 }
 
