@@ -33,8 +33,7 @@ static const CatalogView *find_view(void *ctx, Str schema, Str name)
     Binding *binding = ctx;
     if (!binding->session->engine->options.engine || !need_snapshot(binding))
         return NULL;
-    const CatalogView *view =
-        catalog_find_view(snapshot_catalog(binding->snapshot), schema, name);
+    const CatalogView *view = catalog_find_view(snapshot_catalog(binding->snapshot), schema, name);
     binding->used_tables |= view != NULL;
     return view;
 }
@@ -164,8 +163,7 @@ static Str next_part(Str *rest, Arena *arena)
 static bool find_oid(Binding *binding, Str schema, Str name, uint32_t *ret_oid)
 {
     const Table *table = snapshot_find_table(binding->snapshot, schema, name);
-    const CatalogView *view =
-        catalog_find_view(snapshot_catalog(binding->snapshot), schema, name);
+    const CatalogView *view = catalog_find_view(snapshot_catalog(binding->snapshot), schema, name);
     *ret_oid = table ? table->id : view ? view->id : catalog_view_oid(schema, name);
     return *ret_oid != 0;
 }
@@ -199,8 +197,8 @@ static Status type_name_oid(Binding *binding, Str text, uint32_t *ret_oid, Error
         script.statements[0]->select->targets[0].expr->kind != AST_CAST)
         return error_set_sql(err, STATUS_INVALID, "42601", 0, "invalid type name \"%.*s\"",
                              STR_FMT(text));
-    TRY(sql_bind_type(&binding->options, script.statements[0]->select->targets[0].expr->type,
-                      &type, err));
+    TRY(sql_bind_type(&binding->options, script.statements[0]->select->targets[0].expr->type, &type,
+                      err));
     *ret_oid = type_oid(type);
     return STATUS_OK;
 }

@@ -368,8 +368,8 @@ static Status explain_options(const AstExplain *explain, ExplainOptions *ret, Er
                                      STR_FMT(option->value));
         } else if (!str_eq(option->name, STR("verbose")) && !str_eq(option->name, STR("costs")) &&
                    !str_eq(option->name, STR("buffers")) && !str_eq(option->name, STR("timing")) &&
-                   !str_eq(option->name, STR("summary")) && !str_eq(option->name, STR("settings")) &&
-                   !str_eq(option->name, STR("wal"))) {
+                   !str_eq(option->name, STR("summary")) &&
+                   !str_eq(option->name, STR("settings")) && !str_eq(option->name, STR("wal"))) {
             return error_set_sql(err, STATUS_INVALID, "42601", option->position,
                                  "unrecognized EXPLAIN option \"%.*s\"", STR_FMT(option->name));
         }

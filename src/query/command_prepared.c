@@ -1,7 +1,7 @@
 /* command_prepared.c - PREPARE, EXECUTE, DEALLOCATE, and cursors.
  *
- * A prepared statement keeps its script and its declared types; EXECUTE binds it anew. A cursor is a
- * running query of the session; it reads forward and ends with its transaction. */
+ * A prepared statement keeps its script and its declared types; EXECUTE binds it anew. A cursor is
+ * a running query of the session; it reads forward and ends with its transaction. */
 #include "query/query_int.h"
 
 static char *dup_name(Str name)
@@ -153,8 +153,7 @@ Status command__declare(Query *query, const AstStatement *ast, Error *err)
         return error_set_sql(err, STATUS_INVALID, "25P01", 0,
                              "DECLARE CURSOR can only be used in transaction blocks");
     if (declare->hold || declare->scroll || declare->binary)
-        return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", 0,
-                             "%s cursors are not supported",
+        return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", 0, "%s cursors are not supported",
                              declare->hold     ? "WITH HOLD"
                              : declare->scroll ? "SCROLL"
                                                : "BINARY");
@@ -237,8 +236,8 @@ Status command__fetch(Query *query, const AstFetch *fetch, Error *err)
     if ((fetch->direction != AST_FETCH_FORWARD &&
          !(fetch->direction == AST_FETCH_RELATIVE && fetch->count == 1)) ||
         fetch->count < 0) {
-        Status status = error_set_sql(err, STATUS_INVALID, "55000", 0,
-                                      "cursor can only scan forward");
+        Status status =
+            error_set_sql(err, STATUS_INVALID, "55000", 0, "cursor can only scan forward");
         error_hint(err, "Declare it with SCROLL option to enable backward scan.");
         return status;
     }

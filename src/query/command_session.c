@@ -108,8 +108,7 @@ Status command__set(Query *query, const AstSet *set, Error *err)
     case AST_SET_TRANSACTION: {
         bool session_default = !str_eq_nocase(set->name, STR("TRANSACTION"));
         if (!session_default && !session__in_block(session)) {
-            query__notice(query, "25P01",
-                          "SET TRANSACTION can only be used in transaction blocks");
+            query__notice(query, "25P01", "SET TRANSACTION can only be used in transaction blocks");
             return STATUS_OK;
         }
         return transaction_options(session, set->options, set->option_count, session_default, err);
@@ -229,6 +228,5 @@ Status command__transaction(Query *query, const AstTransaction *ast, Error *err)
     case AST_TWO_PHASE:
         break;
     }
-    return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", 0,
-                         "two-phase commit is not supported");
+    return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", 0, "two-phase commit is not supported");
 }

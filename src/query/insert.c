@@ -1,8 +1,8 @@
 /* insert.c - rows of INSERT and CREATE TABLE AS.
  *
- * A statement's rows are gathered as copied batches, checked, and then go to the engine in one write
- * (durable when it returns), or behind the rows that the open transaction holds. Gathering first
- * keeps INSERT ... SELECT from reading what it writes. */
+ * A statement's rows are gathered as copied batches, checked, and then go to the engine in one
+ * write (durable when it returns), or behind the rows that the open transaction holds. Gathering
+ * first keeps INSERT ... SELECT from reading what it writes. */
 #include "query/query_int.h"
 
 typedef struct Gathered {
@@ -240,10 +240,9 @@ Status insert__create_as(Query *query, const AstName *name, Error *err)
     Snapshot *snapshot = NULL;
     TRY(engine_snapshot(query->session->engine->options.engine, &snapshot, err));
     const Table *table = snapshot_find_table(snapshot, name->schema, name->name);
-    Status status =
-        table ? gather(query, &query->own_plan, table, &rows, err)
-              : error_set_sql(err, STATUS_NOT_FOUND, "42P01", 0,
-                              "relation \"%.*s\" does not exist", STR_FMT(name->name));
+    Status status = table ? gather(query, &query->own_plan, table, &rows, err)
+                          : error_set_sql(err, STATUS_NOT_FOUND, "42P01", 0,
+                                          "relation \"%.*s\" does not exist", STR_FMT(name->name));
     if (status == STATUS_OK)
         status = store(query->session, table, &rows, err);
     (void)snapshot_free(snapshot);

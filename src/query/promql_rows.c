@@ -81,8 +81,8 @@ static Status aggregate_names(Finder *f, const PromExpr *expr, Names *ret)
 
 static Status call_names(Finder *f, const PromExpr *expr, Names *ret)
 {
-    bool sets_label = expr->call.func == PROM_FUNC_LABEL_REPLACE ||
-                      expr->call.func == PROM_FUNC_LABEL_JOIN;
+    bool sets_label =
+        expr->call.func == PROM_FUNC_LABEL_REPLACE || expr->call.func == PROM_FUNC_LABEL_JOIN;
     for (uint32_t i = 0; i < expr->call.arg_count; i++)
         TRY(find_names(f, expr->call.args[i], ret));
     if (sets_label && expr->call.arg_count > 1 && expr->call.args[1]->kind == PROM_STRING)
@@ -149,8 +149,8 @@ static Status eval_arg(const PromqlTable *table, const Expr *expr, Arena *arena,
                        const char *name, Error *err)
 {
     const Binding *binding = table->binding;
-    TRY(exec_eval_const(expr, &binding->settings, binding->params, binding->param_count, arena,
-                        ret, err));
+    TRY(exec_eval_const(expr, &binding->settings, binding->params, binding->param_count, arena, ret,
+                        err));
     if (column_is_null(ret, 0))
         return error_set_sql(err, STATUS_INVALID, "22004", expr->position,
                              "the %s of promql() must not be NULL", name);
@@ -243,8 +243,8 @@ static void put_row(const PromqlTable *table, PromqlScan *scan, uint32_t row,
 
 static uint32_t put_scalar(const PromqlTable *table, PromqlScan *scan)
 {
-    PromqlSeries series = {.ts_ms = &scan->instant_ms, .values = &scan->result.scalar,
-                           .point_count = 1};
+    PromqlSeries series = {
+        .ts_ms = &scan->instant_ms, .values = &scan->result.scalar, .point_count = 1};
     if (scan->scalar_done)
         return 0;
     scan->scalar_done = true;
@@ -351,10 +351,8 @@ Status query__bind_promql(void *ctx, const SqlPromql *call, Arena *arena, PlanNo
     table->labels = names.names;
     table->label_count = names.count;
     table->schema = result_schema(&names, arena);
-    table->table = (VirtualTable){.name = STR("promql"),
-                                  .columns = &table->schema,
-                                  .next = next_rows,
-                                  .ctx = table};
+    table->table = (VirtualTable){
+        .name = STR("promql"), .columns = &table->schema, .next = next_rows, .ctx = table};
     PlanNode *scan = plan_node_new(arena, PLAN_VIRTUAL_SCAN);
     uint16_t *columns = ARENA_NEW_ARRAY(arena, uint16_t, table->schema.field_count);
     for (uint32_t i = 0; i < table->schema.field_count; i++)

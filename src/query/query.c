@@ -1,8 +1,8 @@
 /* query.c - runs statements: start, next, cancel.
  *
- * A query owns an arena and a budget, the snapshot it reads, and the Exec of its plan; or a batch of
- * rows made up front (SHOW, EXPLAIN, FETCH); or nothing (commands). Commands do all their work in
- * query_start. An error in an open transaction fails the transaction. */
+ * A query owns an arena and a budget, the snapshot it reads, and the Exec of its plan; or a batch
+ * of rows made up front (SHOW, EXPLAIN, FETCH); or nothing (commands). Commands do all their work
+ * in query_start. An error in an open transaction fails the transaction. */
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -68,10 +68,10 @@ Status query__snapshot(Query *query, Error *err)
     Str isolation;
     if (query->binding.snapshot || !session->engine->options.engine)
         return STATUS_OK;
-    bool repeatable = txn->state == TRANSACTION_OPEN && !txn->implicit &&
-                      settings__get(session, STR("transaction_isolation"), &isolation) &&
-                      (str_eq(isolation, STR("repeatable read")) ||
-                       str_eq(isolation, STR("serializable")));
+    bool repeatable =
+        txn->state == TRANSACTION_OPEN && !txn->implicit &&
+        settings__get(session, STR("transaction_isolation"), &isolation) &&
+        (str_eq(isolation, STR("repeatable read")) || str_eq(isolation, STR("serializable")));
     if (repeatable) {
         if (!txn->snapshot)
             TRY(engine_snapshot(session->engine->options.engine, &txn->snapshot, err));

@@ -1,8 +1,8 @@
 /* query_golden_test.c - runs test/sql/NAME.sql in-process and compares with NAME.out.
  *
- * The output has the form of `psql -X -A -v VERBOSITY=sqlstate`, so that the expected files come out
- * of a real PostgreSQL 15; those called luma_* show what only LumaDB has. With arguments it prints
- * the output of the given files instead of comparing. */
+ * The output has the form of `psql -X -A -v VERBOSITY=sqlstate`, so that the expected files come
+ * out of a real PostgreSQL 15; those called luma_* show what only LumaDB has. With arguments it
+ * prints the output of the given files instead of comparing. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -41,19 +41,24 @@ static void fixture_open(Fixture *f)
     if (!mkdtemp(f->dir))
         fail_msg("mkdtemp");
     mem_budget_init(&f->budget, NULL, "test memory", INT64_C(1) << 30);
-    EngineOptions options = {.data_dir = f->dir, .budget = &f->budget, .wal_segment_bytes = 4 << 20,
+    EngineOptions options = {.data_dir = f->dir,
+                             .budget = &f->budget,
+                             .wal_segment_bytes = 4 << 20,
                              .sync = ENGINE_SYNC_OFF};
     if (engine_open(&options, &f->engine, &report, &err) != STATUS_OK)
         fail_msg("engine_open: %s", err.message);
     if (pool_new("test", 2, &f->pool, &err) != STATUS_OK)
         fail_msg("pool_new: %s", err.message);
-    QueryOptions query_options = {.engine = f->engine, .pool = f->pool, .budget = &f->budget,
-                                  .query_bytes_max = 256 << 20, .lookback_ms = 300000,
+    QueryOptions query_options = {.engine = f->engine,
+                                  .pool = f->pool,
+                                  .budget = &f->budget,
+                                  .query_bytes_max = 256 << 20,
+                                  .lookback_ms = 300000,
                                   .samples_max = 50000000};
     if (query_engine_new(&query_options, &f->queries, &err) != STATUS_OK)
         fail_msg("query_engine_new: %s", err.message);
-    SessionOptions session = {.user = STR("postgres"), .database = STR("postgres"),
-                              .role = ROLE_ADMIN, .backend_pid = 1};
+    SessionOptions session = {
+        .user = STR("postgres"), .database = STR("postgres"), .role = ROLE_ADMIN, .backend_pid = 1};
     if (session_new(f->queries, &session, &f->session, &err) != STATUS_OK)
         fail_msg("session_new: %s", err.message);
 }
@@ -135,8 +140,8 @@ static Status run_query(Session *session, Statement *statement, Buf *out, Error 
         buf_append_str(out, buf_str(&table));
         buf_printf(out, "(%lu row%s)\n", (unsigned long)rows, rows == 1 ? "" : "s");
     }
-    if (status == STATUS_OK && (!statement_returns_rows(statement) ||
-                                str_starts(query_command_tag(query), STR("INSERT"))))
+    if (status == STATUS_OK &&
+        (!statement_returns_rows(statement) || str_starts(query_command_tag(query), STR("INSERT"))))
         buf_printf(out, "%.*s\n", STR_FMT(query_command_tag(query)));
     buf_done(&table);
     query_free(query);
@@ -222,9 +227,9 @@ static void show_difference(const char *name, Str have, Str want)
             return;
         if (more_have && more_want && str_eq(h, w))
             continue;
-        fail_msg("%s line %d:\n  have: %.*s\n  want: %.*s", name, line,
-                 more_have ? (int)h.len : 5, more_have ? h.ptr : "(end)",
-                 more_want ? (int)w.len : 5, more_want ? w.ptr : "(end)");
+        fail_msg("%s line %d:\n  have: %.*s\n  want: %.*s", name, line, more_have ? (int)h.len : 5,
+                 more_have ? h.ptr : "(end)", more_want ? (int)w.len : 5,
+                 more_want ? w.ptr : "(end)");
     }
 }
 

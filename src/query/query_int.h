@@ -5,9 +5,9 @@
  *   settings.c      SET, SHOW: names, checks, defaults
  *   statement.c     scripts, statements: binding
  *   query.c         running: start, next, cancel
- * *   command_*.c     statements without a plan: DDL, SET, transactions, prepared statements, cursors
- *   insert.c        rows of INSERT: checks, transaction buffer, write
- *   binding.c       the binder's catalog over a snapshot
+ * *   command_*.c     statements without a plan: DDL, SET, transactions, prepared statements,
+ * cursors insert.c        rows of INSERT: checks, transaction buffer, write binding.c       the
+ * binder's catalog over a snapshot
  */
 #ifndef LUMA_QUERY_QUERY_INT_H
 #define LUMA_QUERY_QUERY_INT_H
@@ -33,14 +33,11 @@ struct QueryEngine {
 
 /* ---- settings */
 
-typedef struct SettingDef SettingDef;
-extern const SettingDef *const query__setting_defs;
-
 typedef struct SettingValue {
-    char *text;  /* owned; NULL = the default */
-    char *saved; /* what ROLLBACK brings back, when `touched` */
+    char *text;   /* owned; NULL = the default */
+    char *saved;  /* what ROLLBACK brings back, when `touched` */
     bool touched; /* changed by the open transaction */
-    bool local;  /* SET LOCAL: COMMIT brings `saved` back, too */
+    bool local;   /* SET LOCAL: COMMIT brings `saved` back, too */
     bool saved_set;
 } SettingValue;
 
@@ -115,7 +112,7 @@ struct Session {
     char *database;
     Role role;
     uint32_t backend_pid;
-    SettingValue *settings;      /* by index of the definition */
+    SettingValue *settings; /* by index of the definition */
     CustomSetting *customs;
     uint32_t custom_count;
     uint32_t custom_cap;
@@ -123,8 +120,8 @@ struct Session {
     PgSettings pg_settings; /* of the settings above, when fresh */
     bool pg_settings_fresh;
     Transaction txn;
-    Map prepared;                /* name -> Prepared */
-    Map cursors;                 /* name -> Cursor */
+    Map prepared; /* name -> Prepared */
+    Map cursors;  /* name -> Cursor */
 };
 
 /* What the binder sees; see binding.c. */
@@ -161,7 +158,7 @@ struct Statement {
     Schema schema;
     Type *param_types;
     uint32_t param_count;
-    Plan plan;       /* reusable: it reads no table. root NULL = bind again at start */
+    Plan plan;   /* reusable: it reads no table. root NULL = bind again at start */
     bool writes; /* needs a role that may write */
 };
 
@@ -175,8 +172,8 @@ typedef enum QueryMode {
 struct Query {
     Session *session;
     Statement *statement;
-    MemBudget budget;    /* of this query */
-    Arena arena;         /* plan and what it needs */
+    MemBudget budget; /* of this query */
+    Arena arena;      /* plan and what it needs */
     QueryCancel cancel;
     int64_t deadline_ns; /* monotonic, 0 = none */
     Binding binding;     /* snapshot, settings, system views */
@@ -211,8 +208,8 @@ uint32_t settings__count(void);
 /* Name, value and description of setting `idx`, for SHOW ALL and pg_settings. */
 void settings__describe(Session *session, uint32_t idx, Str *ret_name, Str *ret_value,
                         Str *ret_text);
-/* The settings as functions read them, fixed for one statement; everything is copied into the arena.
- * Returns the part that types read, for the caller to add what it knows of names. */
+/* The settings as functions read them, fixed for one statement; everything is copied into the
+ * arena. Returns the part that types read, for the caller to add what it knows of names. */
 PgSettings *settings__eval(Session *session, Arena *arena, EvalSettings *ret_settings);
 int64_t settings__timeout_ns(Session *session);
 /* Schemas to look into, in order; $user resolved. */
@@ -269,7 +266,8 @@ Status statement__bind(Session *session, Script *script, const AstStatement *ast
                        const Type *param_types, uint32_t param_count, Statement **ret_statement,
                        Error *err);
 
-/* ---- command.c: DDL;  command_session.c: SET, transactions;  command_prepared.c: PREPARE, cursors */
+/* ---- command.c: DDL;  command_session.c: SET, transactions;  command_prepared.c: PREPARE, cursors
+ */
 Status command__run(Query *query, const AstStatement *ast, Error *err);
 Status command__set(Query *query, const AstSet *set, Error *err);
 Status command__show(Query *query, Str name, Error *err);

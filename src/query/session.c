@@ -1,8 +1,8 @@
 /* session.c - sessions and their transactions.
  *
- * Writes of an open transaction are kept as record batches (PendingRows) and go to the engine as one
- * WriteBatch at COMMIT, which is atomic there. Its own statements see them: a scan of such a table
- * is the scan and the pending rows. CREATE is done at once and taken back by ROLLBACK. */
+ * Writes of an open transaction are kept as record batches (PendingRows) and go to the engine as
+ * one WriteBatch at COMMIT, which is atomic there. Its own statements see them: a scan of such a
+ * table is the scan and the pending rows. CREATE is done at once and taken back by ROLLBACK. */
 #include "base/clock.h"
 #include "query/query_int.h"
 

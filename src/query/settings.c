@@ -1,4 +1,5 @@
-/* settings.c - session settings under PostgreSQL's names, with its checks and its way to print them.
+/* settings.c - session settings under PostgreSQL's names, with its checks and its way to print
+ * them.
  *
  * A value is kept as SHOW prints it. Inside a transaction the value before the first SET is saved;
  * ROLLBACK brings it back, and COMMIT does so for SET LOCAL. Names are compared without case. */
@@ -19,7 +20,7 @@ typedef enum SettingKind {
     SETTING_FIXED, /* cannot be changed */
 } SettingKind;
 
-struct SettingDef {
+typedef struct SettingDef {
     const char *name;
     SettingKind kind;
     const char *initial;
@@ -28,7 +29,7 @@ struct SettingDef {
     int64_t max;
     bool reported; /* PostgreSQL sends ParameterStatus */
     const char *text;
-};
+} SettingDef;
 
 /* clang-format off */
 static const SettingDef defs[] = {
@@ -239,8 +240,7 @@ static Status check_zone(const SettingDef *def, Str value, Buf *out, Error *err)
     return STATUS_OK;
 }
 
-static Status check_pgtype(Session *session, const SettingDef *def, Str value, Buf *out,
-                           Error *err)
+static Status check_pgtype(Session *session, const SettingDef *def, Str value, Buf *out, Error *err)
 {
     PgSettings settings;
     pg_settings_init(&settings);

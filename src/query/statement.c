@@ -119,10 +119,9 @@ static Status bind_plan(Session *session, Statement *statement, const Type *para
     Arena *arena = keeps ? &statement->arena : &scratch;
     binding__init(&binding, session, session->txn.snapshot, arena, ast->param_max, param_types,
                   param_count);
-    Status status =
-        ast->kind == AST_STATEMENT_SELECT
-            ? sql_bind_select(&binding.options, ast->select, &plan, err)
-            : sql_bind_insert(&binding.options, ast->insert, &insert, err);
+    Status status = ast->kind == AST_STATEMENT_SELECT
+                        ? sql_bind_select(&binding.options, ast->select, &plan, err)
+                        : sql_bind_insert(&binding.options, ast->insert, &insert, err);
     status = binding__result(&binding, status, err);
     if (status == STATUS_OK) {
         const Plan *bound = keeps ? &plan : &insert.plan;

@@ -361,7 +361,7 @@ static Status verify_values(Verifier *v, const PlanNode *node)
     if (node->expr_count != node->values_rows * node->schema.field_count)
         return broken(v, "%u values for %u rows of %u columns", node->expr_count, node->values_rows,
                       node->schema.field_count);
-    for (uint32_t row = 0; row < node->values_rows; row++)
+    for (uint32_t row = 0; node->expr_count && row < node->values_rows; row++)
         TRY(verify_outputs(v, node, node->exprs + row * node->schema.field_count,
                            node->schema.field_count, 0));
     return STATUS_OK;

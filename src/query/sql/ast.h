@@ -44,38 +44,38 @@ typedef struct AstType {
 /* ---------------------------------------------------------------- expressions */
 
 typedef enum AstExprKind {
-    AST_CONST,       /* constant, text */
-    AST_PARAM,       /* $number */
-    AST_COLUMN,      /* path: a, t.a, s.t.a */
-    AST_STAR,        /* path of the table, or none: *, t.* */
-    AST_OPERATOR,    /* text (schema), one argument = prefix operator */
+    AST_CONST,        /* constant, text */
+    AST_PARAM,        /* $number */
+    AST_COLUMN,       /* path: a, t.a, s.t.a */
+    AST_STAR,         /* path of the table, or none: *, t.* */
+    AST_OPERATOR,     /* text (schema), one argument = prefix operator */
     AST_OPERATOR_ANY, /* args[0] op ANY/ALL (args[1]); all */
     AST_AND,
     AST_OR,
     AST_NOT,
-    AST_IS_NULL,    /* negated */
-    AST_BOOL_TEST,  /* number: 0 true, 1 false, 2 unknown; negated */
-    AST_DISTINCT,   /* args[0] IS [NOT] DISTINCT FROM args[1]; negated = NOT DISTINCT */
-    AST_NULLIF,     /* args[0], args[1] */
-    AST_IN,         /* args[0] [NOT] IN (args[1..]) */
-    AST_BETWEEN,    /* args[0] [NOT] BETWEEN args[1] AND args[2]; all = SYMMETRIC */
-    AST_CASE,       /* args: subject or NULL, when, then, ..., else or NULL */
-    AST_COALESCE,   /* args */
-    AST_GREATEST,   /* args */
-    AST_LEAST,      /* args */
-    AST_CALL,       /* call */
-    AST_CAST,       /* args[0]::type */
-    AST_COLLATE,    /* args[0] COLLATE text */
-    AST_ARRAY,      /* ARRAY[args] */
-    AST_ROW,        /* ROW(args) */
-    AST_SUBSCRIPT,  /* args[0][args[1]]; all = slice args[1]:args[2], either may be NULL */
-    AST_FIELD,      /* (args[0]).text */
-    AST_FIELD_STAR, /* (args[0]).* */
-    AST_SUBQUERY,   /* select; number: AstSubquery; args[0] op (text) for ANY and ALL */
-    AST_SQL_VALUE,  /* number: AstSqlValue; args[0] = precision where given */
-    AST_GROUPING,   /* GROUPING(args) */
-    AST_DEFAULT,    /* DEFAULT in VALUES */
-    AST_NAMED_ARG,  /* text => args[0] */
+    AST_IS_NULL,     /* negated */
+    AST_BOOL_TEST,   /* number: 0 true, 1 false, 2 unknown; negated */
+    AST_DISTINCT,    /* args[0] IS [NOT] DISTINCT FROM args[1]; negated = NOT DISTINCT */
+    AST_NULLIF,      /* args[0], args[1] */
+    AST_IN,          /* args[0] [NOT] IN (args[1..]) */
+    AST_BETWEEN,     /* args[0] [NOT] BETWEEN args[1] AND args[2]; all = SYMMETRIC */
+    AST_CASE,        /* args: subject or NULL, when, then, ..., else or NULL */
+    AST_COALESCE,    /* args */
+    AST_GREATEST,    /* args */
+    AST_LEAST,       /* args */
+    AST_CALL,        /* call */
+    AST_CAST,        /* args[0]::type */
+    AST_COLLATE,     /* args[0] COLLATE text */
+    AST_ARRAY,       /* ARRAY[args] */
+    AST_ROW,         /* ROW(args) */
+    AST_SUBSCRIPT,   /* args[0][args[1]]; all = slice args[1]:args[2], either may be NULL */
+    AST_FIELD,       /* (args[0]).text */
+    AST_FIELD_STAR,  /* (args[0]).* */
+    AST_SUBQUERY,    /* select; number: AstSubquery; args[0] op (text) for ANY and ALL */
+    AST_SQL_VALUE,   /* number: AstSqlValue; args[0] = precision where given */
+    AST_GROUPING,    /* GROUPING(args) */
+    AST_DEFAULT,     /* DEFAULT in VALUES */
+    AST_NAMED_ARG,   /* text => args[0] */
     AST_UNSUPPORTED, /* text names what LumaDB does not do */
 } AstExprKind;
 
@@ -162,7 +162,7 @@ typedef struct AstCall {
     bool within_group;
     bool star;
     bool distinct;
-    bool variadic;  /* the last argument is an array of the rest */
+    bool variadic;   /* the last argument is an array of the rest */
     bool sql_syntax; /* written as EXTRACT(x FROM y), AT TIME ZONE ... */
 } AstCall;
 
@@ -215,8 +215,8 @@ struct AstFrom {
     int32_t position;
     AstAlias alias;
     bool lateral;
-    AstName table;      /* TABLE */
-    AstSelect *select;  /* SELECT */
+    AstName table;       /* TABLE */
+    AstSelect *select;   /* SELECT */
     AstExpr **functions; /* FUNCTION: calls, several for ROWS FROM */
     uint32_t function_count;
     bool ordinality;
@@ -296,8 +296,8 @@ struct AstSelect {
     AstExpr *limit;
     AstExpr *offset;
     bool with_ties;
-    bool locking;  /* FOR UPDATE and the like */
-    bool into;     /* SELECT INTO */
+    bool locking; /* FOR UPDATE and the like */
+    bool into;    /* SELECT INTO */
     AstName into_table;
 };
 
@@ -426,7 +426,7 @@ typedef enum AstTransactionKind {
 } AstTransactionKind;
 typedef struct AstTransaction {
     AstTransactionKind kind;
-    bool start;  /* START TRANSACTION */
+    bool start; /* START TRANSACTION */
     bool chain;
     Str savepoint;
     AstOption *options;
@@ -484,8 +484,8 @@ typedef enum AstDiscard {
 
 struct AstStatement {
     AstStatementKind kind;
-    Str text;         /* as written, without the ';' */
-    int32_t position; /* of its first character */
+    Str text;           /* as written, without the ';' */
+    int32_t position;   /* of its first character */
     uint32_t param_max; /* highest $n, 0 = none */
     union {
         AstSelect *select;
@@ -514,8 +514,8 @@ typedef struct AstScript {
     uint32_t count;
 } AstScript;
 
-/* Parses UTF-8 text into *ret_script, everything in `arena`. Syntax errors are INVALID with 42601 and
- * a position, too deep nesting is LIMIT with 54001. Any thread. */
+/* Parses UTF-8 text into *ret_script, everything in `arena`. Syntax errors are INVALID with 42601
+ * and a position, too deep nesting is LIMIT with 54001. Any thread. */
 Status sql_parse(Arena *arena, Str text, AstScript *ret_script, Error *err);
 
 #endif

@@ -5,18 +5,15 @@ enum { PARAMS_MAX = 65535 };
 
 static Status binder_init(Binder *b, const SqlBindOptions *options, Error *err)
 {
-    *b = (Binder){.options = options,
-                  .arena = options->arena,
-                  .catalog = options->catalog,
-                  .err = err};
+    *b = (Binder){
+        .options = options, .arena = options->arena, .catalog = options->catalog, .err = err};
     b->eval = (EvalContext){.arena = options->arena, .settings = options->settings};
     b->param_count = LUMA_MAX(options->param_max, options->param_count);
     if (b->param_count > PARAMS_MAX)
         return BIND_ERROR(b, "54023", 0, "a statement can have at most %d parameters", PARAMS_MAX);
     b->param_types = ARENA_NEW_ARRAY(b->arena, Type, b->param_count + 1);
     for (uint32_t i = 0; i < b->param_count; i++) {
-        b->param_types[i] =
-            i < options->param_count ? options->param_types[i] : TYPE_OF(UNKNOWN);
+        b->param_types[i] = i < options->param_count ? options->param_types[i] : TYPE_OF(UNKNOWN);
         b->param_types[i].typmod = -1;
     }
     return STATUS_OK;
@@ -80,8 +77,8 @@ Status sql_bind_create_table(const SqlBindOptions *options, const AstCreateTable
     return sql__create_table(&b, create, ret_create);
 }
 
-Status sql_bind_scalar(const SqlBindOptions *options, const AstExpr *ast, Type type,
-                       Plan *ret_plan, Error *err)
+Status sql_bind_scalar(const SqlBindOptions *options, const AstExpr *ast, Type type, Plan *ret_plan,
+                       Error *err)
 {
     Binder b;
     Scope scope = {.clause = "EXECUTE parameters"};
@@ -109,8 +106,7 @@ Status sql_bind_scalar(const SqlBindOptions *options, const AstExpr *ast, Type t
     return finish_plan(&b, values, true, ret_plan);
 }
 
-Status sql_bind_type(const SqlBindOptions *options, const AstType *type, Type *ret_type,
-                     Error *err)
+Status sql_bind_type(const SqlBindOptions *options, const AstType *type, Type *ret_type, Error *err)
 {
     Binder b;
     TRY(binder_init(&b, options, err));

@@ -25,9 +25,8 @@ static Type candidate_arg(const Candidate *c, uint32_t i)
 
 static bool takes_count(const Candidate *c, uint32_t count)
 {
-    return count == c->arg_count ||
-           (c->variadic && c->arg_count && count + 1 >= c->arg_count && count >= 1 &&
-            count >= c->arg_count);
+    return count == c->arg_count || (c->variadic && c->arg_count && count + 1 >= c->arg_count &&
+                                     count >= 1 && count >= c->arg_count);
 }
 
 static bool is_unknown(Type t)
@@ -114,9 +113,9 @@ static uint32_t preferred_count(const Candidate *c, const Type *types, uint32_t 
         Type want = candidate_arg(c, i);
         if (is_unknown(types[i]))
             continue;
-        good += type_eq(want, types[i]) ||
-                (sql__type_category(want) == sql__type_category(types[i]) &&
-                 sql__type_preferred(want));
+        good +=
+            type_eq(want, types[i]) ||
+            (sql__type_category(want) == sql__type_category(types[i]) && sql__type_preferred(want));
     }
     return good;
 }
@@ -307,8 +306,8 @@ static uint32_t operator_candidates(Str symbol, uint32_t arg_count, Candidate *l
     const Function *const *functions = func_find(symbol, true, &count);
     for (uint32_t i = 0; i < count && n < CANDIDATES_MAX; i++)
         if (functions[i]->arg_count == arg_count)
-            list[n++] = (Candidate){functions[i]->args, arg_count, false, functions[i]->ret,
-                                    functions[i]};
+            list[n++] =
+                (Candidate){functions[i]->args, arg_count, false, functions[i]->ret, functions[i]};
     return n;
 }
 
@@ -325,8 +324,9 @@ static const Candidate *operator_exact(const Candidate *list, uint32_t n, Type l
     return NULL;
 }
 
-__attribute__((noinline)) static Status find_operator(Binder *b, Str symbol, Expr **args, uint32_t count, int32_t position,
-                            const Function **ret_function, Type *ret_type)
+__attribute__((noinline)) static Status find_operator(Binder *b, Str symbol, Expr **args,
+                                                      uint32_t count, int32_t position,
+                                                      const Function **ret_function, Type *ret_type)
 {
     Candidate list[CANDIDATES_MAX];
     Type types[2];
@@ -401,8 +401,8 @@ static uint32_t function_candidates(Str name, Candidate *list)
     uint32_t n = 0;
     const Function *const *functions = func_find(name, false, &count);
     for (uint32_t i = 0; i < count && n < CANDIDATES_MAX; i++)
-        list[n++] = (Candidate){functions[i]->args, functions[i]->arg_count,
-                                functions[i]->variadic, functions[i]->ret, functions[i]};
+        list[n++] = (Candidate){functions[i]->args, functions[i]->arg_count, functions[i]->variadic,
+                                functions[i]->ret, functions[i]};
     return n;
 }
 
@@ -432,9 +432,8 @@ typedef enum Lookup { LOOKUP_FUNCTION, LOOKUP_AGGREGATE, LOOKUP_TABLE } Lookup;
 
 /* Finds the one candidate. Not inlined: its list must not stand on the stack of the recursion. */
 __attribute__((noinline)) static Status resolve(Binder *b, Lookup lookup, Str schema, Str name,
-                                                Expr *const *args, uint32_t count,
-                                                int32_t position, bool missing_ok, bool *ret_found,
-                                                Candidate *ret)
+                                                Expr *const *args, uint32_t count, int32_t position,
+                                                bool missing_ok, bool *ret_found, Candidate *ret)
 {
     Candidate list[CANDIDATES_MAX];
     Type types[CALL_ARGS_MAX];
@@ -476,8 +475,7 @@ Status sql__table_function(Binder *b, Str name, Expr **args, uint32_t arg_count,
 {
     Candidate chosen;
     bool found;
-    TRY(resolve(b, LOOKUP_TABLE, STR(""), name, args, arg_count, position, false, &found,
-                &chosen));
+    TRY(resolve(b, LOOKUP_TABLE, STR(""), name, args, arg_count, position, false, &found, &chosen));
     *ret_function = chosen.item;
     return coerce_args(b, &chosen, args, arg_count, ret_type);
 }
@@ -613,8 +611,7 @@ static Status aggregate_shape(Binder *b, const AstExpr *ast, const Aggregate *ag
     if (call->distinct && call->within_group)
         return BIND_ERROR(b, "42601", ast->position, "cannot use DISTINCT with WITHIN GROUP");
     if (call->star && aggregate->arg_count)
-        return BIND_ERROR(b, "42809", ast->position, "%.*s(*) is not allowed",
-                          STR_FMT(call->name));
+        return BIND_ERROR(b, "42809", ast->position, "%.*s(*) is not allowed", STR_FMT(call->name));
     return STATUS_OK;
 }
 
@@ -732,8 +729,8 @@ static Status bind_window_function(Binder *b, Scope *scope, const AstExpr *ast,
     Expr **args;
     const AstCall *call = ast->call;
     if (!call->over)
-        return BIND_ERROR(b, "42809", ast->position,
-                          "window function %.*s requires an OVER clause", STR_FMT(call->name));
+        return BIND_ERROR(b, "42809", ast->position, "window function %.*s requires an OVER clause",
+                          STR_FMT(call->name));
     if (call->filter)
         return BIND_UNSUPPORTED(b, ast->position,
                                 "FILTER is not implemented for non-aggregate window functions");
@@ -766,8 +763,7 @@ static Status bind_windowed(Binder *b, Scope *scope, const AstExpr *ast, Expr **
         TRY(bind_window_function(b, scope, ast, function, ret_expr));
     } else if (func_find_aggregate(call->name, &count)) {
         if (call->distinct || call->order_count)
-            return BIND_UNSUPPORTED(b, ast->position,
-                                    "%s is not implemented for window functions",
+            return BIND_UNSUPPORTED(b, ast->position, "%s is not implemented for window functions",
                                     call->distinct ? "DISTINCT" : "aggregate ORDER BY");
         TRY(bind_aggregate(b, scope, ast, ret_expr));
         (*ret_expr)->kind = EXPR_WINDOW;

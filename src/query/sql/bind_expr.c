@@ -290,9 +290,9 @@ Status sql__order(Binder *b, Scope *scope, const AstOrder *order, Expr *expr, So
 static int figure(const AstExpr *ast, Str *ret_name)
 {
     static const char *const sql_values[] = {
-        "current_date", "current_time", "current_timestamp", "localtime",       "localtimestamp",
-        "current_role", "current_user", "user",              "session_user",    "current_catalog",
-        "current_schema"};
+        "current_date",   "current_time",    "current_timestamp", "localtime",
+        "localtimestamp", "current_role",    "current_user",      "user",
+        "session_user",   "current_catalog", "current_schema"};
     int strength;
     if (!ast)
         return 0;

@@ -32,8 +32,7 @@ static Status check_database(Binder *b, const AstName *name)
         return BIND_UNSUPPORTED(b, name->position,
                                 "cross-database references are not implemented: "
                                 "\"%.*s.%.*s.%.*s\"",
-                                STR_FMT(name->catalog), STR_FMT(name->schema),
-                                STR_FMT(name->name));
+                                STR_FMT(name->catalog), STR_FMT(name->schema), STR_FMT(name->name));
     return STATUS_OK;
 }
 
@@ -262,12 +261,10 @@ static Status bind_subselect(Binder *b, Scope *env, const AstFrom *from, Item *r
     TRY(sql__select(b, env, from->select, &ret->plan));
     hide_lateral(env, was_hidden);
     if (!from->alias.name.len) {
-        Status status = BIND_ERROR(b, "42601", from->position,
-                                   "%s in FROM must have an alias",
+        Status status = BIND_ERROR(b, "42601", from->position, "%s in FROM must have an alias",
                                    from->select->values_rows ? "VALUES" : "subquery");
-        error_hint(b->err, from->select->values_rows
-                               ? "For example, FROM (VALUES ...) [AS] foo."
-                               : "For example, FROM (SELECT ...) [AS] foo.");
+        error_hint(b->err, from->select->values_rows ? "For example, FROM (VALUES ...) [AS] foo."
+                                                     : "For example, FROM (SELECT ...) [AS] foo.");
         return status;
     }
     return name_item(b, ret, STR(""), STR(""), &from->alias, from->position);
@@ -384,8 +381,7 @@ static Status bind_promql(Binder *b, Scope *env, const AstFrom *from, const AstE
         args[at] = arg;
     }
     if (!args[0] || args[0]->kind != AST_CONST || args[0]->constant != AST_CONST_STRING)
-        return BIND_UNSUPPORTED(b, ast->position,
-                                "the query of promql() must be a string literal");
+        return BIND_UNSUPPORTED(b, ast->position, "the query of promql() must be a string literal");
     call.query = args[0]->text;
     call.position = args[0]->position;
     if (args[1])
@@ -396,8 +392,7 @@ static Status bind_promql(Binder *b, Scope *env, const AstFrom *from, const AstE
         TRY(promql_arg(b, env, args[3], TYPE_OF(INTERVAL), &call.step));
     TRY(b->catalog->bind_promql(b->catalog->ctx, &call, b->arena, &ret->plan, b->err));
     if (from->ordinality)
-        return BIND_UNSUPPORTED(b, from->position,
-                                "WITH ORDINALITY is not supported for promql()");
+        return BIND_UNSUPPORTED(b, from->position, "WITH ORDINALITY is not supported for promql()");
     return STATUS_OK;
 }
 
@@ -533,8 +528,7 @@ static Status check_duplicate_names(Binder *b, const Item *left, const Item *rig
             if (l->rel_visible && r->rel_visible && l->name.len && str_eq(l->name, r->name) &&
                 (!l->schema.len || !r->schema.len || str_eq(l->schema, r->schema)))
                 return BIND_ERROR(b, "42712", position,
-                                  "table name \"%.*s\" specified more than once",
-                                  STR_FMT(r->name));
+                                  "table name \"%.*s\" specified more than once", STR_FMT(r->name));
         }
     return STATUS_OK;
 }
@@ -581,8 +575,7 @@ static AstNames natural_columns(Binder *b, const Item *left, const Item *right)
     for (uint32_t i = 0; i < left->rel_count; i++)
         for (uint32_t k = 0; left->rels[i].cols_visible && k < left->rels[i].column_count; k++)
             if (item_has_column(right, left->rels[i].columns[k].name))
-                ARENA_PUSH(b->arena, names.names, names.count, cap,
-                           left->rels[i].columns[k].name);
+                ARENA_PUSH(b->arena, names.names, names.count, cap, left->rels[i].columns[k].name);
     return names;
 }
 
@@ -698,15 +691,15 @@ static Status bind_join(Binder *b, Scope *env, const AstFrom *from, Item *ret)
     Scope lateral;
     Expr *condition = NULL;
     TRY(bind_item(b, env, from->left, &left));
-    bool apply = is_lateral(from->right) &&
-                 (from->join == AST_JOIN_INNER || from->join == AST_JOIN_LEFT);
+    bool apply =
+        is_lateral(from->right) && (from->join == AST_JOIN_INNER || from->join == AST_JOIN_LEFT);
     if (apply)
         lateral_env(b, env, &left, &lateral);
     TRY(bind_item(b, apply ? &lateral : env, from->right, &right));
     TRY(check_duplicate_names(b, &left, &right, from->right->position));
     uint32_t shift = left.plan->schema.field_count;
-    ret->plan = new_join(b, apply ? PLAN_APPLY : PLAN_JOIN, join_kind(from->join), left.plan,
-                         right.plan);
+    ret->plan =
+        new_join(b, apply ? PLAN_APPLY : PLAN_JOIN, join_kind(from->join), left.plan, right.plan);
     ret->plan->position = from->position;
     merge_rels(b, ret, &left, &right, shift);
     AstNames names = from->using_columns;
@@ -740,8 +733,7 @@ static Status bind_item(Binder *b, Scope *env, const AstFrom *from, Item *ret)
     case AST_FROM_UNSUPPORTED:
         break;
     }
-    return BIND_UNSUPPORTED(b, from->position, "%.*s is not supported",
-                            STR_FMT(from->unsupported));
+    return BIND_UNSUPPORTED(b, from->position, "%.*s is not supported", STR_FMT(from->unsupported));
 }
 
 /* SELECT without FROM: one row without columns. */

@@ -2,8 +2,8 @@
  *
  * Keys are bound first. Later every expression above the aggregation is rebuilt over its output:
  * what equals a key becomes the key's column, an aggregate becomes its column, and a column that is
- * left over is an error (42803). Expressions are copied while they are rebuilt, because ORDER BY may
- * share them with the select list. */
+ * left over is an error (42803). Expressions are copied while they are rebuilt, because ORDER BY
+ * may share them with the select list. */
 #include "query/sql/bind_int.h"
 
 enum { GROUPING_SETS_MAX = 4096, GROUPING_KEYS_MAX = 64 };
@@ -285,8 +285,7 @@ static Expr *aggregate_column(Binder *b, Rebuild *r, Expr *expr)
     if (at == node->aggregate_count)
         ARENA_PUSH(b->arena, node->aggregates, node->aggregate_count, r->aggregate_cap, expr);
     /* The column behind the keys is always reserved for grouping(); see finish_node. */
-    Expr *column =
-        expr_column(b->arena, 0, r->grouping->group_count + 1 + at, expr->type);
+    Expr *column = expr_column(b->arena, 0, r->grouping->group_count + 1 + at, expr->type);
     column->position = expr->position;
     return column;
 }
@@ -340,8 +339,8 @@ static Status move_subplan(Rebuild *r, PlanNode *plan, uint32_t depth)
     (void)plan_walk_exprs(plan, move_slot, r);
     for (int i = 0; i < 2 && r->status == STATUS_OK; i++)
         if (plan->children[i])
-            r->status = move_subplan(r, plan->children[i],
-                                     depth + (plan->kind == PLAN_APPLY && i == 1));
+            r->status =
+                move_subplan(r, plan->children[i], depth + (plan->kind == PLAN_APPLY && i == 1));
     return r->status;
 }
 

@@ -1,8 +1,8 @@
 /* bind_insert.c - INSERT.
  *
  * The source becomes a plan of whole table rows: the live columns in their order, missing ones by
- * their DEFAULT. RETURNING is a second plan over the rows that were inserted, which it reads through
- * a virtual table. */
+ * their DEFAULT. RETURNING is a second plan over the rows that were inserted, which it reads
+ * through a virtual table. */
 #include "query/sql/bind_int.h"
 
 typedef struct Target {
@@ -82,10 +82,9 @@ static Status assign(Binder *b, const TableColumn *column, Expr **expr)
     TRY(sql__coerce_try(b, expr, column->type, CAST_ASSIGNMENT, &ok));
     if (ok)
         return STATUS_OK;
-    Status status = BIND_ERROR(b, "42804", (*expr)->position,
-                               "column \"%.*s\" is of type %s but expression is of type %s",
-                               STR_FMT(column->name), type_name(column->type, want),
-                               type_name(from, have));
+    Status status = BIND_ERROR(
+        b, "42804", (*expr)->position, "column \"%.*s\" is of type %s but expression is of type %s",
+        STR_FMT(column->name), type_name(column->type, want), type_name(from, have));
     error_hint(b->err, "You will need to rewrite or cast the expression.");
     return status;
 }
@@ -138,8 +137,8 @@ static Status bind_values(Binder *b, const AstInsert *insert, Target *target, Pl
     PlanNode *node = plan_node_new(b->arena, PLAN_VALUES);
     Field *fields = ARENA_NEW_ARRAY(b->arena, Field, columns);
     for (uint32_t i = 0; i < columns; i++)
-        fields[i] = (Field){.name = target_column(target, i)->name,
-                            .type = target_column(target, i)->type};
+        fields[i] =
+            (Field){.name = target_column(target, i)->name, .type = target_column(target, i)->type};
     node->schema = (Schema){fields, columns};
     node->values_rows = source->values_rows;
     node->expr_count = columns * source->values_rows;

@@ -10,9 +10,10 @@
  *   bind_window.c  window calls;  bind_set_op.c  UNION ..., VALUES
  *   bind_insert.c  INSERT;  bind_table.c  CREATE TABLE
  *
- * Rows. Each query level has one flat row: the columns of its FROM items side by side. Names resolve
- * to EXPR_COLUMN{0, flat index}; a join splits its condition into inputs 0 and 1 afterwards. A name
- * found in an enclosing Scope becomes EXPR_OUTER with the number of Scopes between.
+ * Rows. Each query level has one flat row: the columns of its FROM items side by side. Names
+ * resolve to EXPR_COLUMN{0, flat index}; a join splits its condition into inputs 0 and 1
+ * afterwards. A name found in an enclosing Scope becomes EXPR_OUTER with the number of Scopes
+ * between.
  *
  * Aggregates, window calls and set-returning calls are bound where they stand, as EXPR_AGGREGATE,
  * EXPR_WINDOW and SET_CALL placeholders; later passes move them into their nodes and leave columns.
@@ -70,8 +71,8 @@ typedef struct Scope {
     bool aggregates_ok;
     bool windows_ok;
     bool sets_ok;
-    bool in_aggregate;  /* inside the arguments of an aggregate */
-    bool in_window;     /* inside the arguments of a window call */
+    bool in_aggregate; /* inside the arguments of an aggregate */
+    bool in_window;    /* inside the arguments of a window call */
     bool has_aggregates;
     WindowSpec *windows; /* distinct windows of this level, in order of first use */
     uint32_t window_count;
@@ -95,12 +96,10 @@ struct WindowSpec {
 typedef struct Cte {
     const AstCte *ast;
     Schema schema;
-    PlanNode *plan;   /* NULL while a recursive one binds itself */
-    uint32_t cte_idx; /* of PLAN_CTE */
+    PlanNode *plan;    /* NULL while a recursive one binds itself */
+    uint32_t cte_idx;  /* of PLAN_CTE */
     uint32_t self_idx; /* of the working table of a recursive one */
     bool recursive;
-    bool in_step;      /* self-references are allowed now */
-    uint32_t self_count;
     PlanNode **scans; /* CTE_SCAN nodes that read cte_idx */
     uint32_t scan_count;
     uint32_t scan_cap;
@@ -139,10 +138,8 @@ Status sql__type(Binder *b, const AstType *ast, Type *ret_type);
 char sql__type_category(Type type); /* pg_type.typcategory */
 bool sql__type_preferred(Type type);
 bool sql__can_coerce(Type from, Type to, CastContext context);
-/* format_type with typmod where it has one. */
-const char *sql__type_name(Type type, char buf[64]);
-/* Brings *expr to a type; the error of a wrong type is the caller's when false comes back in *ret_ok.
- * A bad literal is an error (22P02). */
+/* Brings *expr to a type; the error of a wrong type is the caller's when false comes back in
+ * *ret_ok. A bad literal is an error (22P02). */
 Status sql__coerce_try(Binder *b, Expr **expr, Type to, CastContext context, bool *ret_ok);
 /* As above; "cannot cast type a to b" (42846) when impossible. */
 Status sql__coerce(Binder *b, Expr **expr, Type to, CastContext context, int32_t position);
@@ -152,8 +149,8 @@ Status sql__coerce_bool(Binder *b, Expr **expr, const char *clause);
 /* The type that all take: `what` is "CASE", "UNION" ... for the error text. */
 Status sql__common_type(Binder *b, Expr *const *exprs, uint32_t count, const char *what,
                         Type *ret_type);
-Status sql__common_type_try(Expr *const *exprs, uint32_t count, Type *ret_type,
-                            uint32_t *ret_bad, Type *ret_have);
+Status sql__common_type_try(Expr *const *exprs, uint32_t count, Type *ret_type, uint32_t *ret_bad,
+                            Type *ret_have);
 bool sql__common_pair(Type *type, Type next);
 /* Brings each to the type, 42846-like error texts as PostgreSQL's. */
 Status sql__coerce_common(Binder *b, Expr **expr, Type to, const char *what);
@@ -203,7 +200,8 @@ Status sql__no_rel(Binder *b, const Scope *scope, Str name, int32_t position);
 void sql__add_rel(Binder *b, Scope *scope, const ScopeRel *rel, uint32_t shift);
 /* "alias.column" of a flat column, for error texts. */
 Str sql__column_label(Binder *b, const Scope *scope, uint32_t column);
-/* Moves the columns of an expression: EXPR_COLUMN -> EXPR_OUTER one level up, outer ones further. */
+/* Moves the columns of an expression: EXPR_COLUMN -> EXPR_OUTER one level up, outer ones further.
+ */
 void sql__lift(Expr *expr);
 /* Does the plan read rows outside of itself? */
 bool sql__plan_escapes(PlanNode *plan);
@@ -219,8 +217,7 @@ Cte *sql__find_cte(Binder *b, Str name);
 PlanNode *sql__cte_scan(Binder *b, Cte *cte);
 
 /* ---- bind_select.c, bind_set_op.c */
-/* `outer`: the environment of the query, NULL at the top. `want`: types the columns must come to
- * (INSERT), or NULL. */
+/* `outer`: the environment of the query, NULL at the top. */
 Status sql__select(Binder *b, Scope *outer, const AstSelect *select, PlanNode **ret_plan);
 Status sql__set_op(Binder *b, Scope *outer, const AstSelect *select, PlanNode **ret_plan);
 Status sql__values(Binder *b, Scope *outer, const AstSelect *select, PlanNode **ret_plan);
@@ -250,7 +247,8 @@ Status sql__create_table(Binder *b, const AstCreateTable *create, SqlCreateTable
 
 /* ---- bind_group.c, bind_window.c */
 
-/* The expressions of a SELECT that stand above aggregation and windows: passes rewrite all of them. */
+/* The expressions of a SELECT that stand above aggregation and windows: passes rewrite all of them.
+ */
 typedef struct Outputs {
     Targets targets;
     Expr *having;

@@ -1,8 +1,8 @@
 /* bind_scope.c - names to columns.
  *
- * A name is looked for in the rows from the innermost outwards; the first row that knows it decides.
- * Two matches in one row are ambiguous. Hidden rows (LATERAL environments that a plain subquery may
- * not look into) are skipped but count, as they exist when the plan runs. */
+ * A name is looked for in the rows from the innermost outwards; the first row that knows it
+ * decides. Two matches in one row are ambiguous. Hidden rows (LATERAL environments that a plain
+ * subquery may not look into) are skipped but count, as they exist when the plan runs. */
 #include "query/sql/bind_int.h"
 
 /* ---------------------------------------------------------------- moving expressions */
@@ -320,8 +320,8 @@ static Status bare_column(Binder *b, Scope *scope, const AstExpr *ast, Expr **re
         *ret_expr = whole_row(b, rel, depth, ast->position);
         return STATUS_OK;
     }
-    Status status = BIND_ERROR(b, "42703", ast->position, "column \"%.*s\" does not exist",
-                               STR_FMT(name));
+    Status status =
+        BIND_ERROR(b, "42703", ast->position, "column \"%.*s\" does not exist", STR_FMT(name));
     hint_similar_column(b, scope, STR(""), name);
     return status;
 }

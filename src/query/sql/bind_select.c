@@ -96,11 +96,9 @@ static Status push_rel_columns(Binder *b, const ScopeRel *rel, uint32_t depth, i
 {
     for (uint32_t i = 0; i < rel->column_count; i++) {
         const ScopeColumn *column = &rel->columns[i];
-        Field field = {.name = column->name,
-                       .table_oid = column->table_oid,
-                       .attnum = column->attnum};
-        TRY(push_target(b, targets, sql__scope_expr(b, column, depth, position), field,
-                        position));
+        Field field = {
+            .name = column->name, .table_oid = column->table_oid, .attnum = column->attnum};
+        TRY(push_target(b, targets, sql__scope_expr(b, column, depth, position), field, position));
     }
     return STATUS_OK;
 }

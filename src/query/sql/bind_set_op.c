@@ -30,8 +30,8 @@ static Status output_key(Binder *b, const AstOrder *order, const PlanNode *plan,
             return BIND_ERROR(b, "42703", ast->position, "column \"%.*s\" does not exist",
                               STR_FMT(ast->path.names[0]));
     } else {
-        Status status = BIND_UNSUPPORTED(b, ast->position,
-                                         "invalid UNION/INTERSECT/EXCEPT ORDER BY clause");
+        Status status =
+            BIND_UNSUPPORTED(b, ast->position, "invalid UNION/INTERSECT/EXCEPT ORDER BY clause");
         error_detail(b->err, "Only result column names can be used, not expressions or functions.");
         error_hint(b->err, "Add the expression/function to every SELECT, or move the UNION into a "
                            "FROM clause.");
@@ -55,12 +55,6 @@ Status sql__order_output(Binder *b, const AstSelect *select, PlanNode **plan)
     return STATUS_OK;
 }
 
-/* The literal under a select item, so that '1' in one arm takes the type of the other. */
-static Expr *arm_expr(Binder *b, PlanNode *plan, uint32_t column)
-{
-    return sql__plan_column(b, plan, column);
-}
-
 /* NULLs and strings that became text only because nothing else was known take part as UNKNOWN. */
 static bool is_literal_column(const PlanNode *plan, uint32_t column)
 {
@@ -76,7 +70,7 @@ static Status common_columns(Binder *b, PlanNode **arms, const char *what, Type 
     uint32_t count = arms[0]->schema.field_count;
     Type *types = ARENA_NEW_ARRAY(b->arena, Type, count);
     for (uint32_t i = 0; i < count; i++) {
-        Expr *pair[2] = {arm_expr(b, arms[0], i), arm_expr(b, arms[1], i)};
+        Expr *pair[2] = {sql__plan_column(b, arms[0], i), sql__plan_column(b, arms[1], i)};
         for (int k = 0; k < 2; k++) {
             pair[k]->position = arms[k]->kind == PLAN_PROJECT ? arms[k]->exprs[i]->position : 0;
             if (is_literal_column(arms[k], i))
@@ -138,8 +132,8 @@ Status sql__set_op(Binder *b, Scope *outer, const AstSelect *select, PlanNode **
     PlanNode *node = plan_node_new(b->arena, PLAN_SET_OP);
     Field *fields = ARENA_NEW_ARRAY(b->arena, Field, arms[0]->schema.field_count);
     for (uint32_t i = 0; i < arms[0]->schema.field_count; i++)
-        fields[i] = (Field){.name = arms[0]->schema.fields[i].name,
-                            .type = arms[0]->schema.fields[i].type};
+        fields[i] =
+            (Field){.name = arms[0]->schema.fields[i].name, .type = arms[0]->schema.fields[i].type};
     node->schema = (Schema){fields, arms[0]->schema.field_count};
     node->set_op = select->set_op == AST_SET_UNION       ? SET_OP_UNION
                    : select->set_op == AST_SET_INTERSECT ? SET_OP_INTERSECT
@@ -179,8 +173,8 @@ Status sql__values(Binder *b, Scope *outer, const AstSelect *select, PlanNode **
         return BIND_ERROR(b, "42601", select->values[0]->position,
                           "VALUES lists must all be the same length");
     if (select->values_columns > BIND_COLUMNS_MAX)
-        return BIND_ERROR(b, "54011", select->position,
-                          "target lists can have at most %d entries", BIND_COLUMNS_MAX);
+        return BIND_ERROR(b, "54011", select->position, "target lists can have at most %d entries",
+                          BIND_COLUMNS_MAX);
     node->values_rows = select->values_rows;
     node->expr_count = count;
     node->exprs = ARENA_NEW_ARRAY(b->arena, Expr *, count);

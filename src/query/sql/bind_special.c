@@ -119,8 +119,8 @@ static Status row_order(Binder *b, Str symbol, const Expr *left, const Expr *rig
     }
     TRY(sql__operator(b, STR("="), left->args[at], right->args[at], position, &equal));
     TRY(row_order(b, symbol, left, right, at + 1, position, &rest));
-    *ret_expr = join_bool(b, EXPR_OR, less, join_bool(b, EXPR_AND, equal, rest, position),
-                          position);
+    *ret_expr =
+        join_bool(b, EXPR_OR, less, join_bool(b, EXPR_AND, equal, rest, position), position);
     return STATUS_OK;
 }
 
@@ -202,8 +202,7 @@ static Status between(Binder *b, Scope *scope, const AstExpr *ast, const AstExpr
     Expr *from, *to;
     TRY(compare_bound(b, scope, ast->negated ? "<" : ">=", ast->args[0], low, ast->position,
                       &from));
-    TRY(compare_bound(b, scope, ast->negated ? ">" : "<=", ast->args[0], high, ast->position,
-                      &to));
+    TRY(compare_bound(b, scope, ast->negated ? ">" : "<=", ast->args[0], high, ast->position, &to));
     *ret_expr = join_bool(b, ast->negated ? EXPR_OR : EXPR_AND, from, to, ast->position);
     return STATUS_OK;
 }
@@ -314,8 +313,8 @@ static Status bind_array(Binder *b, Scope *scope, const AstExpr *ast, Expr **ret
     Expr **args;
     Type type = TYPE_OF(UNKNOWN);
     TRY(bind_list(b, scope, ast->args, ast->arg_count, &args));
-    *ret_expr = sql__new_args(b, EXPR_ARRAY, TYPE_ARRAY_OF(TEXT), ast->position, ast->arg_count,
-                              args);
+    *ret_expr =
+        sql__new_args(b, EXPR_ARRAY, TYPE_ARRAY_OF(TEXT), ast->position, ast->arg_count, args);
     if (!ast->arg_count)
         return STATUS_OK; /* a cast around it says which; else 42P18 below */
     TRY(sql__common_type(b, args, ast->arg_count, "ARRAY", &type));
@@ -331,8 +330,7 @@ static Status bind_row(Binder *b, Scope *scope, const AstExpr *ast, Expr **ret_e
 {
     Expr **args;
     TRY(bind_list(b, scope, ast->args, ast->arg_count, &args));
-    *ret_expr =
-        sql__new_args(b, EXPR_ROW, TYPE_OF(RECORD), ast->position, ast->arg_count, args);
+    *ret_expr = sql__new_args(b, EXPR_ROW, TYPE_OF(RECORD), ast->position, ast->arg_count, args);
     return STATUS_OK;
 }
 
@@ -374,8 +372,7 @@ static Status bind_subscript(Binder *b, Scope *scope, const AstExpr *ast, Expr *
     const AstExpr *level = ast;
     if (!ast->all && count > 6)
         return BIND_ERROR(b, "54000", ast->position,
-                          "number of array dimensions (%u) exceeds the maximum allowed (6)",
-                          count);
+                          "number of array dimensions (%u) exceeds the maximum allowed (6)", count);
     for (uint32_t i = arg_count - 1; i >= 1; i--) {
         const AstExpr *index = ast->all ? ast->args[i] : level->args[1];
         if (index)
@@ -469,8 +466,8 @@ static Status bind_sql_value(Binder *b, const AstExpr *ast, Expr **ret_expr)
 
 static Status call2(Binder *b, const char *symbol, Expr *left, int64_t right, Expr **ret_expr)
 {
-    return sql__operator(b, str_from(symbol), left,
-                         expr_const_i64(b->arena, TYPE_OF(INT4), right), 0, ret_expr);
+    return sql__operator(b, str_from(symbol), left, expr_const_i64(b->arena, TYPE_OF(INT4), right),
+                         0, ret_expr);
 }
 
 /* GROUPING(a, b) picks its bits out of the node's grouping column, which stands as a placeholder
@@ -478,8 +475,7 @@ static Status call2(Binder *b, const char *symbol, Expr *left, int64_t right, Ex
 static Status bind_grouping(Binder *b, Scope *scope, const AstExpr *ast, Expr **ret_expr)
 {
     if (ast->arg_count > 31)
-        return BIND_ERROR(b, "54023", ast->position,
-                          "GROUPING must have fewer than 32 arguments");
+        return BIND_ERROR(b, "54023", ast->position, "GROUPING must have fewer than 32 arguments");
     if (!scope->group_count)
         return BIND_ERROR(b, "42803", ast->position,
                           "arguments to GROUPING must be grouping expressions of the associated "
@@ -565,15 +561,14 @@ static Status any_subquery(Binder *b, Scope *scope, const AstExpr *ast, PlanNode
     Expr *column = sql__plan_column(b, plan, 0);
     TRY(sql__operator_function(b, ast->text, &left, &column, ast->position, &result->function));
     if (!type_eq(result->function->ret, TYPE_OF(BOOL)))
-        return BIND_ERROR(b, "42804", ast->position,
-                          "operator %.*s must return type boolean", STR_FMT(ast->text));
+        return BIND_ERROR(b, "42804", ast->position, "operator %.*s must return type boolean",
+                          STR_FMT(ast->text));
     if (column->kind != EXPR_COLUMN) {
         Field field = {.name = plan->schema.fields[0].name, .type = column->type};
         plan = sql__project(b, plan, &column, &field, 1);
     }
     result->subplan = plan;
-    result->subquery_kind =
-        ast->number == AST_SUBQUERY_ALL ? SUBQUERY_ALL : SUBQUERY_ANY;
+    result->subquery_kind = ast->number == AST_SUBQUERY_ALL ? SUBQUERY_ALL : SUBQUERY_ANY;
     result->args = arena_dup(b->arena, &left, sizeof left);
     result->arg_count = 1;
     *ret_expr = result;

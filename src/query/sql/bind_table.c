@@ -24,8 +24,7 @@ static Status check_default(Binder *b, const AstColumnDef *def, Type type)
     return STATUS_OK;
 }
 
-static Status check_column_name(Binder *b, const SqlCreateTable *create, Str name,
-                                int32_t position)
+static Status check_column_name(Binder *b, const SqlCreateTable *create, Str name, int32_t position)
 {
     for (uint32_t i = 0; i < create->column_count; i++)
         if (str_eq(create->columns[i].name, name))
@@ -111,10 +110,10 @@ Status sql__create_table(Binder *b, const AstCreateTable *create, SqlCreateTable
     if (create->temporary)
         return BIND_UNSUPPORTED(b, create->table.position, "temporary tables are not supported");
     if (create->column_count > TABLE_COLUMNS_MAX)
-        return BIND_ERROR(b, "54011", create->table.position,
-                          "tables can have at most %d columns", TABLE_COLUMNS_MAX);
-    *ret = (SqlCreateTable){
-        .columns = ARENA_NEW_ARRAY(b->arena, TableColumn, create->column_count)};
+        return BIND_ERROR(b, "54011", create->table.position, "tables can have at most %d columns",
+                          TABLE_COLUMNS_MAX);
+    *ret =
+        (SqlCreateTable){.columns = ARENA_NEW_ARRAY(b->arena, TableColumn, create->column_count)};
     for (uint32_t i = 0; i < create->column_count; i++)
         TRY(bind_column(b, &create->columns[i], ret));
     return bind_keys(b, create, ret);

@@ -71,8 +71,7 @@ static void test_types_of_expressions(void **state)
     assert_columns("select case when true then 1 else 2.5 end, coalesce(null, 'a'), nullif(1, 2)",
                    "case numeric, coalesce text, nullif integer");
     assert_columns("select array[1, 2.5], array['a', null]", "array numeric[], array text[]");
-    assert_columns("select '2020-01-01'::date, date '2020-01-01'",
-                   "date date, date date");
+    assert_columns("select '2020-01-01'::date, date '2020-01-01'", "date date, date date");
     assert_columns("select 1 in (2, 3), 1 between 0 and 2, 'a' is distinct from 'b'",
                    "?column? boolean, ?column? boolean, ?column? boolean");
     assert_columns("select ('{1,2}'::int[])[1], exists (select 1), array(select 1)",
@@ -82,8 +81,9 @@ static void test_types_of_expressions(void **state)
 static void test_columns_and_stars(void **state)
 {
     assert_columns("select * from hosts", "id integer, name text, tags text[]");
-    assert_columns("select p.*, h.name as host from hosts h, points p where h.id = p.host_id",
-                   "host_id integer, ts timestamp with time zone, value double precision, host text");
+    assert_columns(
+        "select p.*, h.name as host from hosts h, points p where h.id = p.host_id",
+        "host_id integer, ts timestamp with time zone, value double precision, host text");
     assert_columns("select * from hosts h join points p on h.id = p.host_id where value > 1",
                    "id integer, name text, tags text[], host_id integer, ts timestamp with time "
                    "zone, value double precision");
@@ -99,22 +99,25 @@ static void test_columns_and_stars(void **state)
 
 static void test_grouping(void **state)
 {
-    assert_columns("select name, count(*), sum(id) + 1 from hosts group by name having count(*) > 1 "
-                   "order by 2 desc, name",
-                   "name text, count bigint, ?column? bigint");
+    assert_columns(
+        "select name, count(*), sum(id) + 1 from hosts group by name having count(*) > 1 "
+        "order by 2 desc, name",
+        "name text, count bigint, ?column? bigint");
     assert_columns("select id % 2 as odd, count(*) from hosts group by odd", "odd integer, count "
-                                                                              "bigint");
+                                                                             "bigint");
     assert_columns("select name, id, grouping(name, id), count(*) from hosts group by rollup "
                    "(name, id)",
                    "name text, id integer, grouping integer, count bigint");
     assert_columns("select count(*) filter (where id > 1), count(distinct name) from hosts",
                    "count bigint, count bigint");
-    assert_error("select name, id from hosts group by name", "42803", 14,
-                 "column \"hosts.id\" must appear in the GROUP BY clause or be used in an aggregate "
-                 "function");
-    assert_error("select id, count(*) from hosts", "42803", 8,
-                 "column \"hosts.id\" must appear in the GROUP BY clause or be used in an aggregate "
-                 "function");
+    assert_error(
+        "select name, id from hosts group by name", "42803", 14,
+        "column \"hosts.id\" must appear in the GROUP BY clause or be used in an aggregate "
+        "function");
+    assert_error(
+        "select id, count(*) from hosts", "42803", 8,
+        "column \"hosts.id\" must appear in the GROUP BY clause or be used in an aggregate "
+        "function");
     assert_error("select 1 from hosts where count(*) > 1", "42803", 27,
                  "aggregate functions are not allowed in WHERE");
     assert_error("select sum(count(*)) from hosts", "42803", 12,
@@ -125,12 +128,14 @@ static void test_grouping(void **state)
 
 static void test_windows(void **state)
 {
-    assert_columns("select row_number() over (order by id), lag(name) over w, sum(id) over (w rows 1 "
-                   "preceding) from hosts window w as (partition by name order by id)",
-                   "row_number bigint, lag text, sum bigint");
-    assert_columns("select name, rank() over (order by count(*) desc) from hosts group by name order "
-                   "by rank() over (order by count(*) desc)",
-                   "name text, rank bigint");
+    assert_columns(
+        "select row_number() over (order by id), lag(name) over w, sum(id) over (w rows 1 "
+        "preceding) from hosts window w as (partition by name order by id)",
+        "row_number bigint, lag text, sum bigint");
+    assert_columns(
+        "select name, rank() over (order by count(*) desc) from hosts group by name order "
+        "by rank() over (order by count(*) desc)",
+        "name text, rank bigint");
     assert_error("select row_number() from hosts", "42809", 8,
                  "window function row_number requires an OVER clause");
     assert_error("select 1 from hosts where rank() over () = 1", "42P20", 27,
@@ -140,16 +145,18 @@ static void test_windows(void **state)
 
 static void test_subqueries(void **state)
 {
-    assert_columns("select name, (select max(value) from points p where p.host_id = h.id) from hosts "
-                   "h where id in (select host_id from points) order by 2 nulls last limit 3",
-                   "name text, max double precision");
+    assert_columns(
+        "select name, (select max(value) from points p where p.host_id = h.id) from hosts "
+        "h where id in (select host_id from points) order by 2 nulls last limit 3",
+        "name text, max double precision");
     assert_columns("select * from hosts h, lateral (select value from points p where p.host_id = "
                    "h.id limit 1) v",
                    "id integer, name text, tags text[], value double precision");
     assert_columns("select h.name, t from hosts h, unnest(h.tags) t", "name text, t text");
-    assert_columns("select * from hosts h left join lateral (select count(*) as n from points where "
-                   "host_id = h.id) c on true",
-                   "id integer, name text, tags text[], n bigint");
+    assert_columns(
+        "select * from hosts h left join lateral (select count(*) as n from points where "
+        "host_id = h.id) c on true",
+        "id integer, name text, tags text[], n bigint");
     assert_columns("select (1, 2) in (select id, id from hosts), 1 = all (select id from hosts)",
                    "?column? boolean, ?column? boolean");
     assert_error("select * from hosts h, (select h.id) s", "42P01", 32,
@@ -161,9 +168,10 @@ static void test_ctes_and_set_operations(void **state)
 {
     assert_columns("with a as (select 1 as x), b (y) as (select x + 1 from a) select * from a, b",
                    "x integer, y integer");
-    assert_columns("with recursive t (n) as (values (1) union all select n + 1 from t where n < 10) "
-                   "select sum(n) from t",
-                   "sum bigint");
+    assert_columns(
+        "with recursive t (n) as (values (1) union all select n + 1 from t where n < 10) "
+        "select sum(n) from t",
+        "sum bigint");
     assert_columns("select 1 as a union select 2.5 order by a", "a numeric");
     assert_columns("select null union all select 1", "?column? integer");
     assert_error("select 1 union select true", "42804", 23,
@@ -190,9 +198,10 @@ static void test_name_errors(void **state)
                  "table name \"hosts\" specified more than once");
     assert_error("select * from loop_view", "54001", 15,
                  "views are nested more than 32 levels deep");
-    assert_error("select * from hosts asof join points on true", "0A000", 15,
-                 "ASOF JOIN is not supported (and \"asof\" is not accepted as an alias, so that it is "
-                 "not taken for one)");
+    assert_error(
+        "select * from hosts asof join points on true", "0A000", 15,
+        "ASOF JOIN is not supported (and \"asof\" is not accepted as an alias, so that it is "
+        "not taken for one)");
 }
 
 static void test_hints(void **state)
@@ -225,9 +234,8 @@ static void test_parameters(void **state)
     Plan plan;
     Error err = {0};
     arena_init(&arena, NULL);
-    if (bind_text(&arena,
-                  "select $1, $2 + 1, name from hosts where id = $3 and name = $4 limit $5", &plan,
-                  &err) != STATUS_OK)
+    if (bind_text(&arena, "select $1, $2 + 1, name from hosts where id = $3 and name = $4 limit $5",
+                  &plan, &err) != STATUS_OK)
         fail_msg("%s", err.message);
     assert_int_equal(plan.param_count, 5);
     const uint8_t want[] = {TYPE_TEXT, TYPE_INT4, TYPE_INT4, TYPE_TEXT, TYPE_INT8};
@@ -269,12 +277,18 @@ static void test_unsupported_is_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_types_of_expressions), cmocka_unit_test(test_columns_and_stars),
-        cmocka_unit_test(test_grouping),             cmocka_unit_test(test_windows),
-        cmocka_unit_test(test_subqueries),           cmocka_unit_test(test_ctes_and_set_operations),
-        cmocka_unit_test(test_name_errors),          cmocka_unit_test(test_hints),
-        cmocka_unit_test(test_type_errors),          cmocka_unit_test(test_parameters),
-        cmocka_unit_test(test_insert),               cmocka_unit_test(test_unsupported_is_named),
+        cmocka_unit_test(test_types_of_expressions),
+        cmocka_unit_test(test_columns_and_stars),
+        cmocka_unit_test(test_grouping),
+        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_subqueries),
+        cmocka_unit_test(test_ctes_and_set_operations),
+        cmocka_unit_test(test_name_errors),
+        cmocka_unit_test(test_hints),
+        cmocka_unit_test(test_type_errors),
+        cmocka_unit_test(test_parameters),
+        cmocka_unit_test(test_insert),
+        cmocka_unit_test(test_unsupported_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,11 +9,12 @@
 static bool is_foreign_type(Str name)
 {
     static const char *const names[] = {
-        "bit",       "varbit",    "money",     "xml",      "inet",      "cidr",     "macaddr",
-        "macaddr8",  "point",     "line",      "lseg",     "box",       "path",     "polygon",
-        "circle",    "tsvector",  "tsquery",   "int4range", "int8range", "numrange", "tsrange",
-        "tstzrange", "daterange", "txid_snapshot", "pg_lsn", "xid",     "cid",      "tid",
-        "jsonpath",  "regoper",   "regprocedure", "regrole", "regcollation", "regconfig",
+        "bit",          "varbit",   "money",        "xml",       "inet",      "cidr",
+        "macaddr",      "macaddr8", "point",        "line",      "lseg",      "box",
+        "path",         "polygon",  "circle",       "tsvector",  "tsquery",   "int4range",
+        "int8range",    "numrange", "tsrange",      "tstzrange", "daterange", "txid_snapshot",
+        "pg_lsn",       "xid",      "cid",          "tid",       "jsonpath",  "regoper",
+        "regprocedure", "regrole",  "regcollation", "regconfig",
     };
     for (size_t i = 0; i < LUMA_ARRAY_LEN(names); i++)
         if (str_eq(name, str_from(names[i])))
@@ -107,8 +108,7 @@ static Status type_modifier(Binder *b, const AstType *ast, Type type, int32_t *r
         *ret_typmod = (int32_t)LUMA_MIN(precision, 6);
         return STATUS_OK;
     default:
-        return BIND_ERROR(b, "42601", ast->position,
-                          "type modifier is not allowed for type \"%s\"",
+        return BIND_ERROR(b, "42601", ast->position, "type modifier is not allowed for type \"%s\"",
                           type_pg_name(type, name));
     }
 }
@@ -137,11 +137,6 @@ Status sql__type(Binder *b, const AstType *ast, Type *ret_type)
         type.is_array = true;
     *ret_type = type;
     return STATUS_OK;
-}
-
-const char *sql__type_name(Type type, char buf[64])
-{
-    return type_name(type, buf);
 }
 
 /* ---------------------------------------------------------------- categories */
@@ -432,9 +427,8 @@ Status sql__common_type(Binder *b, Expr *const *exprs, uint32_t count, const cha
     char have[64], want[64];
     TRY(sql__common_type_try(exprs, count, ret_type, &bad, &type));
     if (bad != UINT32_MAX)
-        return BIND_ERROR(b, "42804", exprs[bad]->position,
-                          "%s types %s and %s cannot be matched", what, type_name(type, want),
-                          type_name(exprs[bad]->type, have));
+        return BIND_ERROR(b, "42804", exprs[bad]->position, "%s types %s and %s cannot be matched",
+                          what, type_name(type, want), type_name(exprs[bad]->type, have));
     return STATUS_OK;
 }
 
@@ -445,7 +439,7 @@ Status sql__coerce_common(Binder *b, Expr **expr, Type to, const char *what)
     Type from = (*expr)->type;
     TRY(sql__coerce_try(b, expr, to, CAST_IMPLICIT, &ok));
     if (!ok)
-        return BIND_ERROR(b, "42846", (*expr)->position, "%s could not convert type %s to %s",
-                          what, type_name(from, have), type_name(to, want));
+        return BIND_ERROR(b, "42846", (*expr)->position, "%s could not convert type %s to %s", what,
+                          type_name(from, have), type_name(to, want));
     return STATUS_OK;
 }

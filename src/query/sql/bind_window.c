@@ -1,7 +1,7 @@
 /* bind_window.c - windows and set-returning calls of the select list.
  *
- * Calls over equal windows share a PLAN_WINDOW. Its output is the input row and the calls behind it,
- * so columns stay where they are and only the calls themselves turn into columns. */
+ * Calls over equal windows share a PLAN_WINDOW. Its output is the input row and the calls behind
+ * it, so columns stay where they are and only the calls themselves turn into columns. */
 #include "query/sql/bind_int.h"
 
 /* ---------------------------------------------------------------- specifications */
@@ -298,8 +298,7 @@ Status sql__set_calls(Binder *b, Scope *scope, Outputs *outputs, PlanNode **plan
         const SetCall *call = &scope->set_calls[i];
         functions[width + i] = call->function;
         node->exprs[width + i] = call->args;
-        fields[width + i] =
-            (Field){.name = str_from(call->function->name), .type = call->type};
+        fields[width + i] = (Field){.name = str_from(call->function->name), .type = call->type};
     }
     TRY(sql__each_output(b, outputs, set_slot, &set));
     node->expr_count = count;

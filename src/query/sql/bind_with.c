@@ -2,8 +2,8 @@
  *
  * A CTE is bound once, where it stands. Each reference is a CTE_SCAN; when there is only one, the
  * CTE reads nothing of outer rows and nobody wrote MATERIALIZED, the scan becomes the plan itself.
- * A recursive CTE is PLAN_RECURSIVE over seed and step; the step reads the working table of an index
- * of its own. */
+ * A recursive CTE is PLAN_RECURSIVE over seed and step; the step reads the working table of an
+ * index of its own. */
 #include "query/sql/bind_int.h"
 
 Cte *sql__find_cte(Binder *b, Str name)
@@ -22,8 +22,6 @@ PlanNode *sql__cte_scan(Binder *b, Cte *cte)
     scan->cte_idx = cte->plan ? cte->cte_idx : cte->self_idx;
     if (cte->plan)
         ARENA_PUSH(b->arena, cte->scans, cte->scan_count, cte->scan_cap, scan);
-    else
-        cte->self_count++;
     return scan;
 }
 
@@ -85,8 +83,8 @@ static bool select_names(const AstSelect *select, Str name)
 static Status seed_schema(Binder *b, Cte *cte, const PlanNode *seed)
 {
     TRY(name_columns(b, cte->ast, &seed->schema, &cte->schema));
-    Field *fields = arena_dup(b->arena, cte->schema.fields,
-                              sizeof(Field) * cte->schema.field_count);
+    Field *fields =
+        arena_dup(b->arena, cte->schema.fields, sizeof(Field) * cte->schema.field_count);
     for (uint32_t i = 0; i < cte->schema.field_count; i++) {
         fields[i].type.typmod = -1;
         fields[i].table_oid = 0;
@@ -165,8 +163,7 @@ static Status bind_recursive(Binder *b, Scope *outer, Cte *cte, const AstSelect 
 
 /* ---- the clause */
 
-static Status bind_cte(Binder *b, Scope *outer, CteFrame *frame, const AstCte *ast,
-                       bool recursive)
+static Status bind_cte(Binder *b, Scope *outer, CteFrame *frame, const AstCte *ast, bool recursive)
 {
     Cte *cte = &frame->ctes[frame->count];
     PlanNode *plan;
@@ -190,7 +187,8 @@ static Status bind_cte(Binder *b, Scope *outer, CteFrame *frame, const AstCte *a
     return STATUS_OK;
 }
 
-/* Opens a frame; the caller closes it with sql__with_close and restores b->ctes to frame->parent. */
+/* Opens a frame; the caller closes it with sql__with_close and restores b->ctes to frame->parent.
+ */
 Status sql__with(Binder *b, Scope *outer, const AstWith *with, CteFrame *frame)
 {
     frame->parent = b->ctes;

@@ -1,8 +1,8 @@
 /* catalog_views.h - pg_catalog and information_schema as virtual tables.
  *
  * A view's rows are made from the catalog version, the function registry and the settings when the
- * scan starts, by one function per view (catalog_views.c, catalog_views_types.c), and run through the
- * ordinary executor. OIDs below 16384 are PostgreSQL's own.
+ * scan starts, by one function per view (catalog_views.c, catalog_views_types.c), and run through
+ * the ordinary executor. OIDs below 16384 are PostgreSQL's own.
  *
  * Threads: a CatalogViews is confined; the rows it makes live in its arena.
  */

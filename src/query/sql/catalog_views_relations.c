@@ -1,4 +1,5 @@
-/* catalog_views_relations.c - pg_class, pg_attribute, pg_namespace and what else describes tables. */
+/* catalog_views_relations.c - pg_class, pg_attribute, pg_namespace and what else describes tables.
+ */
 #include "query/sql/catalog_views_int.h"
 
 static const CatalogVersion *version_of(ViewRows *rows)
@@ -123,18 +124,30 @@ static void fill_class(ViewRows *rows)
 /* ---------------------------------------------------------------- pg_attribute */
 
 static const ViewColumn attribute_columns[] = {
-    {"attrelid", TYPE_OF(OID)},      {"attname", TYPE_OF(NAME)},
-    {"atttypid", TYPE_OF(OID)},      {"attstattarget", TYPE_OF(INT4)},
-    {"attlen", TYPE_OF(INT2)},       {"attnum", TYPE_OF(INT2)},
-    {"attndims", TYPE_OF(INT4)},     {"attcacheoff", TYPE_OF(INT4)},
-    {"atttypmod", TYPE_OF(INT4)},    {"attbyval", TYPE_OF(BOOL)},
-    {"attalign", TYPE_OF(CHAR)},     {"attstorage", TYPE_OF(CHAR)},
-    {"attcompression", TYPE_OF(CHAR)}, {"attnotnull", TYPE_OF(BOOL)},
-    {"atthasdef", TYPE_OF(BOOL)},    {"atthasmissing", TYPE_OF(BOOL)},
-    {"attidentity", TYPE_OF(CHAR)},  {"attgenerated", TYPE_OF(CHAR)},
-    {"attisdropped", TYPE_OF(BOOL)}, {"attislocal", TYPE_OF(BOOL)},
-    {"attinhcount", TYPE_OF(INT4)},  {"attcollation", TYPE_OF(OID)},
-    {"attacl", TYPE_ARRAY_OF(TEXT)}, {"attoptions", TYPE_ARRAY_OF(TEXT)},
+    {"attrelid", TYPE_OF(OID)},
+    {"attname", TYPE_OF(NAME)},
+    {"atttypid", TYPE_OF(OID)},
+    {"attstattarget", TYPE_OF(INT4)},
+    {"attlen", TYPE_OF(INT2)},
+    {"attnum", TYPE_OF(INT2)},
+    {"attndims", TYPE_OF(INT4)},
+    {"attcacheoff", TYPE_OF(INT4)},
+    {"atttypmod", TYPE_OF(INT4)},
+    {"attbyval", TYPE_OF(BOOL)},
+    {"attalign", TYPE_OF(CHAR)},
+    {"attstorage", TYPE_OF(CHAR)},
+    {"attcompression", TYPE_OF(CHAR)},
+    {"attnotnull", TYPE_OF(BOOL)},
+    {"atthasdef", TYPE_OF(BOOL)},
+    {"atthasmissing", TYPE_OF(BOOL)},
+    {"attidentity", TYPE_OF(CHAR)},
+    {"attgenerated", TYPE_OF(CHAR)},
+    {"attisdropped", TYPE_OF(BOOL)},
+    {"attislocal", TYPE_OF(BOOL)},
+    {"attinhcount", TYPE_OF(INT4)},
+    {"attcollation", TYPE_OF(OID)},
+    {"attacl", TYPE_ARRAY_OF(TEXT)},
+    {"attoptions", TYPE_ARRAY_OF(TEXT)},
     {"attfdwoptions", TYPE_ARRAY_OF(TEXT)},
 };
 
@@ -186,7 +199,8 @@ static void fill_attribute(ViewRows *rows)
                           i + 1, false, false, false);
 }
 
-/* ---------------------------------------------------------------- pg_attrdef, pg_tables, pg_views */
+/* ---------------------------------------------------------------- pg_attrdef, pg_tables, pg_views
+ */
 
 static const ViewColumn attrdef_columns[] = {
     {"oid", TYPE_OF(OID)},

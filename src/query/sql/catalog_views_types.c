@@ -5,22 +5,38 @@
 /* ---------------------------------------------------------------- pg_type */
 
 static const ViewColumn type_columns[] = {
-    {"oid", TYPE_OF(OID)},           {"typname", TYPE_OF(NAME)},
-    {"typnamespace", TYPE_OF(OID)},  {"typowner", TYPE_OF(OID)},
-    {"typlen", TYPE_OF(INT2)},       {"typbyval", TYPE_OF(BOOL)},
-    {"typtype", TYPE_OF(CHAR)},      {"typcategory", TYPE_OF(CHAR)},
-    {"typispreferred", TYPE_OF(BOOL)}, {"typisdefined", TYPE_OF(BOOL)},
-    {"typdelim", TYPE_OF(CHAR)},     {"typrelid", TYPE_OF(OID)},
-    {"typsubscript", TYPE_OF(OID)},  {"typelem", TYPE_OF(OID)},
-    {"typarray", TYPE_OF(OID)},      {"typinput", TYPE_OF(OID)},
-    {"typoutput", TYPE_OF(OID)},     {"typreceive", TYPE_OF(OID)},
-    {"typsend", TYPE_OF(OID)},       {"typmodin", TYPE_OF(OID)},
-    {"typmodout", TYPE_OF(OID)},     {"typanalyze", TYPE_OF(OID)},
-    {"typalign", TYPE_OF(CHAR)},     {"typstorage", TYPE_OF(CHAR)},
-    {"typnotnull", TYPE_OF(BOOL)},   {"typbasetype", TYPE_OF(OID)},
-    {"typtypmod", TYPE_OF(INT4)},    {"typndims", TYPE_OF(INT4)},
-    {"typcollation", TYPE_OF(OID)},  {"typdefaultbin", TYPE_OF(TEXT)},
-    {"typdefault", TYPE_OF(TEXT)},   {"typacl", TYPE_ARRAY_OF(TEXT)},
+    {"oid", TYPE_OF(OID)},
+    {"typname", TYPE_OF(NAME)},
+    {"typnamespace", TYPE_OF(OID)},
+    {"typowner", TYPE_OF(OID)},
+    {"typlen", TYPE_OF(INT2)},
+    {"typbyval", TYPE_OF(BOOL)},
+    {"typtype", TYPE_OF(CHAR)},
+    {"typcategory", TYPE_OF(CHAR)},
+    {"typispreferred", TYPE_OF(BOOL)},
+    {"typisdefined", TYPE_OF(BOOL)},
+    {"typdelim", TYPE_OF(CHAR)},
+    {"typrelid", TYPE_OF(OID)},
+    {"typsubscript", TYPE_OF(OID)},
+    {"typelem", TYPE_OF(OID)},
+    {"typarray", TYPE_OF(OID)},
+    {"typinput", TYPE_OF(OID)},
+    {"typoutput", TYPE_OF(OID)},
+    {"typreceive", TYPE_OF(OID)},
+    {"typsend", TYPE_OF(OID)},
+    {"typmodin", TYPE_OF(OID)},
+    {"typmodout", TYPE_OF(OID)},
+    {"typanalyze", TYPE_OF(OID)},
+    {"typalign", TYPE_OF(CHAR)},
+    {"typstorage", TYPE_OF(CHAR)},
+    {"typnotnull", TYPE_OF(BOOL)},
+    {"typbasetype", TYPE_OF(OID)},
+    {"typtypmod", TYPE_OF(INT4)},
+    {"typndims", TYPE_OF(INT4)},
+    {"typcollation", TYPE_OF(OID)},
+    {"typdefaultbin", TYPE_OF(TEXT)},
+    {"typdefault", TYPE_OF(TEXT)},
+    {"typacl", TYPE_ARRAY_OF(TEXT)},
 };
 
 static bool is_pseudo(Type type)
@@ -76,10 +92,12 @@ static void fill_type(ViewRows *rows)
 /* ---------------------------------------------------------------- pg_proc */
 
 static const ViewColumn proc_columns[] = {
-    {"oid", TYPE_OF(OID)},         {"proname", TYPE_OF(NAME)},    {"pronamespace", TYPE_OF(OID)},
-    {"proowner", TYPE_OF(OID)},    {"prolang", TYPE_OF(OID)},     {"prokind", TYPE_OF(CHAR)},
-    {"proisstrict", TYPE_OF(BOOL)}, {"proretset", TYPE_OF(BOOL)}, {"provolatile", TYPE_OF(CHAR)},
-    {"pronargs", TYPE_OF(INT2)},   {"prorettype", TYPE_OF(OID)},  {"proargtypes", TYPE_OF(OIDVECTOR)},
+    {"oid", TYPE_OF(OID)},          {"proname", TYPE_OF(NAME)},
+    {"pronamespace", TYPE_OF(OID)}, {"proowner", TYPE_OF(OID)},
+    {"prolang", TYPE_OF(OID)},      {"prokind", TYPE_OF(CHAR)},
+    {"proisstrict", TYPE_OF(BOOL)}, {"proretset", TYPE_OF(BOOL)},
+    {"provolatile", TYPE_OF(CHAR)}, {"pronargs", TYPE_OF(INT2)},
+    {"prorettype", TYPE_OF(OID)},   {"proargtypes", TYPE_OF(OIDVECTOR)},
     {"prosrc", TYPE_OF(TEXT)},
 };
 
@@ -124,14 +142,22 @@ static void fill_proc(ViewRows *rows)
 /* ---------------------------------------------------------------- database, roles, settings */
 
 static const ViewColumn database_columns[] = {
-    {"oid", TYPE_OF(OID)},           {"datname", TYPE_OF(NAME)},
-    {"datdba", TYPE_OF(OID)},        {"encoding", TYPE_OF(INT4)},
-    {"datlocprovider", TYPE_OF(CHAR)}, {"datistemplate", TYPE_OF(BOOL)},
-    {"datallowconn", TYPE_OF(BOOL)}, {"datconnlimit", TYPE_OF(INT4)},
-    {"datfrozenxid", TYPE_OF(INT8)}, {"datminmxid", TYPE_OF(INT8)},
-    {"dattablespace", TYPE_OF(OID)}, {"datcollate", TYPE_OF(TEXT)},
-    {"datctype", TYPE_OF(TEXT)},     {"daticulocale", TYPE_OF(TEXT)},
-    {"datcollversion", TYPE_OF(TEXT)}, {"datacl", TYPE_ARRAY_OF(TEXT)},
+    {"oid", TYPE_OF(OID)},
+    {"datname", TYPE_OF(NAME)},
+    {"datdba", TYPE_OF(OID)},
+    {"encoding", TYPE_OF(INT4)},
+    {"datlocprovider", TYPE_OF(CHAR)},
+    {"datistemplate", TYPE_OF(BOOL)},
+    {"datallowconn", TYPE_OF(BOOL)},
+    {"datconnlimit", TYPE_OF(INT4)},
+    {"datfrozenxid", TYPE_OF(INT8)},
+    {"datminmxid", TYPE_OF(INT8)},
+    {"dattablespace", TYPE_OF(OID)},
+    {"datcollate", TYPE_OF(TEXT)},
+    {"datctype", TYPE_OF(TEXT)},
+    {"daticulocale", TYPE_OF(TEXT)},
+    {"datcollversion", TYPE_OF(TEXT)},
+    {"datacl", TYPE_ARRAY_OF(TEXT)},
 };
 
 static void fill_database(ViewRows *rows)
@@ -154,12 +180,18 @@ static void fill_database(ViewRows *rows)
 }
 
 static const ViewColumn roles_columns[] = {
-    {"rolname", TYPE_OF(NAME)},        {"rolsuper", TYPE_OF(BOOL)},
-    {"rolinherit", TYPE_OF(BOOL)},     {"rolcreaterole", TYPE_OF(BOOL)},
-    {"rolcreatedb", TYPE_OF(BOOL)},    {"rolcanlogin", TYPE_OF(BOOL)},
-    {"rolreplication", TYPE_OF(BOOL)}, {"rolconnlimit", TYPE_OF(INT4)},
-    {"rolpassword", TYPE_OF(TEXT)},    {"rolvaliduntil", TYPE_OF(TIMESTAMPTZ)},
-    {"rolbypassrls", TYPE_OF(BOOL)},   {"rolconfig", TYPE_ARRAY_OF(TEXT)},
+    {"rolname", TYPE_OF(NAME)},
+    {"rolsuper", TYPE_OF(BOOL)},
+    {"rolinherit", TYPE_OF(BOOL)},
+    {"rolcreaterole", TYPE_OF(BOOL)},
+    {"rolcreatedb", TYPE_OF(BOOL)},
+    {"rolcanlogin", TYPE_OF(BOOL)},
+    {"rolreplication", TYPE_OF(BOOL)},
+    {"rolconnlimit", TYPE_OF(INT4)},
+    {"rolpassword", TYPE_OF(TEXT)},
+    {"rolvaliduntil", TYPE_OF(TIMESTAMPTZ)},
+    {"rolbypassrls", TYPE_OF(BOOL)},
+    {"rolconfig", TYPE_ARRAY_OF(TEXT)},
     {"oid", TYPE_OF(OID)},
 };
 
@@ -185,12 +217,23 @@ static const ViewColumn members_columns[] = {
 };
 
 static const ViewColumn settings_columns[] = {
-    {"name", TYPE_OF(TEXT)},       {"setting", TYPE_OF(TEXT)},   {"unit", TYPE_OF(TEXT)},
-    {"category", TYPE_OF(TEXT)},   {"short_desc", TYPE_OF(TEXT)}, {"extra_desc", TYPE_OF(TEXT)},
-    {"context", TYPE_OF(TEXT)},    {"vartype", TYPE_OF(TEXT)},   {"source", TYPE_OF(TEXT)},
-    {"min_val", TYPE_OF(TEXT)},    {"max_val", TYPE_OF(TEXT)},   {"enumvals", TYPE_ARRAY_OF(TEXT)},
-    {"boot_val", TYPE_OF(TEXT)},   {"reset_val", TYPE_OF(TEXT)}, {"sourcefile", TYPE_OF(TEXT)},
-    {"sourceline", TYPE_OF(INT4)}, {"pending_restart", TYPE_OF(BOOL)},
+    {"name", TYPE_OF(TEXT)},
+    {"setting", TYPE_OF(TEXT)},
+    {"unit", TYPE_OF(TEXT)},
+    {"category", TYPE_OF(TEXT)},
+    {"short_desc", TYPE_OF(TEXT)},
+    {"extra_desc", TYPE_OF(TEXT)},
+    {"context", TYPE_OF(TEXT)},
+    {"vartype", TYPE_OF(TEXT)},
+    {"source", TYPE_OF(TEXT)},
+    {"min_val", TYPE_OF(TEXT)},
+    {"max_val", TYPE_OF(TEXT)},
+    {"enumvals", TYPE_ARRAY_OF(TEXT)},
+    {"boot_val", TYPE_OF(TEXT)},
+    {"reset_val", TYPE_OF(TEXT)},
+    {"sourcefile", TYPE_OF(TEXT)},
+    {"sourceline", TYPE_OF(INT4)},
+    {"pending_restart", TYPE_OF(BOOL)},
 };
 
 static void fill_settings(ViewRows *rows)
@@ -235,9 +278,12 @@ static void fill_am(ViewRows *rows)
 }
 
 static const ViewColumn extension_columns[] = {
-    {"oid", TYPE_OF(OID)},           {"extname", TYPE_OF(NAME)},
-    {"extowner", TYPE_OF(OID)},      {"extnamespace", TYPE_OF(OID)},
-    {"extrelocatable", TYPE_OF(BOOL)}, {"extversion", TYPE_OF(TEXT)},
+    {"oid", TYPE_OF(OID)},
+    {"extname", TYPE_OF(NAME)},
+    {"extowner", TYPE_OF(OID)},
+    {"extnamespace", TYPE_OF(OID)},
+    {"extrelocatable", TYPE_OF(BOOL)},
+    {"extversion", TYPE_OF(TEXT)},
 };
 
 static const ViewColumn description_columns[] = {

@@ -52,7 +52,8 @@ static AstOption *convert_options(Convert *c, List *list, uint32_t *ret_count)
     AstOption *options = ARENA_NEW_ARRAY(c->arena, AstOption, list_length(list));
     ListCell *cell;
     uint32_t count = 0;
-    foreach (cell, list) {
+    foreach(cell, list)
+    {
         DefElem *def = lfirst(cell);
         AstOption *option = &options[count++];
         option->schema = pgtree__str(c, def->defnamespace);
@@ -125,8 +126,7 @@ static void convert_column_def(Convert *c, ColumnDef *def, AstColumnDef *column)
     column->name = pgtree__str(c, def->colname);
     column->type = pgtree__type(c, def->typeName);
     column->position = pgtree__position(c, def->location);
-    foreach (cell, def->constraints)
-        convert_column_constraint(c, lfirst(cell), column);
+    foreach(cell, def->constraints) convert_column_constraint(c, lfirst(cell), column);
 }
 
 static void create_unsupported(AstCreateTable *create, Str what, int32_t position)
@@ -145,7 +145,8 @@ static AstCreateTable *convert_create_table(Convert *c, CreateStmt *node)
     create->temporary = node->relation->relpersistence == RELPERSISTENCE_TEMP;
     create->if_not_exists = node->if_not_exists;
     create->columns = ARENA_NEW_ARRAY(c->arena, AstColumnDef, list_length(node->tableElts));
-    foreach (cell, node->tableElts) {
+    foreach(cell, node->tableElts)
+    {
         Node *item = lfirst(cell);
         if (IsA(item, ColumnDef)) {
             convert_column_def(c, (ColumnDef *)item, &create->columns[create->column_count++]);
@@ -248,7 +249,8 @@ static void convert_drop(Convert *c, DropStmt *node, AstStatement *statement)
                  : node->removeType == OBJECT_VIEW ? AST_DROP_VIEW
                                                    : AST_DROP_SCHEMA;
     drop->names = ARENA_NEW_ARRAY(c->arena, AstName, list_length(node->objects));
-    foreach (cell, node->objects) {
+    foreach(cell, node->objects)
+    {
         Node *object = lfirst(cell);
         AstName *name = &drop->names[drop->count++];
         if (IsA(object, List))
@@ -348,8 +350,8 @@ static void convert_prepare(Convert *c, PrepareStmt *node, AstStatement *stateme
     AstPrepared *prepared = new_prepared(c, statement, AST_STATEMENT_PREPARE, node->name);
     ListCell *cell;
     prepared->types = ARENA_NEW_ARRAY(c->arena, AstType *, list_length(node->argtypes));
-    foreach (cell, node->argtypes)
-        prepared->types[prepared->type_count++] = pgtree__type(c, lfirst(cell));
+    foreach(cell, node->argtypes) prepared->types[prepared->type_count++] =
+        pgtree__type(c, lfirst(cell));
     prepared->query = pgtree__statement(c, node->query, -1, 0);
     if (prepared->query)
         prepared->query->text = statement->text;
@@ -466,8 +468,8 @@ static void convert_statement_node(Convert *c, Node *node, AstStatement *stateme
         convert_prepare(c, (PrepareStmt *)node, statement);
         return;
     case T_ExecuteStmt: {
-        AstPrepared *prepared = new_prepared(c, statement, AST_STATEMENT_EXECUTE,
-                                             ((ExecuteStmt *)node)->name);
+        AstPrepared *prepared =
+            new_prepared(c, statement, AST_STATEMENT_EXECUTE, ((ExecuteStmt *)node)->name);
         prepared->args = pgtree__exprs(c, ((ExecuteStmt *)node)->params, &prepared->arg_count);
         return;
     }

@@ -25,7 +25,7 @@ typedef struct SqlPromql {
     int32_t position;
     Expr *start; /* timestamptz, no columns of its own level; NULL = not given */
     Expr *end;
-    Expr *step;  /* interval */
+    Expr *step; /* interval */
 } SqlPromql;
 
 /* Where the binder finds tables. Everything returned must live as long as the plan. */
@@ -34,8 +34,8 @@ typedef struct SqlCatalog {
     const CatalogView *(*find_view)(void *ctx, Str schema, Str name);
     const VirtualTable *(*find_virtual)(void *ctx, Str schema, Str name);
     bool (*has_schema)(void *ctx, Str schema);
-    /* Rows of a table that the open transaction has inserted, NULL = none; they have the table's live
-     * columns. The callback itself may be NULL. */
+    /* Rows of a table that the open transaction has inserted, NULL = none; they have the table's
+     * live columns. The callback itself may be NULL. */
     Status (*find_pending)(void *ctx, const Table *table, const VirtualTable **ret_rows,
                            Error *err);
     /* Makes the leaf of promql(); NULL = there is none. */
@@ -60,8 +60,8 @@ Status sql_bind_select(const SqlBindOptions *options, const AstSelect *select, P
 
 typedef struct SqlInsert {
     const Table *table;
-    Plan plan;           /* yields whole rows: the live columns of the table, in order */
-    Plan returning;      /* over `inserted`; root NULL = no RETURNING */
+    Plan plan;              /* yields whole rows: the live columns of the table, in order */
+    Plan returning;         /* over `inserted`; root NULL = no RETURNING */
     VirtualTable *inserted; /* its `next` and `ctx` are set before `returning` runs */
 } SqlInsert;
 Status sql_bind_insert(const SqlBindOptions *options, const AstInsert *insert,

@@ -11,7 +11,9 @@ static const TableColumn fake_hosts_columns[] = {
 };
 static const TableColumn fake_points_columns[] = {
     {.name = STR_INIT("host_id"), .type = TYPE_OF(INT4)},
-    {.name = STR_INIT("ts"), .type = TYPE_OF(TIMESTAMPTZ), .default_text = STR_INIT("'2020-01-01'")},
+    {.name = STR_INIT("ts"),
+     .type = TYPE_OF(TIMESTAMPTZ),
+     .default_text = STR_INIT("'2020-01-01'")},
     {.name = STR_INIT("gone"), .type = TYPE_OF(INT4), .dropped = true},
     {.name = STR_INIT("value"), .type = TYPE_OF(FLOAT8)},
 };
@@ -35,8 +37,9 @@ static const CatalogView fake_views[] = {
     {.id = 3,
      .schema = STR_INIT("public"),
      .name = STR_INIT("busy"),
-     .query = STR_INIT("select h.name, count(*) as n from hosts h join points p on p.host_id = h.id "
-                       "group by h.name")},
+     .query =
+         STR_INIT("select h.name, count(*) as n from hosts h join points p on p.host_id = h.id "
+                  "group by h.name")},
     {.id = 4,
      .schema = STR_INIT("public"),
      .name = STR_INIT("loop_view"),

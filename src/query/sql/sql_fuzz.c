@@ -21,8 +21,7 @@ static void bind_one(Arena *arena, const AstStatement *statement)
         break;
     case AST_STATEMENT_INSERT:
         if (sql_bind_insert(&options, statement->insert, &insert, &err) == STATUS_OK)
-            ASSERT(plan_verify(&insert.plan, &err) == STATUS_OK ||
-                   strstr(err.message, "deep"));
+            ASSERT(plan_verify(&insert.plan, &err) == STATUS_OK || strstr(err.message, "deep"));
         break;
     case AST_STATEMENT_CREATE_TABLE:
         (void)sql_bind_create_table(&options, statement->create_table, &create, &err);

@@ -118,8 +118,8 @@ static void test_deep_nesting_is_54001(void **state)
         {"select 1 group by ", "rollup (", "1", ")", 600},
     };
     for (size_t i = 0; i < LUMA_ARRAY_LEN(chains); i++) {
-        Error err = chain_fails(chains[i].head, chains[i].item, chains[i].tail,
-                                chains[i].tail_item, chains[i].count);
+        Error err = chain_fails(chains[i].head, chains[i].item, chains[i].tail, chains[i].tail_item,
+                                chains[i].count);
         assert_string_equal(err.sqlstate, "54001");
     }
 }

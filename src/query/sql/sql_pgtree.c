@@ -2,9 +2,9 @@
  *
  * The only unit that sees PostgreSQL's structs. libpg_query parses into a memory context of its own
  * (thread-local); we copy what we need into the script's arena and leave the context at once. Only
- * structs, node tags and list macros of the server headers are used: their functions and globals are
- * not the ones inside libpg_query. Conversion recurses, so every level is counted: the grammar itself
- * takes left-deep chains of any length.
+ * structs, node tags and list macros of the server headers are used: their functions and globals
+ * are not the ones inside libpg_query. Conversion recurses, so every level is counted: the grammar
+ * itself takes left-deep chains of any length.
  *
  * What LumaDB does not do becomes a node that names the feature; the binder answers 0A000 with it.
  */
@@ -51,7 +51,7 @@ AstNames pgtree__names(Convert *c, List *list)
 {
     AstNames names = {ARENA_NEW_ARRAY(c->arena, Str, list_length(list)), 0};
     ListCell *cell;
-    foreach (cell, list)
+    foreach(cell, list)
     {
         Node *node = lfirst(cell);
         if (node && IsA(node, String))
@@ -98,8 +98,7 @@ AstExpr **pgtree__exprs(Convert *c, List *list, uint32_t *ret_count)
     AstExpr **exprs = ARENA_NEW_ARRAY(c->arena, AstExpr *, list_length(list) + 1);
     ListCell *cell;
     uint32_t count = 0;
-    foreach (cell, list)
-        exprs[count++] = pgtree__expr(c, lfirst(cell));
+    foreach(cell, list) exprs[count++] = pgtree__expr(c, lfirst(cell));
     *ret_count = count;
     return exprs;
 }
@@ -135,7 +134,8 @@ static AstOrder *convert_order(Convert *c, List *list, uint32_t *ret_count)
     AstOrder *orders = ARENA_NEW_ARRAY(c->arena, AstOrder, list_length(list));
     ListCell *cell;
     uint32_t count = 0;
-    foreach (cell, list) {
+    foreach(cell, list)
+    {
         SortBy *by = lfirst(cell);
         AstOrder *order = &orders[count++];
         order->expr = pgtree__expr(c, by->node);
@@ -317,7 +317,8 @@ static AstExpr *convert_case(Convert *c, CaseExpr *node)
     expr->args = ARENA_NEW_ARRAY(c->arena, AstExpr *, expr->arg_count);
     uint32_t at = 0;
     expr->args[at++] = node->arg ? pgtree__expr(c, (Node *)node->arg) : NULL;
-    foreach (cell, node->args) {
+    foreach(cell, node->args)
+    {
         CaseWhen *when = lfirst(cell);
         expr->args[at++] = pgtree__expr(c, (Node *)when->expr);
         expr->args[at++] = pgtree__expr(c, (Node *)when->result);
@@ -331,7 +332,8 @@ static AstExpr *convert_indirection(Convert *c, Node *arg, List *steps, int loca
 {
     AstExpr *expr = pgtree__expr(c, arg);
     ListCell *cell;
-    foreach (cell, steps) {
+    foreach(cell, steps)
+    {
         Node *step = lfirst(cell);
         AstExpr *outer = new_expr(c, AST_FIELD, location);
         if (IsA(step, A_Indices)) {
@@ -491,9 +493,9 @@ static AstExpr *convert_expr_node(Convert *c, Node *node)
         return convert_list_expr(c, AST_COALESCE, ((CoalesceExpr *)node)->args,
                                  ((CoalesceExpr *)node)->location);
     case T_MinMaxExpr:
-        return convert_list_expr(
-            c, ((MinMaxExpr *)node)->op == IS_GREATEST ? AST_GREATEST : AST_LEAST,
-            ((MinMaxExpr *)node)->args, ((MinMaxExpr *)node)->location);
+        return convert_list_expr(c,
+                                 ((MinMaxExpr *)node)->op == IS_GREATEST ? AST_GREATEST : AST_LEAST,
+                                 ((MinMaxExpr *)node)->args, ((MinMaxExpr *)node)->location);
     case T_FuncCall:
         return convert_call(c, (FuncCall *)node);
     case T_TypeCast:
@@ -562,7 +564,8 @@ AstTarget *pgtree__targets(Convert *c, List *list, uint32_t *ret_count)
     AstTarget *targets = ARENA_NEW_ARRAY(c->arena, AstTarget, list_length(list));
     ListCell *cell;
     uint32_t count = 0;
-    foreach (cell, list) {
+    foreach(cell, list)
+    {
         ResTarget *res = lfirst(cell);
         AstTarget *target = &targets[count++];
         target->alias = pgtree__str(c, res->name);
@@ -579,7 +582,8 @@ static AstColumnDef *convert_function_columns(Convert *c, List *list, uint32_t *
     AstColumnDef *columns = ARENA_NEW_ARRAY(c->arena, AstColumnDef, list_length(list));
     ListCell *cell;
     uint32_t count = 0;
-    foreach (cell, list) {
+    foreach(cell, list)
+    {
         ColumnDef *def = lfirst(cell);
         AstColumnDef *column = &columns[count++];
         column->name = pgtree__str(c, def->colname);
@@ -598,7 +602,8 @@ static void convert_range_function(Convert *c, RangeFunction *node, AstFrom *fro
     from->lateral = node->lateral;
     from->ordinality = node->ordinality;
     from->functions = ARENA_NEW_ARRAY(c->arena, AstExpr *, list_length(node->functions));
-    foreach (cell, node->functions) {
+    foreach(cell, node->functions)
+    {
         List *pair = lfirst(cell); /* function, column definitions */
         from->functions[from->function_count++] = pgtree__expr(c, linitial(pair));
         if (lsecond(pair))
@@ -681,7 +686,8 @@ AstWith *pgtree__with(Convert *c, WithClause *node)
     ListCell *cell;
     with->recursive = node->recursive;
     with->ctes = ARENA_NEW_ARRAY(c->arena, AstCte, list_length(node->ctes));
-    foreach (cell, node->ctes) {
+    foreach(cell, node->ctes)
+    {
         CommonTableExpr *expr = lfirst(cell);
         AstCte *cte = &with->ctes[with->count++];
         cte->name = pgtree__str(c, expr->ctename);
@@ -714,8 +720,7 @@ static void convert_group(Convert *c, Node *node, AstGroup *group)
         return;
     group->items = ARENA_NEW_ARRAY(c->arena, AstGroup, list_length(set->content));
     ListCell *cell;
-    foreach (cell, set->content)
-        convert_group(c, lfirst(cell), &group->items[group->item_count++]);
+    foreach(cell, set->content) convert_group(c, lfirst(cell), &group->items[group->item_count++]);
     c->depth--;
 }
 
@@ -724,10 +729,11 @@ static void convert_values(Convert *c, List *rows, AstSelect *select)
     ListCell *cell;
     select->values_rows = (uint32_t)list_length(rows);
     select->values_columns = (uint32_t)list_length((List *)linitial(rows));
-    select->values = ARENA_NEW_ARRAY(c->arena, AstExpr *,
-                                     (size_t)select->values_rows * select->values_columns);
+    select->values =
+        ARENA_NEW_ARRAY(c->arena, AstExpr *, (size_t)select->values_rows * select->values_columns);
     size_t at = 0;
-    foreach (cell, rows) {
+    foreach(cell, rows)
+    {
         ListCell *item;
         if ((uint32_t)list_length((List *)lfirst(cell)) != select->values_columns) {
             /* The binder reports it at the row's first expression. */
@@ -737,8 +743,7 @@ static void convert_values(Convert *c, List *rows, AstSelect *select)
             select->values[0] = bad;
             return;
         }
-        foreach (item, (List *)lfirst(cell))
-            select->values[at++] = pgtree__expr(c, lfirst(item));
+        foreach(item, (List *)lfirst(cell)) select->values[at++] = pgtree__expr(c, lfirst(item));
     }
 }
 
@@ -757,16 +762,16 @@ static void convert_select_leaf(Convert *c, SelectStmt *stmt, AstSelect *select)
     }
     select->targets = pgtree__targets(c, stmt->targetList, &select->target_count);
     select->from = ARENA_NEW_ARRAY(c->arena, AstFrom *, list_length(stmt->fromClause));
-    foreach (cell, stmt->fromClause)
-        select->from[select->from_count++] = convert_from(c, lfirst(cell));
+    foreach(cell, stmt->fromClause) select->from[select->from_count++] =
+        convert_from(c, lfirst(cell));
     select->where = stmt->whereClause ? pgtree__expr(c, stmt->whereClause) : NULL;
     select->groups = ARENA_NEW_ARRAY(c->arena, AstGroup, list_length(stmt->groupClause));
-    foreach (cell, stmt->groupClause)
+    foreach(cell, stmt->groupClause)
         convert_group(c, lfirst(cell), &select->groups[select->group_count++]);
     select->group_distinct = stmt->groupDistinct;
     select->having = stmt->havingClause ? pgtree__expr(c, stmt->havingClause) : NULL;
     select->windows = ARENA_NEW_ARRAY(c->arena, AstWindow, list_length(stmt->windowClause));
-    foreach (cell, stmt->windowClause)
+    foreach(cell, stmt->windowClause)
         convert_window(c, lfirst(cell), &select->windows[select->window_count++]);
 }
 
@@ -808,9 +813,9 @@ AstSelect *pgtree__select(Convert *c, SelectStmt *stmt)
 
 static Status too_deep(Error *err)
 {
-    Status status = error_set_sql(err, STATUS_LIMIT, "54001", 0,
-                                  "the statement is nested too deeply: more than %d levels",
-                                  AST_DEPTH_MAX);
+    Status status =
+        error_set_sql(err, STATUS_LIMIT, "54001", 0,
+                      "the statement is nested too deeply: more than %d levels", AST_DEPTH_MAX);
     error_hint(err, "Split the expression, or use IN (...), ANY (ARRAY[...]) or VALUES.");
     return status;
 }
@@ -831,7 +836,8 @@ static Status convert_script(Arena *arena, const SqlText *text, List *tree, AstS
     ListCell *cell;
     script->statements = ARENA_NEW_ARRAY(arena, AstStatement *, list_length(tree));
     script->count = 0;
-    foreach (cell, tree) {
+    foreach(cell, tree)
+    {
         RawStmt *raw = lfirst(cell);
         int location = LUMA_MAX(raw->stmt_location, 0);
         c.param_max = 0;

@@ -174,9 +174,9 @@ Str sql_scan_view_query(Str statement)
 
 static bool ends_default(Token token)
 {
-    static const char *const words[] = {"not",        "null",       "primary",   "unique",
+    static const char *const words[] = {"not",        "null",       "primary",    "unique",
                                         "check",      "references", "constraint", "generated",
-                                        "deferrable", "initially",  "default",   "collate"};
+                                        "deferrable", "initially",  "default",    "collate"};
     if (token.kind != TOKEN_WORD)
         return str_eq(token.text, STR(",")) || str_eq(token.text, STR(";"));
     for (size_t i = 0; i < LUMA_ARRAY_LEN(words); i++)
@@ -210,10 +210,9 @@ Str sql_scan_command(Str statement)
     Token first = next_token(statement, &at);
     size_t from = (size_t)(first.text.ptr - statement.ptr);
     size_t end = from + first.text.len;
-    bool two_words = str_eq_nocase(first.text, STR("create")) ||
-                     str_eq_nocase(first.text, STR("alter")) ||
-                     str_eq_nocase(first.text, STR("drop")) ||
-                     str_eq_nocase(first.text, STR("refresh"));
+    bool two_words =
+        str_eq_nocase(first.text, STR("create")) || str_eq_nocase(first.text, STR("alter")) ||
+        str_eq_nocase(first.text, STR("drop")) || str_eq_nocase(first.text, STR("refresh"));
     if (two_words) {
         Token second = next_token(statement, &at);
         if (second.kind == TOKEN_WORD)

@@ -1,4 +1,5 @@
-/* sql_scan.h - looking at SQL text itself: positions, and parts that the tree does not keep as text.
+/* sql_scan.h - looking at SQL text itself: positions, and parts that the tree does not keep as
+ * text.
  */
 #ifndef LUMA_QUERY_SQL_SQL_SCAN_H
 #define LUMA_QUERY_SQL_SQL_SCAN_H
@@ -11,7 +12,8 @@ typedef struct SqlText {
     const uint32_t *marks; /* characters before byte 64 * i; NULL for pure ASCII */
 } SqlText;
 
-/* Copies the text into the arena. 22021 when it is not UTF-8 or holds a NUL, 54000 when too long. */
+/* Copies the text into the arena. 22021 when it is not UTF-8 or holds a NUL, 54000 when too long.
+ */
 Status sql_text_init(SqlText *ret_text, Arena *arena, Str text, Error *err);
 /* 1-based character of a byte offset. */
 int32_t sql_text_position(const SqlText *text, size_t offset);
