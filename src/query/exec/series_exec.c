@@ -8,6 +8,8 @@
 #include "query/exec/series_int.h"
 #include "query/func/promql_text.h"
 
+enum { NOTES_KEPT_MAX = 1000 }; /* different texts; an answer carries fewer */
+
 void series_exec_init(SeriesExec *exec)
 {
     mutex_init(&exec->notes.lock);
@@ -61,7 +63,7 @@ static void note(SeriesExec *exec, bool warning, uint32_t position, const char *
     }
     MUTEX_GUARD(&notes->lock);
     Str text = str_make(full, LUMA_MIN((size_t)n, sizeof full - 1));
-    if (map_get(&notes->seen, text))
+    if (map_get(&notes->seen, text) || notes->seen.count >= NOTES_KEPT_MAX)
         return;
     text = arena_str(&notes->arena, text);
     *map_put(&notes->seen, text, &created) = notes;

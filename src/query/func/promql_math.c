@@ -29,7 +29,7 @@ static Date date_of(double value)
     int64_t mp;
 
     d.days = floor_div(t, 86400);
-    d.seconds = t - d.days * 86400;
+    d.seconds = t % 86400 + (t % 86400 < 0 ? 86400 : 0);
     z = d.days + 719468;
     era = floor_div(z, 146097);
     doe = z - era * 146097;

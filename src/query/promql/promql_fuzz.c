@@ -1,9 +1,25 @@
-/* promql_fuzz.c - any text: parse, print, parse again, compare. */
+/* promql_fuzz.c - any text: parse, print, parse again, compare, lower to a plan. */
 #include <stdlib.h>
 
-#include "query/promql/promql.h"
+#include "query/promql/promql_lower.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
+
+/* A plan verifies itself when it is made. */
+static void bind(const PromExpr *expr, Arena *arena)
+{
+    PromqlTimes times = {1000, 3601000, 15000, 60000};
+    CLEANUP(buf_done) Buf text = {0};
+    PlanNode *node;
+    Error err = {0};
+
+    if (prom_expr_unwrap(expr)->type == PROM_TYPE_STRING)
+        return;
+    if (promql_lower(prom_expr_unwrap(expr), &times, arena, &node, &err) == STATUS_OK)
+        series_plan_explain(node, 0, &text);
+    else if (err.status == STATUS_INTERNAL)
+        abort();
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
@@ -30,6 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     if (promql_parse(buf_str(&pretty), &arena, &again, &err) != STATUS_OK ||
         !promql_expr_eq(expr, again))
         abort();
-    (void)promql_resolve_durations(expr, 15000, 3600000, &err);
+    if (promql_resolve_durations(expr, 15000, 3600000, &err) == STATUS_OK)
+        bind(expr, &arena);
     return 0;
 }

@@ -712,8 +712,8 @@ static Status parse_at(Parser *p, PromExpr *expr)
         TRY(parse_seconds(p, &seconds, &is_duration));
         if (negate)
             seconds = -seconds;
-        /* The bound is on milliseconds, so that no arithmetic on them overflows. */
-        if (!isfinite(seconds) || fabs(seconds) >= 9.2e15)
+        /* So that no arithmetic on its milliseconds overflows. */
+        if (!isfinite(seconds) || fabs(seconds) >= 4.6e15)
             return promql__error(p->err, p->text, expr->start,
                                  "timestamp out of bounds for @ modifier: %f", seconds);
     }
