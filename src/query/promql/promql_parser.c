@@ -133,7 +133,7 @@ static Status set_depth(Parser *p, PromExpr *expr, const PromExpr *child)
 static Status parse_number(Parser *p, PromToken token, double *ret)
 {
     Str text = token_str(p, token);
-    char digits[128];
+    char digits[1200]; /* the longest double written out has 1,077 */
     size_t n = 0;
     char *end;
 

@@ -242,6 +242,22 @@ static void test_errors_carry_prometheus_text_and_position(void **state)
     }
 }
 
+static void test_longest_numbers_parse_back(void **state)
+{
+    static const char *const numbers[] = {"1.7976931348623157e308", "5e-324", "1_0e130",
+                                          "2.2250738585072014e-308"};
+    for (size_t i = 0; i < LUMA_ARRAY_LEN(numbers); i++) {
+        CLEANUP(arena_done) Arena arena = {0};
+        CLEANUP(buf_done) Buf text = {0};
+        PromExpr *expr = NULL;
+        PromExpr *again = NULL;
+        assert_int_equal(promql_parse(str_from(numbers[i]), &arena, &expr, NULL), STATUS_OK);
+        promql_print(expr, &text);
+        assert_int_equal(promql_parse(buf_str(&text), &arena, &again, NULL), STATUS_OK);
+        assert_true(promql_expr_eq(expr, again));
+    }
+}
+
 static void test_precedence(void **state)
 {
     static const char *const same[][2] = {
@@ -381,6 +397,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_prints_as_prometheus_and_parses_back),
         cmocka_unit_test(test_errors_carry_prometheus_text_and_position),
+        cmocka_unit_test(test_longest_numbers_parse_back),
         cmocka_unit_test(test_precedence),
         cmocka_unit_test(test_depth_is_bounded),
         cmocka_unit_test(test_selector_of_match_parameter),
