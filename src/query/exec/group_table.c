@@ -2,7 +2,10 @@
 
 #include "base/hash.h"
 
-enum { SLOTS_MIN = 256 };
+enum {
+    SLOTS_MIN = 256,
+    DICT_CODES_MAX = 1 << 16, /* larger dictionaries are not remembered */
+};
 
 Status group_table_init(GroupTable *table, MemBudget *budget, const Type *types, uint32_t key_count,
                         Error *err)
@@ -23,6 +26,9 @@ void group_table_done(GroupTable *table)
 {
     rowset_done(&table->keys);
     mem_free(table->slots);
+    mem_free(table->dict_groups);
+    if (table->budget && table->dict_cap)
+        mem_budget_release(table->budget, (int64_t)sizeof(DictGroup) * table->dict_cap);
     mem_free(table->types);
     mem_free(table->eqs);
     if (table->budget && table->charged_bytes)
@@ -212,27 +218,72 @@ static Status find_plain(GroupTable *table, const Column *keys, uint32_t rows, A
     return find_hashed(table, keys, rows, scratch, group_of, err);
 }
 
-/* Each code of the dictionary that occurs is looked up once. */
+/* ---------------------------------------------------------------- one dictionary key */
+
+static Status reserve_codes(GroupTable *table, uint32_t codes, Error *err)
+{
+    if (codes <= table->dict_cap)
+        return STATUS_OK;
+    int64_t bytes = (int64_t)sizeof(DictGroup) * (codes - table->dict_cap);
+    if (table->budget)
+        TRY(mem_budget_charge(table->budget, bytes, err));
+    table->dict_groups = mem_realloc(table->dict_groups, sizeof(DictGroup) * codes);
+    memset(table->dict_groups + table->dict_cap, 0, (size_t)bytes);
+    table->dict_cap = codes;
+    return STATUS_OK;
+}
+
+/* The group of one entry. An earlier batch, perhaps of another dictionary, may have left the right
+ * answer: it is taken only if the group's key equals the entry. */
+static Status find_code(GroupTable *table, const Column *dict, uint32_t code, Arena *scratch,
+                        Error *err)
+{
+    DictGroup *known = &table->dict_groups[code];
+    RecordBatch groups = rowset_batch(&table->keys);
+    Column entry;
+    Column flat;
+    uint32_t group;
+
+    known->batch = table->dict_batch;
+    if (known->group && row_equals(table, &groups, known->group - 1, dict, code))
+        return STATUS_OK;
+    TRY(column_slice(dict, code, 1, scratch, &entry, err));
+    TRY(column_flatten(&entry, scratch, &flat, err));
+    TRY(find_plain(table, &flat, 1, scratch, &group, err));
+    known->group = group + 1;
+    return STATUS_OK;
+}
+
+static Status find_null_row(GroupTable *table, const Column *key, Arena *scratch,
+                            uint32_t *ret_group, Error *err)
+{
+    Column null;
+    TRY(column_init_null(&null, scratch, key->type, 1, err));
+    return find_plain(table, &null, 1, scratch, ret_group, err);
+}
+
+/* Each code that occurs is compared once a batch and looked up about once a dictionary. */
 static Status find_dictionary(GroupTable *table, const Column *key, uint32_t rows, Arena *scratch,
                               uint32_t *group_of, Error *err)
 {
     const uint32_t *codes = key->values;
-    uint32_t entries = key->dict->len;
-    uint32_t *of_code; /* group + 1; the last one is NULL's */
-    TRY(arena_try_alloc(scratch, sizeof(uint32_t) * ((size_t)entries + 1), &of_code, err));
-    memset(of_code, 0, sizeof(uint32_t) * ((size_t)entries + 1));
+    uint32_t null_group = UINT32_MAX;
+
+    TRY(reserve_codes(table, key->dict->len, err));
+    if (++table->dict_batch == 0) {
+        memset(table->dict_groups, 0, sizeof(DictGroup) * table->dict_cap);
+        table->dict_batch = 1;
+    }
     for (uint32_t i = 0; i < rows; i++) {
-        uint32_t code = column_is_null(key, i) ? entries : codes[i];
-        if (!of_code[code]) {
-            Column one;
-            Column flat;
-            uint32_t group;
-            TRY(column_take(key, &i, 1, scratch, &one, err));
-            TRY(column_flatten(&one, scratch, &flat, err));
-            TRY(find_plain(table, &flat, 1, scratch, &group, err));
-            of_code[code] = group + 1;
+        if (LUMA_UNLIKELY(key->validity && !bit_get(key->validity, i))) {
+            if (null_group == UINT32_MAX)
+                TRY(find_null_row(table, key, scratch, &null_group, err));
+            group_of[i] = null_group;
+            continue;
         }
-        group_of[i] = of_code[code] - 1;
+        if (table->dict_groups[codes[i]].batch != table->dict_batch)
+            TRY(find_code(table, key->dict, codes[i], scratch, err));
+        group_of[i] = table->dict_groups[codes[i]].group - 1;
     }
     return STATUS_OK;
 }
@@ -259,7 +310,7 @@ Status group_table_find(GroupTable *table, const Column *keys, uint32_t rows, Ar
             group_of[i] = group_of[0];
         return STATUS_OK;
     }
-    if (table->key_count == 1 && keys[0].dict && keys[0].dict->len <= rows)
+    if (table->key_count == 1 && keys[0].dict && keys[0].dict->len <= DICT_CODES_MAX)
         return find_dictionary(table, &keys[0], rows, scratch, group_of, err);
     return find_plain(table, keys, rows, scratch, group_of, err);
 }

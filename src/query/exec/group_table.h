@@ -1,8 +1,8 @@
 /* group_table.h - numbers the distinct keys of rows: 0, 1, 2 ... in order of first sight.
  *
  * Open addressing with linear probing over (hash, group). Three paths: one key of at most eight
- * bitwise bytes (the key itself is compared), one dictionary key (each code is looked up once per
- * batch), anything else (hash vector, then values). NULL equals NULL. Confined to one thread.
+ * bitwise bytes (the key itself is compared), one dictionary key (what a code was found to be is kept
+ * from batch to batch), anything else (hash vector, then values). NULL equals NULL. Confined to one thread.
  */
 #ifndef LUMA_QUERY_EXEC_GROUP_TABLE_H
 #define LUMA_QUERY_EXEC_GROUP_TABLE_H
@@ -16,6 +16,12 @@ typedef struct GroupSlot {
     uint32_t pad;
 } GroupSlot;
 
+/* What an entry of a dictionary was found to be. */
+typedef struct DictGroup {
+    uint32_t group; /* + 1; 0 = not looked up yet */
+    uint32_t batch; /* in which it was last compared with the entry */
+} DictGroup;
+
 typedef struct GroupTable {
     MemBudget *budget;
     RowSet keys; /* the first key row of each group */
@@ -27,6 +33,9 @@ typedef struct GroupTable {
     uint32_t slot_count;
     uint32_t null_group; /* + 1; of the narrow path */
     int64_t charged_bytes;
+    DictGroup *dict_groups; /* by code; kept from batch to batch */
+    uint32_t dict_cap;
+    uint32_t dict_batch; /* number of the batch under work */
 } GroupTable;
 
 Status group_table_init(GroupTable *table, MemBudget *budget, const Type *types, uint32_t key_count,

@@ -171,8 +171,8 @@ static bool is_counter_name(Str name)
            str_ends(name, STR("_count")) || str_ends(name, STR("_bucket"));
 }
 
-/* rate() of something that does not look like a counter. */
-static Status check_counter(SeriesOp *op, SeriesRow *row, Arena *arena, Error *err)
+/* rate() of something that does not look like a counter; *noted is the name told of last. */
+static Status check_counter(SeriesOp *op, SeriesRow *row, Str *noted, Arena *arena, Error *err)
 {
     char quoted[320];
     char type_quoted[320];
@@ -189,18 +189,18 @@ static Status check_counter(SeriesOp *op, SeriesRow *row, Arena *arena, Error *e
     type = label_set_get(row->labels, STR("__type__"));
     if (!name.len)
         return STATUS_OK;
-    (void)series__quote(name, quoted);
     if (type.len) {
         if (!str_eq(type, STR("counter")) && !str_eq(type, STR("histogram")))
             series_exec_info(op->exec, op->plan->arg_position,
                              "metric might not be a counter, __type__ label is not set to "
                              "\"counter\" or \"histogram\", got %s: %s",
-                             series__quote(type, type_quoted), quoted);
-    } else if (!is_counter_name(name)) {
+                             series__quote(type, type_quoted), series__quote(name, quoted));
+    } else if (!is_counter_name(name) && !str_eq(name, *noted)) {
+        *noted = name;
         series_exec_info(op->exec, op->plan->arg_position,
                          "metric might not be a counter, name does not end in "
                          "_total/_sum/_count/_bucket: %s",
-                         quoted);
+                         series__quote(name, quoted));
     }
     return STATUS_OK;
 }
@@ -221,8 +221,9 @@ static Status check_counters(SeriesOp *op, SeriesBatch *batch, Arena *arena, Err
         if (plain && !typed)
             return STATUS_OK;
     }
+    Str noted = STR("");
     for (uint32_t i = 0; i < batch->count; i++)
-        TRY(check_counter(op, &batch->rows[i], arena, err));
+        TRY(check_counter(op, &batch->rows[i], &noted, arena, err));
     return STATUS_OK;
 }
 
