@@ -108,7 +108,9 @@ static void append_entries(WriteBatch *batch)
         WriteEntry *entry = entries[i];
         entry->append.payload = buf_str(&entry->payload);
         entry->append.on_durable = on_durable;
-        Status status = wal_append(wal, &entry->append, &err);
+        /* A full queue refuses a write whole: what was begun waits for its turn. */
+        Status status = i ? wal_append_wait(wal, &entry->append, &err)
+                          : wal_append(wal, &entry->append, &err);
         if (status == STATUS_OK)
             continue;
         if (!__atomic_exchange_n(&batch->failed, true, __ATOMIC_RELAXED))

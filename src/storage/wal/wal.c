@@ -22,6 +22,7 @@ static void free_wal(Wal *wal)
     vfs_close(wal->lock_file);
     cond_done(&wal->work);
     cond_done(&wal->resolved);
+    cond_done(&wal->room);
     mutex_done(&wal->lock);
     mem_free(wal->segments);
     mem_free(wal->vecs);
@@ -48,6 +49,7 @@ static Wal *new_wal(const WalOptions *options)
     mutex_init(&wal->lock);
     cond_init(&wal->work);
     cond_init(&wal->resolved);
+    cond_init(&wal->room);
     wal->queue_tail = &wal->queue_head;
     wal->vecs = MEM_NEW_ARRAY(struct iovec, 2 * WAL_BATCH_ENTRIES_MAX + 1);
     wal->frames = mem_zalloc(sizeof *wal->frames * WAL_BATCH_ENTRIES_MAX);
@@ -91,13 +93,19 @@ Wal *wal_close(Wal *wal)
     mutex_lock(&wal->lock);
     wal->stopping = true;
     cond_signal(&wal->work);
+    cond_broadcast(&wal->room);
     mutex_unlock(&wal->lock);
     thread_join(&wal->writer);
     free_wal(wal);
     return NULL;
 }
 
-Status wal_append(Wal *wal, WalAppend *append, Error *err)
+static bool is_full(const Wal *wal, size_t len)
+{
+    return wal->queue_bytes && wal->queue_bytes + len > wal->queue_bytes_max;
+}
+
+static Status append_entry(Wal *wal, WalAppend *append, bool wait, Error *err)
 {
     size_t len = append->payload.len;
 
@@ -110,13 +118,15 @@ Status wal_append(Wal *wal, WalAppend *append, Error *err)
     append->next = NULL;
     append->crc = wal__payload_crc(append->payload);
     MUTEX_GUARD(&wal->lock);
+    while (wait && is_full(wal, len) && !wal->failed && !wal->stopping)
+        cond_wait(&wal->room, &wal->lock);
     if (wal->failed || wal->stopping) {
         if (wal->failed && err)
             *err = wal->failure;
         return wal->failed ? STATUS_UNAVAILABLE
                            : error_set(err, STATUS_UNAVAILABLE, "the write-ahead log is closing");
     }
-    if (wal->queue_bytes && wal->queue_bytes + len > wal->queue_bytes_max)
+    if (is_full(wal, len))
         return error_set_sql(err, STATUS_UNAVAILABLE, "53400", 0,
                              "the write-ahead log's queue is full: %llu bytes wait for the disk",
                              (unsigned long long)wal->queue_bytes);
@@ -127,6 +137,16 @@ Status wal_append(Wal *wal, WalAppend *append, Error *err)
     *wal->queue_tail = append;
     wal->queue_tail = &append->next;
     return STATUS_OK;
+}
+
+Status wal_append(Wal *wal, WalAppend *append, Error *err)
+{
+    return append_entry(wal, append, false, err);
+}
+
+Status wal_append_wait(Wal *wal, WalAppend *append, Error *err)
+{
+    return append_entry(wal, append, true, err);
 }
 
 Status wal_flush(Wal *wal, Error *err)

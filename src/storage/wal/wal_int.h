@@ -115,6 +115,7 @@ struct Wal {
     Mutex lock;    /* guards the fields down to the next comment */
     Cond work;     /* the writer waits for requests */
     Cond resolved; /* wal_flush waits for the writer */
+    Cond room;     /* wal_append_wait waits for a shorter queue */
     WalAppend *queue_head;
     WalAppend **queue_tail;
     uint64_t queue_bytes; /* payloads waiting or being written */

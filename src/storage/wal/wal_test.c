@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/thread.h"
 #include "storage/wal/wal.h"
 #include "wal_fixture.h"
 
@@ -160,6 +161,51 @@ static void test_full_queue_refuses_retryably(void **)
     wal_fixture_done(&f);
 }
 
+typedef struct Waiting {
+    Wal *wal;
+    WalAppend append;
+    Status status;
+} Waiting;
+
+static void append_waiting(void *arg)
+{
+    Waiting *waiting = arg;
+    waiting->status = wal_append_wait(waiting->wal, &waiting->append, NULL);
+}
+
+static void ignore_durable(WalAppend *, Status, const Error *)
+{
+}
+
+static void test_who_waits_for_room_is_taken_when_there_is_some(void **)
+{
+    WalFixture f;
+    char text[600] = {0};
+    Held held = {.base = {.type = WAL_ENTRY_CATALOG,
+                          .payload = str_make(text, sizeof text),
+                          .on_durable = wait_at_gate}};
+    WalAppend second = {.type = WAL_ENTRY_CATALOG,
+                        .payload = str_make(text, sizeof text),
+                        .on_durable = ignore_durable};
+    Thread thread;
+    wal_fixture_init(&f, NULL);
+    f.options.queue_bytes_max = 1000;
+    wal_fixture_open(&f);
+    mutex_init(&held.gate);
+    mutex_lock(&held.gate); /* the writer stops in the callback */
+    assert_int_equal(wal_append(f.wal, &held.base, NULL), STATUS_OK);
+    assert_int_equal(wal_append(f.wal, &second, NULL), STATUS_UNAVAILABLE);
+    Waiting waiting = {f.wal, second, STATUS_INTERNAL};
+    assert_int_equal(thread_start(&thread, "waiting", append_waiting, &waiting, NULL), STATUS_OK);
+    mutex_unlock(&held.gate);
+    thread_join(&thread);
+    assert_int_equal(waiting.status, STATUS_OK);
+    assert_int_equal(wal_flush(f.wal, NULL), STATUS_OK);
+    assert_int_equal(wal_next_lsn(f.wal), 3);
+    mutex_done(&held.gate);
+    wal_fixture_done(&f);
+}
+
 static void test_entry_over_the_limit_is_refused(void **)
 {
     WalFixture f;
@@ -261,6 +307,7 @@ int main(void)
         cmocka_unit_test(test_callbacks_come_in_lsn_order),
         cmocka_unit_test(test_full_queue_refuses_retryably),
         cmocka_unit_test(test_entry_over_the_limit_is_refused),
+        cmocka_unit_test(test_who_waits_for_room_is_taken_when_there_is_some),
         cmocka_unit_test(test_entry_larger_than_a_segment_is_kept),
         cmocka_unit_test(test_interval_mode_keeps_everything_over_a_clean_stop),
         cmocka_unit_test(test_off_mode_keeps_everything_over_a_clean_stop),

@@ -32,6 +32,7 @@ void wal__fail(Wal *wal, const Error *cause)
                         cause->message);
     wal->failed = true;
     counter_add(COUNTER_WAL_FAILURES, 1);
+    cond_broadcast(&wal->room);
     cond_broadcast(&wal->resolved);
 }
 
@@ -249,6 +250,7 @@ static void run_batch(Wal *wal, const Batch *batch, bool failed)
     complete(batch, status, &err);
     mutex_lock(&wal->lock);
     wal->queue_bytes -= batch->payload_bytes;
+    cond_broadcast(&wal->room);
     /* Refused entries are settled as far as wal_flush is concerned. */
     if (status != STATUS_OK || wal->sync_mode == WAL_SYNC_ALWAYS)
         if (wal->lsn_synced == wal->lsn_written) {
