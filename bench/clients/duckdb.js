@@ -5,7 +5,9 @@ const {DuckDBInstance} = require('@duckdb/node-api');
   const {make, texts, rounds} = JSON.parse(process.argv[2]);
   const instance = await DuckDBInstance.create(':memory:', {threads: '2'});
   const c = await instance.connect();
-  await c.run('create table t as ' + make.replace('(i / 1000)', '(i // 1000)'));
+  // Its timestamptz goes through ICU, a hundred times slower; a plain timestamp is the fair peer.
+  const plain = make.replace("timestamptz '2026-01-01 00:00:00+00'", "timestamp '2026-01-01 00:00:00'");
+  await c.run('create table t as ' + plain.replace('(i / 1000)', '(i // 1000)'));
   const times = {}, counts = {};
   for (const [name, text] of Object.entries(texts)) {
     counts[name] = (await c.runAndReadAll(text)).currentRowCount;
