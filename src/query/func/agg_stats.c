@@ -128,7 +128,11 @@ static Status exact_result(const EvalContext *ctx, const ExactMoments *m, bool s
     }
     TRY(numeric_mul(&n, &less, ctx->arena, &n, err));
     TRY(numeric_div(ret, &n, ctx->arena, ret, err));
-    return root ? numeric_sqrt(ret, ctx->arena, ret, err) : STATUS_OK;
+    if (!root)
+        return STATUS_OK;
+    int scale = numeric_scale(ret); /* the root has the quotient's digits */
+    TRY(numeric_sqrt(ret, ctx->arena, ret, err));
+    return numeric_round(ret, scale, ctx->arena, ret, err);
 }
 
 #define EXACT_FINISH(name, sample, root)                                                           \
@@ -169,8 +173,13 @@ AGG_UPDATE(pairs)
         p->n++;
         p->sx += x;
         p->sy += y;
-        if (p->n == 1)
+        if (p->n == 1) {
+            if (!isfinite(x))
+                p->sxx = p->sxy = NAN;
+            if (!isfinite(y))
+                p->syy = p->sxy = NAN;
             continue;
+        }
         double n = (double)p->n;
         double tx = x * n - p->sx;
         double ty = y * n - p->sy;

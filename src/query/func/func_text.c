@@ -66,8 +66,10 @@ static Status map_case(const EvalContext *ctx, Str s, bool upper, Str *ret, Erro
             out[len++] = s.ptr[at++];
             continue;
         }
-        cp = (uint32_t)(upper ? utf8proc_toupper((utf8proc_int32_t)cp)
-                              : utf8proc_tolower((utf8proc_int32_t)cp));
+        bool sharp_s = cp == 0xDF; /* its capital form is not what libc maps it to */
+        cp = sharp_s ? cp
+                     : (uint32_t)(upper ? utf8proc_toupper((utf8proc_int32_t)cp)
+                                        : utf8proc_tolower((utf8proc_int32_t)cp));
         len += str_utf8_encode(cp, out + len);
         at += n;
     }
