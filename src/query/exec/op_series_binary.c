@@ -353,7 +353,6 @@ static void append_labels(LabelSet labels, Buf *out)
 {
     buf_append_byte(out, '{');
     for (uint32_t i = 0; i < labels.count; i++) {
-        CLEANUP(buf_done) Buf quoted = {0};
         char value[320];
         buf_printf(out, "%s%.*s=%s", i ? ", " : "", STR_FMT(labels.labels[i].name),
                    series__quote(labels.labels[i].value, value));
