@@ -439,8 +439,9 @@ static void print_hints(const Server *s)
                    "'lumadb_series' order by ts desc limit 5\"\n",
                    host, net_address_port(&l->address));
         else if (strcmp(l->name, "prometheus") == 0)
-            printf("  curl '%s://%s/api/v1/query?query=rate(lumadb_wal_syncs_total[1m])'\n", scheme,
-                   address);
+            printf("  curl %s://%s/api/v1/query --data-urlencode "
+                   "'query=rate(lumadb_wal_syncs_total[1m])'\n",
+                   scheme, address);
         else if (strcmp(l->name, "http") == 0)
             printf("  curl -d \"select name, count(*) from metrics group by name\" "
                    "'%s://%s/api/v1/sql'\n",
