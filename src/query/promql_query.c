@@ -1,4 +1,5 @@
-/* promql_query.c - PromQL from text to result: parse, resolve durations, lower, run, print names. */
+/* promql_query.c - PromQL from text to result: parse, resolve durations, lower, run, print names.
+ */
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -55,8 +56,8 @@ static Status check_request(const PromqlRequest *request, PromType type, Error *
                                           "zero or negative query resolution step widths are not "
                                           "accepted. Try a positive integer"));
     if (request->end_ms < request->start_ms)
-        return bad_request(err, error_set(err, STATUS_INVALID,
-                                          "end timestamp must not be before start time"));
+        return bad_request(
+            err, error_set(err, STATUS_INVALID, "end timestamp must not be before start time"));
     if (request->end_ms / request->step_ms - request->start_ms / request->step_ms > STEPS_MAX)
         return bad_request(err, error_set(err, STATUS_INVALID,
                                           "exceeded maximum resolution of 11,000 points per "
@@ -83,8 +84,8 @@ static Status new_run(QueryEngine *engine, const PromqlRequest *request, QueryCa
         .text = request->query,
         .cancelled = cancel ? &cancel->cancelled : NULL,
         .deadline_mono_ns = timeout > 0 ? clock_mono_ns() + timeout : 0,
-        .lookback_ms = request->lookback_ms > 0 ? request->lookback_ms
-                                                : engine->options.lookback_ms,
+        .lookback_ms =
+            request->lookback_ms > 0 ? request->lookback_ms : engine->options.lookback_ms,
         .samples_max = engine->options.samples_max,
     };
     series_exec_init(&run->exec);
@@ -132,15 +133,13 @@ static Status finish_rows(Run *run, SeriesBatch *batch, SeriesGrid grid, Error *
     return series_merge_equal(&run->exec, batch, grid.count, &run->arena, err);
 }
 
-static Status run_steps(Run *run, const PlanNode *node, const PromqlRequest *request,
-                        PromType type, PromqlResult *ret, Error *err)
+static Status run_steps(Run *run, const PlanNode *node, const PromqlRequest *request, PromType type,
+                        PromqlResult *ret, Error *err)
 {
     bool range = request->step_ms > 0;
-    SeriesGrid grid = {request->start_ms, range ? request->step_ms : 1,
-                       range ? (uint32_t)((request->end_ms - request->start_ms) /
-                                          request->step_ms) +
-                                   1
-                             : 1};
+    SeriesGrid grid = {
+        request->start_ms, range ? request->step_ms : 1,
+        range ? (uint32_t)((request->end_ms - request->start_ms) / request->step_ms) + 1 : 1};
     SeriesBatch batch;
 
     TRY(series_op_open(&run->exec, node, grid, &run->op, err));
@@ -194,8 +193,8 @@ static Status take_notes(const Str *notes, uint32_t count, const char *kind, Are
     if (kept)
         memcpy(out, notes, kept * sizeof *out);
     if (count > kept)
-        out[kept++] = arena_printf(arena, "%u more %s annotations omitted", count - SERIES_NOTES_MAX,
-                                   kind);
+        out[kept++] =
+            arena_printf(arena, "%u more %s annotations omitted", count - SERIES_NOTES_MAX, kind);
     *ret = out;
     *ret_count = kept;
     return STATUS_OK;

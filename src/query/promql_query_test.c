@@ -399,9 +399,9 @@ static void test_annotations_carry_text_and_position(void **state)
                            "_total/_sum/_count/_bucket: \"g\" (1:10)")));
     assert_int_equal(run(&x, "quantile(2, g)", 600, 600, 0, &arena, &result, &err), STATUS_OK);
     assert_int_equal(result.warning_count, 1);
-    assert_true(str_eq(
-        result.warnings[0],
-        STR("PromQL warning: quantile value should be between 0 and 1, got 2 (1:10)")));
+    assert_true(
+        str_eq(result.warnings[0],
+               STR("PromQL warning: quantile value should be between 0 and 1, got 2 (1:10)")));
     arena_reset(&arena);
     teardown(&x);
 }

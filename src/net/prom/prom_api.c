@@ -151,8 +151,8 @@ bool prom_api__time(HttpRequest *req, const char *name, int64_t missing_ms, int6
         return true;
     if (prom_api__parse_time(text, ret_ms))
         return true;
-    return bad_parameter(req, name, "invalid parameter \"%s\": cannot parse %s to a valid timestamp",
-                         text);
+    return bad_parameter(req, name,
+                         "invalid parameter \"%s\": cannot parse %s to a valid timestamp", text);
 }
 
 bool prom_api__duration(HttpRequest *req, const char *name, int64_t missing_ms, int64_t *ret_ms)

@@ -17,7 +17,7 @@ typedef struct PromApi {
     Engine *engine;
     QueryEngine *queries;
     Pool *pool;
-    int64_t started_ms; /* for runtimeinfo */
+    int64_t started_ms;      /* for runtimeinfo */
     const char *config_yaml; /* text of /api/v1/status/config; "" = none */
     /* Data of the endpoint of the same name, NULL = empty. */
     PromApiProvider targets;      /* {"activeTargets":[..],"droppedTargets":[..],...} */

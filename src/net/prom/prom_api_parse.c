@@ -88,8 +88,8 @@ static void append_selector(const PromExpr *expr, Buf *out)
     buf_append_byte(out, '[');
     for (uint32_t i = 0; i < expr->selector.matcher_count; i++) {
         const LabelMatcher *m = &expr->selector.matchers[i];
-        Label parts[] = {{STR("name"), m->name}, {STR("type"), ops[m->op]},
-                         {STR("value"), m->value}};
+        Label parts[] = {
+            {STR("name"), m->name}, {STR("type"), ops[m->op]}, {STR("value"), m->value}};
         if (i)
             buf_append_byte(out, ',');
         prom_json_labels((LabelSet){parts, 3}, out);
@@ -99,7 +99,10 @@ static void append_selector(const PromExpr *expr, Buf *out)
 
 static const char *type_text(char letter)
 {
-    return letter == 's' ? "scalar" : letter == 't' ? "string" : letter == 'm' ? "matrix" : "vector";
+    return letter == 's'   ? "scalar"
+           : letter == 't' ? "string"
+           : letter == 'm' ? "matrix"
+                           : "vector";
 }
 
 static void append_call(const PromExpr *expr, Buf *out)
@@ -211,11 +214,11 @@ static void append_node(const PromExpr *expr, Buf *out)
 static void append_expr(const PromExpr *expr, Buf *out)
 {
     static const char *const types[] = {
-        [PROM_NUMBER] = "numberLiteral", [PROM_STRING] = "stringLiteral",
+        [PROM_NUMBER] = "numberLiteral",    [PROM_STRING] = "stringLiteral",
         [PROM_SELECTOR] = "vectorSelector", [PROM_RANGE] = "matrixSelector",
-        [PROM_SUBQUERY] = "subquery",    [PROM_CALL] = "call",
-        [PROM_AGGREGATE] = "aggregation", [PROM_BINARY] = "binaryExpr",
-        [PROM_UNARY] = "unaryExpr",      [PROM_PAREN] = "parenExpr"};
+        [PROM_SUBQUERY] = "subquery",       [PROM_CALL] = "call",
+        [PROM_AGGREGATE] = "aggregation",   [PROM_BINARY] = "binaryExpr",
+        [PROM_UNARY] = "unaryExpr",         [PROM_PAREN] = "parenExpr"};
 
     buf_printf(out, "{\"type\":\"%s\"", types[expr->kind]);
     append_node(expr, out);

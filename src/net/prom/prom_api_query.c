@@ -27,16 +27,14 @@ static void append_stats(HttpRequest *req, const PromqlResult *result, int64_t q
         append_seconds("execQueueTime", queue_ns, out);
         buf_append_byte(out, ',');
         append_seconds("execTotalTime", queue_ns + s->parse_ns + s->prepare_ns + s->eval_ns, out);
-        buf_printf(out,
-                   "},\"samples\":{\"totalQueryableSamples\":%llu,\"peakSamples\":%llu}}",
+        buf_printf(out, "},\"samples\":{\"totalQueryableSamples\":%llu,\"peakSamples\":%llu}}",
                    (unsigned long long)s->samples_read, (unsigned long long)s->samples_peak);
     }
     buf_append_byte(out, '}');
 }
 
-static void respond_result(PromTask *task, const PromqlRequest *request,
-                           const PromqlResult *result, uint64_t limit, int64_t queue_ns,
-                           Arena *arena)
+static void respond_result(PromTask *task, const PromqlRequest *request, const PromqlResult *result,
+                           uint64_t limit, int64_t queue_ns, Arena *arena)
 {
     Buf out = {0};
     bool cut = limit && result->series_count > limit;
@@ -88,8 +86,7 @@ static bool common(HttpRequest *req, PromqlRequest *request, uint64_t *ret_limit
     request->query = http_request_value(req, STR("query"));
     if (!request->query.ptr)
         request->query = STR("");
-    if (!prom_api__limit(req, ret_limit) ||
-        !prom_api__duration(req, "timeout", 0, &timeout_ms) ||
+    if (!prom_api__limit(req, ret_limit) || !prom_api__duration(req, "timeout", 0, &timeout_ms) ||
         !prom_api__duration(req, "lookback_delta", 0, &request->lookback_ms))
         return false;
     request->timeout_ns = timeout_ms * NS_PER_MS;

@@ -100,13 +100,13 @@ static void run_runtimeinfo(PromTask *task)
     append_utc(task->api->started_ms, &out);
     buf_append_lit(&out, ",\"CWD\":\"\",\"hostname\":\"\",\"serverTime\":");
     append_utc(clock_wall_ms(), &out);
-    buf_printf(&out,
-               ",\"reloadConfigSuccess\":true,\"lastConfigTime\":");
+    buf_printf(&out, ",\"reloadConfigSuccess\":true,\"lastConfigTime\":");
     append_utc(task->api->started_ms, &out);
-    buf_printf(&out,
-               ",\"corruptionCount\":0,\"goroutineCount\":0,\"GOMAXPROCS\":%d,\"GOMEMLIMIT\":%" PRId64
-               ",\"GOGC\":\"\",\"GODEBUG\":\"\",\"storageRetention\":\"\"}",
-               thread_core_count(), stats.hot_limit_bytes);
+    buf_printf(
+        &out,
+        ",\"corruptionCount\":0,\"goroutineCount\":0,\"GOMAXPROCS\":%d,\"GOMEMLIMIT\":%" PRId64
+        ",\"GOGC\":\"\",\"GODEBUG\":\"\",\"storageRetention\":\"\"}",
+        thread_core_count(), stats.hot_limit_bytes);
     prom_json_end(NULL, 0, NULL, 0, &out);
     prom_json_respond(task->req, &out);
 }
@@ -147,8 +147,8 @@ static void run_tsdb(PromTask *task)
     buf_printf(&out,
                "{\"headStats\":{\"numSeries\":%" PRIu64 ",\"numLabelPairs\":%" PRIu64
                ",\"chunkCount\":%" PRIu64 ",\"minTime\":%" PRId64 ",\"maxTime\":%" PRId64 "}",
-               stats.series, stats.label_pairs, stats.chunks,
-               stats.series ? stats.min_ts_ms : 0, stats.series ? stats.max_ts_ms : 0);
+               stats.series, stats.label_pairs, stats.chunks, stats.series ? stats.min_ts_ms : 0,
+               stats.series ? stats.max_ts_ms : 0);
     status = engine_snapshot(task->api->engine, &snapshot, &err);
     if (status == STATUS_OK) {
         static const struct {

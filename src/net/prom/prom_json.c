@@ -120,7 +120,9 @@ void prom_json_histogram(const NativeHistogram *h, Arena *arena, Buf *out)
         first = false;
         /* 0 open left, 1 open right, 2 open both, 3 closed both */
         buf_printf(out, "[%d,",
-                   b->lower_inclusive ? b->upper_inclusive ? 3 : 1 : b->upper_inclusive ? 0 : 2);
+                   b->lower_inclusive   ? b->upper_inclusive ? 3 : 1
+                   : b->upper_inclusive ? 0
+                                        : 2);
         append_quoted_float(b->lower, out);
         buf_append_byte(out, ',');
         append_quoted_float(b->upper, out);
@@ -239,9 +241,9 @@ void prom_json_respond(HttpRequest *req, Buf *take)
 static const struct {
     Str type;
     int status;
-} error_types[] = {{STR_INIT("bad_data"), 400}, {STR_INIT("execution"), 422},
-                   {STR_INIT("timeout"), 503},  {STR_INIT("canceled"), 499},
-                   {STR_INIT("internal"), 500}, {STR_INIT("not_found"), 404},
+} error_types[] = {{STR_INIT("bad_data"), 400},   {STR_INIT("execution"), 422},
+                   {STR_INIT("timeout"), 503},    {STR_INIT("canceled"), 499},
+                   {STR_INIT("internal"), 500},   {STR_INIT("not_found"), 404},
                    {STR_INIT("unavailable"), 500}};
 
 static void respond_error(HttpRequest *req, const char *type, Str message)
@@ -293,9 +295,7 @@ void prom_json_status(HttpRequest *req, const Error *err)
 
 Str prom_json_http_error(int status, Str message, Buf *body)
 {
-    const char *type = status == 404   ? "not_found"
-                       : status >= 500 ? "internal"
-                                       : "bad_data";
+    const char *type = status == 404 ? "not_found" : status >= 500 ? "internal" : "bad_data";
 
     buf_printf(body, "{\"status\":\"error\",\"errorType\":\"%s\",\"error\":", type);
     json_append_string(body, message);

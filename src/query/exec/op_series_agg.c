@@ -1,7 +1,7 @@
 /* op_series_agg.c - sum, avg, min, max, count, group, stddev, stdvar, quantile, count_values.
  *
- * Input batches are folded into one accumulator per group and step and then forgotten; only quantile
- * keeps its input. Sums are compensated in the order of the input, as Prometheus does.
+ * Input batches are folded into one accumulator per group and step and then forgotten; only
+ * quantile keeps its input. Sums are compensated in the order of the input, as Prometheus does.
  */
 #include <math.h>
 
@@ -80,8 +80,8 @@ static Status need_groups(SeriesOp *op, Agg *agg, uint32_t from, Error *err)
 /* ---------------------------------------------------------------- floats */
 
 /* As kahan_add, step by step, without a branch. */
-SIMD_CLONES static void fold_sum(double *restrict sum, double *restrict c,
-                                   uint8_t *restrict flags, const double *restrict v, uint32_t n)
+SIMD_CLONES static void fold_sum(double *restrict sum, double *restrict c, uint8_t *restrict flags,
+                                 const double *restrict v, uint32_t n)
 {
     for (uint32_t s = 0; s < n; s++) {
         uint64_t bits;
@@ -453,10 +453,9 @@ static Status count_values_next(SeriesOp *op, Arena *arena, SeriesBatch *ret_bat
                     continue;
                 text = h ? hist_text(h, &agg->batch_arena)
                          : value_text(row->values[s], &agg->batch_arena);
-                TRY(series__group_of(&agg->groups,
-                                     series__with_label(row->labels, label, text,
-                                                        &agg->batch_arena),
-                                     &agg->batch_arena, &id, err));
+                TRY(series__group_of(
+                    &agg->groups, series__with_label(row->labels, label, text, &agg->batch_arena),
+                    &agg->batch_arena, &id, err));
                 TRY(need_groups(op, agg, before, err));
                 agg->accs[id].flags[s] = AGG_FLOAT;
                 agg->accs[id].a[s] += 1;

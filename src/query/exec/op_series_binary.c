@@ -1,8 +1,8 @@
 /* op_series_binary.c - binary operators between scalars and vectors.
  *
- * Between two vectors the rows of both sides are sorted into match groups once, by labels; then each
- * pair of rows that can meet is worked over all steps. What Prometheus decides per step (which of
- * several rows of a group is there, whether a match is ambiguous) is decided per step here, too.
+ * Between two vectors the rows of both sides are sorted into match groups once, by labels; then
+ * each pair of rows that can meet is worked over all steps. What Prometheus decides per step (which
+ * of several rows of a group is there, whether a match is ambiguous) is decided per step here, too.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -224,8 +224,8 @@ static Status scalars_next(SeriesOp *op, Arena *arena, SeriesBatch *ret_batch, E
     TRY(series_op_next(op->inputs[0], arena, ret_batch, err));
     TRY(series_op_next(op->inputs[1], arena, &right, err));
     for (uint32_t s = 0; s < op->grid.count; s++)
-        ret_batch->rows[0].values[s] = prom_binary(
-            op->plan->op, ret_batch->rows[0].values[s], right.rows[0].values[s]);
+        ret_batch->rows[0].values[s] =
+            prom_binary(op->plan->op, ret_batch->rows[0].values[s], right.rows[0].values[s]);
     op->done = true;
     return STATUS_OK;
 }
@@ -235,9 +235,9 @@ static Status scalars_next(SeriesOp *op, Arena *arena, SeriesBatch *ret_batch, E
 /* Rows of one side by match group. */
 typedef struct Side {
     SeriesBatch batch;
-    uint32_t *ids;     /* group per row */
-    uint32_t *first;   /* per group: index into `order`; count + 1 entries */
-    uint32_t *order;   /* rows by group, in their own order */
+    uint32_t *ids;   /* group per row */
+    uint32_t *first; /* per group: index into `order`; count + 1 entries */
+    uint32_t *order; /* rows by group, in their own order */
 } Side;
 
 static Status sort_side(Side *side, uint32_t group_count, Arena *arena, Error *err)
@@ -438,8 +438,8 @@ static Status result_labels(Match *x, uint32_t group, SeriesRow *many, SeriesRow
         from = bin->groups.labels[group];
     }
     for (uint32_t i = 0; i < m->include_count; i++)
-        labels = series__with_label(labels, m->include[i], label_set_get(from, m->include[i]),
-                                    x->arena);
+        labels =
+            series__with_label(labels, m->include[i], label_set_get(from, m->include[i]), x->arena);
     out->labels = labels;
     out->has_labels = true;
     out->drop_name = x->op->plan->return_bool || (many && many->drop_name);

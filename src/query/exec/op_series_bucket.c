@@ -174,7 +174,8 @@ static void report_forced(SeriesOp *op, const Forced *f)
     if (!f->samples)
         return;
     if (f->metric.len)
-        (void)snprintf(metric, sizeof metric, " for metric name %s", series__quote(f->metric, name));
+        (void)snprintf(metric, sizeof metric, " for metric name %s",
+                       series__quote(f->metric, name));
     series_exec_info(op->exec, op->plan->arg_position,
                      "input to histogram_quantile needed to be fixed for monotonicity (see "
                      "https://prometheus.io/docs/prometheus/latest/querying/functions/"
@@ -368,9 +369,8 @@ static Status bucket_next(SeriesOp *op, Arena *arena, SeriesBatch *ret_batch, Er
     TRY(series__params(op, err));
     TRY(load(op, b, err));
     check_quantiles(op);
-    TRY(arena_try_alloc(arena,
-                        ((size_t)b->in.count + b->groups.count + 1) * targets * sizeof *rows, &rows,
-                        err));
+    TRY(arena_try_alloc(arena, ((size_t)b->in.count + b->groups.count + 1) * targets * sizeof *rows,
+                        &rows, err));
     *ret_batch = (SeriesBatch){rows, 0};
     for (uint32_t i = 0; i < targets; i++) {
         Target t = {i, many ? quantile_text(param(op, i, 0), arena) : STR("")};

@@ -1,5 +1,5 @@
-/* op_series_fixed.c - a subtree that does not depend on the step: evaluated once, at the first step,
- * and repeated. */
+/* op_series_fixed.c - a subtree that does not depend on the step: evaluated once, at the first
+ * step, and repeated. */
 #include "query/exec/series_int.h"
 
 static Status fixed_next(SeriesOp *op, Arena *arena, SeriesBatch *ret_batch, Error *err)

@@ -182,8 +182,8 @@ static Status join_labels(SeriesOp *op, InfoOp *info, const SeriesPlan *sel, con
         }
     }
     for (uint32_t i = 0; i < added.count; i++)
-        labels = series__with_label(labels, added.labels[i].name, added.labels[i].value,
-                                    &info->arena);
+        labels =
+            series__with_label(labels, added.labels[i].name, added.labels[i].value, &info->arena);
     *ret_labels = labels;
     return STATUS_OK;
 }

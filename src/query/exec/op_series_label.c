@@ -35,7 +35,7 @@ static void expand(const LabelOp *l, Str template, const Str *groups, Buf *out)
         size_t end;
         bool brace;
         if (template.ptr[i] != '$' || i + 1 == template.len) {
-            buf_append_byte(out, (uint8_t)template.ptr[i]);
+            buf_append_byte(out, (uint8_t) template.ptr[i]);
             continue;
         }
         if (template.ptr[i + 1] == '$') {

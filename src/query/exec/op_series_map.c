@@ -60,8 +60,7 @@ static Status map_row(SeriesOp *op, SeriesRow *row, Arena *arena, Error *err)
         bool start = plan->func == PROM_FUNC_START_TIMESTAMP;
         for (uint32_t s = 0; s < steps; s++)
             if (series_row_has(row, s))
-                row->values[s] =
-                    start ? prom_absent() : (double)series_grid_ms(op->grid, s) / 1000;
+                row->values[s] = start ? prom_absent() : (double)series_grid_ms(op->grid, s) / 1000;
         row->histograms = NULL;
         return STATUS_OK;
     }

@@ -330,7 +330,8 @@ Status op_series_range_open(SeriesOp *op, Error *err)
     if (sel->kind == SERIES_SUBQUERY)
         return fill_subquery(op, range, err);
     return series__scan_open(&range->scan, op, sel,
-                             range->ends[0] - sel->range_ms + 1 - (extended ? exec->lookback_ms : 0),
+                             range->ends[0] - sel->range_ms + 1 -
+                                 (extended ? exec->lookback_ms : 0),
                              range->ends[steps - 1] + (sel->smoothed ? exec->lookback_ms : 0), err);
 }
 
@@ -383,8 +384,8 @@ static Status read_selector_matrix(SeriesOp *head, const SeriesPlan *plan, int64
         if (!kept)
             continue;
         *p = (SeriesPoints){.ts_ms = ts, .values = values, .histograms = hists, .count = kept};
-        status = exec->source.ops->labels(exec->source.ctx, scan.list.refs[i], arena, &p->labels,
-                                          err);
+        status =
+            exec->source.ops->labels(exec->source.ctx, scan.list.refs[i], arena, &p->labels, err);
         n++;
     }
     series__scan_close(&scan);

@@ -10,9 +10,8 @@ static Status number_next(SeriesOp *op, Arena *arena, SeriesBatch *ret_batch, Er
     TRY(arena_try_alloc(arena, sizeof *row, &row, err));
     TRY(series__row_new(row, op->grid.count, false, arena, err));
     for (uint32_t s = 0; s < op->grid.count; s++)
-        row->values[s] = op->plan->kind == SERIES_TIME
-                             ? (double)series_grid_ms(op->grid, s) / 1000
-                             : op->plan->number;
+        row->values[s] = op->plan->kind == SERIES_TIME ? (double)series_grid_ms(op->grid, s) / 1000
+                                                       : op->plan->number;
     row->has_labels = true;
     *ret_batch = (SeriesBatch){row, 1};
     op->done = true;

@@ -5,7 +5,7 @@
 
 typedef struct Select {
     SeriesScanState scan;
-    int64_t *times; /* per step: the time looked at */
+    int64_t *times;  /* per step: the time looked at */
     SeriesRow *rows; /* of the batch under work */
 } Select;
 
@@ -111,8 +111,7 @@ static Around look_around(const int64_t *ts, uint32_t count, uint32_t at, int64_
 {
     while (at < count && ts[at] <= t)
         at++;
-    return (Around){at, at > 0 && ts[at - 1] > t - lookback,
-                    at < count && ts[at] <= t + lookback};
+    return (Around){at, at > 0 && ts[at - 1] > t - lookback, at < count && ts[at] <= t + lookback};
 }
 
 /* The histogram on the line between two. */
@@ -184,8 +183,8 @@ static Status select_rows(void *ctx, uint32_t worker, uint32_t from, uint32_t to
     SeriesOp *op = ctx;
     Select *sel = series__state(op);
     SeriesWorker *w = &sel->scan.workers[worker];
-    bool one = (op->plan->has_at || op->grid.count == 1) &&
-               op->plan->what != SERIES_WHAT_START_TIMESTAMP;
+    bool one =
+        (op->plan->has_at || op->grid.count == 1) && op->plan->what != SERIES_WHAT_START_TIMESTAMP;
 
     for (uint32_t i = from; i < to; i++) {
         SeriesRow *row = &sel->rows[i];
@@ -249,7 +248,8 @@ Status op_series_select_open(SeriesOp *op, Error *err)
     op->ops = &select_ops;
     TRY(arena_try_alloc(op->exec->arena, steps * sizeof *sel->times, &sel->times, err));
     for (uint32_t s = 0; s < steps; s++)
-        sel->times[s] = (plan->has_at ? plan->at_ms : series_grid_ms(op->grid, s)) - plan->offset_ms;
+        sel->times[s] =
+            (plan->has_at ? plan->at_ms : series_grid_ms(op->grid, s)) - plan->offset_ms;
     return series__scan_open(&sel->scan, op, plan, sel->times[0] - op->exec->lookback_ms + 1,
                              sel->times[steps - 1] + after, err);
 }

@@ -1,8 +1,8 @@
 /* parallel.c - the job is shared and counted: the caller and each submitted task hold a reference,
  * so a task that comes too late finds no piece left and only drops its reference.
  *
- * next, failed: relaxed atomics; what a piece wrote is published by `lock`, which every worker takes
- * after its last piece and the caller before it returns.
+ * next, failed: relaxed atomics; what a piece wrote is published by `lock`, which every worker
+ * takes after its last piece and the caller before it returns.
  */
 #include "query/exec/parallel.h"
 
@@ -21,8 +21,8 @@ struct Job {
     void *ctx;
     uint32_t count;
     uint32_t grain;
-    uint32_t next;   /* atomic: first index nobody has taken */
-    int32_t failed;  /* atomic: a piece failed, take no more */
+    uint32_t next;  /* atomic: first index nobody has taken */
+    int32_t failed; /* atomic: a piece failed, take no more */
     Mutex lock;
     Cond done;
     uint32_t active;     /* guarded by lock: helpers at work */

@@ -1,8 +1,8 @@
 /* series_batch.h - a PromQL value: one row per series, one value per step.
  *
- * values[i] belongs to the grid's step i; prom_absent() stands where there is none (that is not NaN,
- * see promql_range.h). Where a native histogram stands, values[i] is absent and histograms[i] is
- * set. Labels are made when somebody needs them: until then a row has only the reference of its
+ * values[i] belongs to the grid's step i; prom_absent() stands where there is none (that is not
+ * NaN, see promql_range.h). Where a native histogram stands, values[i] is absent and histograms[i]
+ * is set. Labels are made when somebody needs them: until then a row has only the reference of its
  * series. Rows and what they point to live in the arena given to series_op_next.
  */
 #ifndef LUMA_QUERY_EXEC_SERIES_BATCH_H

@@ -122,11 +122,9 @@ void series__note_range(SeriesExec *exec, uint32_t notes, Str metric, const Seri
                          "schemas for metric name %s",
                          name);
     if (notes & PROM_NOTE_RESET_COLLISION)
-        series_exec_warn(exec, at,
-                         "conflicting counter resets during histogram aggregation");
+        series_exec_warn(exec, at, "conflicting counter resets during histogram aggregation");
     if (notes & PROM_NOTE_RECONCILED_SUB)
-        series_exec_info(exec, at,
-                         "mismatched custom buckets were reconciled during subtraction");
+        series_exec_info(exec, at, "mismatched custom buckets were reconciled during subtraction");
     if (notes & PROM_NOTE_RECONCILED_ADD)
         series_exec_info(exec, at, "mismatched custom buckets were reconciled during addition");
     if (notes & PROM_NOTE_RECONCILED_AGG)
@@ -408,7 +406,7 @@ static Status merge_rows(SeriesRow *into, const SeriesRow *from, uint32_t step_c
 }
 
 Status series_merge_equal(SeriesExec *exec, SeriesBatch *batch, uint32_t step_count, Arena *arena,
-                           Error *err)
+                          Error *err)
 {
     Hashed *order;
     uint32_t n = 0;

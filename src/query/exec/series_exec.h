@@ -5,10 +5,10 @@
  *   while (series_op_next(op, arena, &batch, err) == STATUS_OK && batch.count) ...
  *   series_op_close(op);
  *
- * An operator yields batches of rows; each batch lives in the arena of that call, so a consumer that
- * folds (an aggregation) reuses one arena and a consumer that needs everything (a binary operator)
- * keeps them. Rows without any value are left out. Leaves read their series in parallel on the
- * pool; everything else runs on the thread that pulls.
+ * An operator yields batches of rows; each batch lives in the arena of that call, so a consumer
+ * that folds (an aggregation) reuses one arena and a consumer that needs everything (a binary
+ * operator) keeps them. Rows without any value are left out. Leaves read their series in parallel
+ * on the pool; everything else runs on the thread that pulls.
  *
  * Memory: arenas are charged to the query's budget. Cancellation and the deadline are checked per
  * batch and per series read. Threads: an exec and its operators belong to one thread; `cancelled`
@@ -39,10 +39,10 @@ typedef struct SeriesNotes {
 
 typedef struct SeriesExec {
     SeriesSource source;
-    Pool *pool;        /* NULL = no parallel reads */
-    MemBudget *budget; /* the query's; may be NULL */
-    Arena *arena;      /* lives as long as the query */
-    Str text;          /* query text, for positions in annotations; "" = none */
+    Pool *pool;                    /* NULL = no parallel reads */
+    MemBudget *budget;             /* the query's; may be NULL */
+    Arena *arena;                  /* lives as long as the query */
+    Str text;                      /* query text, for positions in annotations; "" = none */
     const volatile int *cancelled; /* may be NULL */
     int64_t deadline_mono_ns;      /* 0 = none */
     int64_t lookback_ms;

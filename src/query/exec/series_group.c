@@ -3,8 +3,8 @@
 void series__groups_init(SeriesGroups *groups, const Str *names, uint32_t name_count, bool without,
                          Arena *arena)
 {
-    *groups = (SeriesGroups){.names = names, .name_count = name_count, .without = without,
-                             .arena = arena};
+    *groups = (SeriesGroups){
+        .names = names, .name_count = name_count, .without = without, .arena = arena};
 }
 
 void series__groups_done(SeriesGroups *groups)

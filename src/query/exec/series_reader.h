@@ -1,5 +1,5 @@
-/* series_reader.h - walking the series of a selector in batches, several threads at once. Private to
- * query/exec. */
+/* series_reader.h - walking the series of a selector in batches, several threads at once. Private
+ * to query/exec. */
 #ifndef LUMA_QUERY_EXEC_SERIES_READER_H
 #define LUMA_QUERY_EXEC_SERIES_READER_H
 
@@ -7,15 +7,15 @@
 
 /* What one worker thread needs for itself. */
 typedef struct SeriesWorker {
-    SampleRun run;        /* samples as read */
-    Arena arena;          /* histograms of rows; as long as the operator */
-    int64_t *hist_ts;     /* histogram samples taken out of the run */
+    SampleRun run;    /* samples as read */
+    Arena arena;      /* histograms of rows; as long as the operator */
+    int64_t *hist_ts; /* histogram samples taken out of the run */
     int64_t *hist_start;
     const NativeHistogram **hists;
     uint32_t hist_cap;
-    PromWindow *windows;  /* per step */
+    PromWindow *windows; /* per step */
     PromWindow *hist_windows;
-    double *values;       /* per step, work space */
+    double *values; /* per step, work space */
 } SeriesWorker;
 
 typedef struct SeriesScanState {

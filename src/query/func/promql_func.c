@@ -25,12 +25,12 @@ bool prom_func_find(Str name, PromFunc *ret_func)
 }
 
 static const char *const op_texts[] = {
-    [PROM_OP_ADD] = "+",         [PROM_OP_SUB] = "-",         [PROM_OP_MUL] = "*",
-    [PROM_OP_DIV] = "/",         [PROM_OP_MOD] = "%",         [PROM_OP_POW] = "^",
-    [PROM_OP_ATAN2] = "atan2",   [PROM_OP_EQ] = "==",         [PROM_OP_NE] = "!=",
-    [PROM_OP_LT] = "<",          [PROM_OP_GT] = ">",          [PROM_OP_LE] = "<=",
-    [PROM_OP_GE] = ">=",         [PROM_OP_TRIM_UPPER] = "</", [PROM_OP_TRIM_LOWER] = ">/",
-    [PROM_OP_AND] = "and",       [PROM_OP_UNLESS] = "unless", [PROM_OP_OR] = "or",
+    [PROM_OP_ADD] = "+",       [PROM_OP_SUB] = "-",         [PROM_OP_MUL] = "*",
+    [PROM_OP_DIV] = "/",       [PROM_OP_MOD] = "%",         [PROM_OP_POW] = "^",
+    [PROM_OP_ATAN2] = "atan2", [PROM_OP_EQ] = "==",         [PROM_OP_NE] = "!=",
+    [PROM_OP_LT] = "<",        [PROM_OP_GT] = ">",          [PROM_OP_LE] = "<=",
+    [PROM_OP_GE] = ">=",       [PROM_OP_TRIM_UPPER] = "</", [PROM_OP_TRIM_LOWER] = ">/",
+    [PROM_OP_AND] = "and",     [PROM_OP_UNLESS] = "unless", [PROM_OP_OR] = "or",
 };
 
 const char *prom_op_text(PromBinaryOp op)

@@ -194,7 +194,7 @@ typedef enum PromCardinality {
 /* on/ignoring, group_left/group_right, fill. */
 typedef struct PromMatching {
     PromCardinality card;
-    bool on;       /* `labels` are the ones that count; else the ones that do not */
+    bool on; /* `labels` are the ones that count; else the ones that do not */
     const Str *labels;
     uint32_t label_count;
     const Str *include; /* labels of group_left(...) or group_right(...) */

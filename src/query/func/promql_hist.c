@@ -153,8 +153,8 @@ uint32_t prom_hist_buckets(const NativeHistogram *h, Arena *arena, HistBucket **
     for (uint32_t i = neg.n; i > 0; i--)
         out[n++] = bucket_at(h, neg.index[i - 1], neg.count[i - 1], false);
     if (h->zero_count > 0)
-        out[n++] = (HistBucket){-h->zero_threshold, h->zero_threshold, h->zero_count, true, true,
-                                true, 0};
+        out[n++] =
+            (HistBucket){-h->zero_threshold, h->zero_threshold, h->zero_count, true, true, true, 0};
     for (uint32_t i = 0; i < pos.n; i++)
         out[n++] = bucket_at(h, pos.index[i], pos.count[i], true);
     return n;
@@ -250,8 +250,8 @@ static void widen_zero(Work *w, double threshold)
 static bool same_bounds(const NativeHistogram *a, const NativeHistogram *b)
 {
     return a->custom_count == b->custom_count &&
-           (a->custom_count == 0 || memcmp(a->custom_values, b->custom_values,
-                                           a->custom_count * sizeof(double)) == 0);
+           (a->custom_count == 0 ||
+            memcmp(a->custom_values, b->custom_values, a->custom_count * sizeof(double)) == 0);
 }
 
 /* Moves the buckets of `side` from the bounds of w to `bounds`, a subset of them. */
@@ -463,8 +463,7 @@ bool prom_hist_eq(const NativeHistogram *a, const NativeHistogram *b)
 {
     CLEANUP(arena_done) Arena arena = {0};
 
-    if (a->schema != b->schema || !same_number(a->count, b->count) ||
-        !same_number(a->sum, b->sum))
+    if (a->schema != b->schema || !same_number(a->count, b->count) || !same_number(a->sum, b->sum))
         return false;
     if (prom_hist_is_custom(a)) {
         if (!same_bounds(a, b))
@@ -743,8 +742,8 @@ static double trim_bucket(HistBucket b, double at, bool upper, bool linear, doub
     if (at >= b.upper)
         return upper ? b.count : 0;
     below = count_below(b, at, linear);
-    *ret_mid = upper ? middle(b.lower, at, linear, b.positive)
-                     : middle(at, b.upper, linear, b.positive);
+    *ret_mid =
+        upper ? middle(b.lower, at, linear, b.positive) : middle(at, b.upper, linear, b.positive);
     return upper ? below : b.count - below;
 }
 
@@ -781,8 +780,8 @@ NativeHistogram *prom_hist_trim(const NativeHistogram *h, double at, bool upper,
     for (uint32_t i = 0; i < w.pos.n; i++)
         w.pos.count[i] = trim_one(bucket_at(&w.head, w.pos.index[i], w.pos.count[i], true), &t);
     if (w.head.zero_count > 0) {
-        HistBucket zero = {-h->zero_threshold, h->zero_threshold, h->zero_count, true, true, true,
-                           0};
+        HistBucket zero = {
+            -h->zero_threshold, h->zero_threshold, h->zero_count, true, true, true, 0};
         clip_zero(h, &zero);
         t.linear = true;
         w.head.zero_count = trim_one(zero, &t);

@@ -5,9 +5,9 @@
 /* A time of the proleptic Gregorian calendar, UTC. */
 typedef struct Date {
     int64_t year;
-    int month; /* 1 .. 12 */
-    int day;   /* 1 .. 31 */
-    int64_t days; /* since 1970-01-01 */
+    int month;       /* 1 .. 12 */
+    int day;         /* 1 .. 31 */
+    int64_t days;    /* since 1970-01-01 */
     int64_t seconds; /* of the day */
 } Date;
 

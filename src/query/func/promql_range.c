@@ -63,8 +63,8 @@ bool prom_start_is_reset(int64_t prev_start, int64_t prev_ts, int64_t start, int
 static bool is_reset(const PromRange *r, uint32_t i)
 {
     return r->values[i] < r->values[i - 1] ||
-           (r->start_ms && prom_start_is_reset(r->start_ms[i - 1], r->ts_ms[i - 1], r->start_ms[i],
-                                               r->ts_ms[i]));
+           (r->start_ms &&
+            prom_start_is_reset(r->start_ms[i - 1], r->ts_ms[i - 1], r->start_ms[i], r->ts_ms[i]));
 }
 
 /* Indexes i where the counter was reset between i - 1 and i. */
@@ -99,8 +99,8 @@ static inline double extrapolation(const PromRange *r, uint32_t step, int64_t fi
     return (sampled + to_start + to_end) / (sampled * divisor);
 }
 
-/* Did the counter begin inside the window, before its first sample? Then that sample's value is part
- * of the increase, as the counter was zero at its start, and nothing is extrapolated. */
+/* Did the counter begin inside the window, before its first sample? Then that sample's value is
+ * part of the increase, as the counter was zero at its start, and nothing is extrapolated. */
 static bool begins_inside(const PromRange *r, uint32_t step, int64_t start, int64_t first_ts)
 {
     return start != 0 && start < first_ts && start > r->end_ms[step] - r->range_ms;
@@ -129,11 +129,11 @@ static void rate_histograms(const PromRange *r, uint32_t step, bool counter, dou
     if (!increase)
         return;
     increase->reset_hint = HISTOGRAM_RESET_GAUGE;
-    factor = begins ? 1 / divisor
-                    : extrapolation(r, step, r->hist_ts_ms[w.lo], r->hist_ts_ms[w.hi - 1],
-                                    width(w) - 1, counter,
-                                    increase->count > 0 ? r->hists[w.lo]->count : -1,
-                                    increase->count, divisor);
+    factor =
+        begins ? 1 / divisor
+               : extrapolation(r, step, r->hist_ts_ms[w.lo], r->hist_ts_ms[w.hi - 1], width(w) - 1,
+                               counter, increase->count > 0 ? r->hists[w.lo]->count : -1,
+                               increase->count, divisor);
     prom_hist_scale(increase, factor);
     hist_out[step] = increase;
 }
@@ -208,8 +208,8 @@ static double extended_rate(const PromRange *r, uint32_t step, bool counter, dou
 /* The histogram at t between samples i and i + 1. */
 static const NativeHistogram *hist_at(const PromRange *r, uint32_t i, int64_t t, bool counter)
 {
-    double fraction = (double)(t - r->hist_ts_ms[i]) /
-                      (double)(r->hist_ts_ms[i + 1] - r->hist_ts_ms[i]);
+    double fraction =
+        (double)(t - r->hist_ts_ms[i]) / (double)(r->hist_ts_ms[i + 1] - r->hist_ts_ms[i]);
     return prom_hist_interpolate(r->hists[i], r->hists[i + 1], fraction, counter, r->arena);
 }
 
@@ -310,10 +310,10 @@ static void call_rate(const PromRange *r, bool counter, bool per_second, double 
             reset++;
         for (uint32_t i = reset; i < reset_count && resets[i] < w.hi; i++)
             increase += r->values[resets[i] - 1];
-        double factor = begins ? 1 / divisor
-                               : extrapolation(r, s, r->ts_ms[w.lo], r->ts_ms[w.hi - 1],
-                                               width(w) - 1, counter, r->values[w.lo], increase,
-                                               divisor);
+        double factor = begins
+                            ? 1 / divisor
+                            : extrapolation(r, s, r->ts_ms[w.lo], r->ts_ms[w.hi - 1], width(w) - 1,
+                                            counter, r->values[w.lo], increase, divisor);
         out[s] = increase * factor;
     }
     mem_free(resets);
@@ -585,8 +585,7 @@ static void call_floats(PromFunc func, const PromRange *r, double *out, uint32_t
             continue;
         if (hist_width(r, s))
             *notes |= PROM_NOTE_HISTOGRAM_IGNORED;
-        if (func == PROM_FUNC_QUANTILE_OVER_TIME &&
-            !(r->params[0][s] >= 0 && r->params[0][s] <= 1))
+        if (func == PROM_FUNC_QUANTILE_OVER_TIME && !(r->params[0][s] >= 0 && r->params[0][s] <= 1))
             *notes |= PROM_NOTE_BAD_QUANTILE;
         out[s] = float_window(func, r, s, scratch);
     }

@@ -34,12 +34,12 @@ static inline double prom_absent(void)
 /* What a function has to say about its input: a bit each, for the caller to word. */
 typedef enum PromNote {
     PROM_NOTE_MIXED_FLOATS_HISTOGRAMS = 1 << 0,
-    PROM_NOTE_HISTOGRAM_IGNORED = 1 << 1,  /* in a range with floats */
-    PROM_NOTE_NOT_COUNTER = 1 << 2,        /* a gauge histogram */
-    PROM_NOTE_NOT_GAUGE = 1 << 3,          /* a counter histogram */
-    PROM_NOTE_MIXED_SCHEMAS = 1 << 4,      /* exponential and custom buckets */
-    PROM_NOTE_RESET_COLLISION = 1 << 5,    /* histograms with and without a counter reset */
-    PROM_NOTE_RECONCILED_SUB = 1 << 6,     /* custom bounds were intersected */
+    PROM_NOTE_HISTOGRAM_IGNORED = 1 << 1, /* in a range with floats */
+    PROM_NOTE_NOT_COUNTER = 1 << 2,       /* a gauge histogram */
+    PROM_NOTE_NOT_GAUGE = 1 << 3,         /* a counter histogram */
+    PROM_NOTE_MIXED_SCHEMAS = 1 << 4,     /* exponential and custom buckets */
+    PROM_NOTE_RESET_COLLISION = 1 << 5,   /* histograms with and without a counter reset */
+    PROM_NOTE_RECONCILED_SUB = 1 << 6,    /* custom bounds were intersected */
     PROM_NOTE_RECONCILED_ADD = 1 << 7,
     PROM_NOTE_RECONCILED_AGG = 1 << 8,
     PROM_NOTE_BAD_QUANTILE = 1 << 9,
@@ -61,8 +61,8 @@ typedef struct PromRange {
     uint32_t hist_count;
 
     uint32_t step_count;
-    const int64_t *step_ms;        /* evaluation times */
-    const int64_t *end_ms;         /* ends of the windows */
+    const int64_t *step_ms; /* evaluation times */
+    const int64_t *end_ms;  /* ends of the windows */
     int64_t range_ms;
     const PromWindow *windows;      /* of floats, per step */
     const PromWindow *hist_windows; /* of histograms; NULL when there are none */

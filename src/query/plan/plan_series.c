@@ -208,8 +208,7 @@ Status series_plan_verify(const PlanNode *node, Error *err)
         if (!plan->params[i]->series->scalar)
             return verify_fail(node, "a parameter is not a scalar", err);
     }
-    if (plan->kind == SERIES_RANGE_CALL &&
-        node->children[0]->series->kind != SERIES_RANGE_SELECT &&
+    if (plan->kind == SERIES_RANGE_CALL && node->children[0]->series->kind != SERIES_RANGE_SELECT &&
         node->children[0]->series->kind != SERIES_SUBQUERY)
         return verify_fail(node, "input is not a range", err);
     if ((plan->kind == SERIES_RANGE_SELECT || plan->kind == SERIES_SUBQUERY) && plan->range_ms <= 0)

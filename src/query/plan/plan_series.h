@@ -1,8 +1,8 @@
 /* plan_series.h - the operators of series plans, what PLAN_SERIES nodes carry.
  *
- * A series node yields series batches (exec/series_batch.h): one row per series, a value per step of
- * the evaluation grid. Inputs are PlanNode.children; `params` are further inputs that are scalars
- * (one unlabelled row, a value at every step). Times and durations are milliseconds.
+ * A series node yields series batches (exec/series_batch.h): one row per series, a value per step
+ * of the evaluation grid. Inputs are PlanNode.children; `params` are further inputs that are
+ * scalars (one unlabelled row, a value at every step). Times and durations are milliseconds.
  *
  * The tree is read-only once lowered, and shared by the threads that run it.
  */

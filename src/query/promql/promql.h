@@ -21,7 +21,8 @@ enum {
 
 /* Parses and checks a whole expression. The tree lives in the arena. */
 Status promql_parse(Str text, Arena *arena, PromExpr **ret_expr, Error *err);
-/* Parses a series selector alone, as in match[]: the matchers, with the metric's name among them. */
+/* Parses a series selector alone, as in match[]: the matchers, with the metric's name among them.
+ */
 Status promql_parse_selector(Str text, Arena *arena, LabelMatcher **ret_matchers,
                              uint32_t *ret_count, Error *err);
 /* "1h30m" to milliseconds; Prometheus' own error texts. Units ms s m h d w y, each once, longest

@@ -1,7 +1,7 @@
 /* promql_ast.h - the tree of a PromQL expression.
  *
- * Nodes live in the arena given to promql_parse and borrow nothing from the text. Positions are byte
- * offsets into the text, [start, end). Immutable after promql_parse, except that
+ * Nodes live in the arena given to promql_parse and borrow nothing from the text. Positions are
+ * byte offsets into the text, [start, end). Immutable after promql_parse, except that
  * promql_resolve_durations fills in the durations that depend on the query's times.
  */
 #ifndef LUMA_QUERY_PROMQL_PROMQL_AST_H
@@ -50,9 +50,9 @@ typedef enum PromDurationOp {
 
 typedef struct PromDuration {
     PromDurationOp op;
-    bool wrapped;         /* stood in parentheses */
-    bool is_duration;     /* the literal had units */
-    double seconds;       /* PROM_DUR_NUMBER */
+    bool wrapped;     /* stood in parentheses */
+    bool is_duration; /* the literal had units */
+    double seconds;   /* PROM_DUR_NUMBER */
     struct PromDuration *left;
     struct PromDuration *right;
     uint32_t start;
@@ -85,7 +85,7 @@ struct PromExpr {
         } number;
         Str string;
         struct {
-            Str name; /* empty when it stood inside the braces, or nowhere */
+            Str name;               /* empty when it stood inside the braces, or nowhere */
             LabelMatcher *matchers; /* the one for `name` comes last */
             uint32_t matcher_count;
             PromTimeMod mod;

@@ -84,8 +84,8 @@ static Status check_matching(Str text, PromExpr *expr, Error *err)
 {
     PromBinaryOp op = expr->binary.op;
     PromMatching *m = &expr->binary.matching;
-    bool vectors = expr->binary.left->type == PROM_TYPE_VECTOR &&
-                   expr->binary.right->type == PROM_TYPE_VECTOR;
+    bool vectors =
+        expr->binary.left->type == PROM_TYPE_VECTOR && expr->binary.right->type == PROM_TYPE_VECTOR;
     bool fill = m->has_fill_left || m->has_fill_right;
 
     expr->binary.has_matching = vectors;

@@ -201,9 +201,9 @@ static bool scan_escape(PromLexer *l, int32_t quote, PromToken *ret_error)
             r = next_rune(l);
         d = (uint32_t)digit_value(r);
         if (d >= base) {
-            *ret_error = r == RUNE_EOF ? fail(l, "escape sequence not terminated")
-                                       : fail_code_point(l, "illegal character", r,
-                                                         " in escape sequence");
+            *ret_error = r == RUNE_EOF
+                             ? fail(l, "escape sequence not terminated")
+                             : fail_code_point(l, "illegal character", r, " in escape sequence");
             return false;
         }
         value = value * base + d;
@@ -337,8 +337,8 @@ static PromToken lex_keyword_or_identifier(PromLexer *l)
     backup(l);
     kind = keyword_kind(str_sub(l->text, l->start, l->pos - l->start));
     /* These came late: only where they cannot be metric names of older queries. */
-    if ((kind == PROM_TOKEN_FILL || kind == PROM_TOKEN_FILL_LEFT ||
-         kind == PROM_TOKEN_FILL_RIGHT || kind == PROM_TOKEN_MIN_OF || kind == PROM_TOKEN_MAX_OF) &&
+    if ((kind == PROM_TOKEN_FILL || kind == PROM_TOKEN_FILL_LEFT || kind == PROM_TOKEN_FILL_RIGHT ||
+         kind == PROM_TOKEN_MIN_OF || kind == PROM_TOKEN_MAX_OF) &&
         !followed_by_paren(l))
         kind = PROM_TOKEN_IDENTIFIER;
     return emit(l, kind);

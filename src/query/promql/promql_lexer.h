@@ -1,8 +1,8 @@
 /* promql_lexer.h - PromQL text to tokens, on demand.
  *
- * What a byte means depends on where it stands: inside braces there are no keywords, inside brackets
- * stand duration expressions. The states are those of Prometheus' lexer, so its error texts come out.
- * Private to query/promql.
+ * What a byte means depends on where it stands: inside braces there are no keywords, inside
+ * brackets stand duration expressions. The states are those of Prometheus' lexer, so its error
+ * texts come out. Private to query/promql.
  */
 #ifndef LUMA_QUERY_PROMQL_PROMQL_LEXER_H
 #define LUMA_QUERY_PROMQL_PROMQL_LEXER_H

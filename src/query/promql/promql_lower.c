@@ -1,8 +1,8 @@
 /* promql_lower.c - checked trees to series plans.
  *
  * Parentheses, strings and the functions of the query's own times disappear here. A subtree under @
- * that does not depend on the step is put below SERIES_FIXED, as high up as possible, and runs once;
- * functions whose value depends on the step's time keep what is above them out of it.
+ * that does not depend on the step is put below SERIES_FIXED, as high up as possible, and runs
+ * once; functions whose value depends on the step's time keep what is above them out of it.
  */
 #include "query/promql/promql_lower.h"
 

@@ -5,8 +5,8 @@
  * - an aggregation's keyword is a metric name unless "(", "by" or "without" follows;
  * - an unexpected token is reported in the words of the innermost construct that has words of its
  *   own: label matching, grouping opts, offset, @, brackets, else the aggregation around it;
- * - `x offset 1m + 1m` adds to x: after "offset" a literal ends the duration, in brackets it does not.
- * Parsing stops at the first error, the only one Prometheus prints.
+ * - `x offset 1m + 1m` adds to x: after "offset" a literal ends the duration, in brackets it does
+ * not. Parsing stops at the first error, the only one Prometheus prints.
  */
 #include <errno.h>
 #include <math.h>
@@ -20,11 +20,11 @@ typedef struct Parser {
     Str text;
     Arena *arena;
     PromLexer lexer;
-    PromToken token;        /* the one to look at */
-    uint32_t last_closing;  /* end of the last consumed ) ] } number or duration */
-    uint32_t agg_depth;     /* aggregations around us */
-    uint32_t depth;         /* recursion */
-    bool in_bracket;        /* between [ and ] */
+    PromToken token;       /* the one to look at */
+    uint32_t last_closing; /* end of the last consumed ) ] } number or duration */
+    uint32_t agg_depth;    /* aggregations around us */
+    uint32_t depth;        /* recursion */
+    bool in_bracket;       /* between [ and ] */
     Error *err;
 } Parser;
 
@@ -182,9 +182,9 @@ static Status parse_number(Parser *p, PromToken token, double *ret)
 static const struct {
     const char *unit;
     int64_t ms;
-} duration_units[] = {{"y", 31'536'000'000}, {"w", 604'800'000}, {"d", 86'400'000},
-                      {"h", 3'600'000},      {"m", 60'000},      {"s", 1000},
-                      {"ms", 1}};
+} duration_units[] = {
+    {"y", 31'536'000'000}, {"w", 604'800'000}, {"d", 86'400'000}, {"h", 3'600'000},
+    {"m", 60'000},         {"s", 1000},        {"ms", 1}};
 
 Status promql_parse_duration(Str text, int64_t *ret_ms, Error *err)
 {
@@ -277,8 +277,7 @@ static Str unquote(Parser *p, PromToken token)
         }
         for (int d = 0; d < digits; d++) {
             char x = quoted.ptr[++i];
-            value = value * (uint32_t)base +
-                    (uint32_t)(x <= '9' ? x - '0' : (x | 0x20) - 'a' + 10);
+            value = value * (uint32_t)base + (uint32_t)(x <= '9' ? x - '0' : (x | 0x20) - 'a' + 10);
         }
         if (byte)
             out[n++] = (char)value;
@@ -389,8 +388,7 @@ static bool is_metric_name(PromTokenKind kind)
 /* metric, metric{...} or {...}. */
 static Status parse_selector(Parser *p, PromExpr **ret)
 {
-    PromExpr *expr =
-        new_expr(p, PROM_SELECTOR, PROM_TYPE_VECTOR, p->token.start, p->token.end);
+    PromExpr *expr = new_expr(p, PROM_SELECTOR, PROM_TYPE_VECTOR, p->token.start, p->token.end);
 
     if (p->token.kind != PROM_TOKEN_LEFT_BRACE) {
         expr->selector.name = arena_str(p->arena, token_str(p, p->token));
@@ -678,8 +676,7 @@ static Status parse_offset(Parser *p, PromExpr *expr)
                              "offset modifier must be preceded by an instant vector selector or "
                              "range vector selector or a subquery");
     if (mod->offset_ms != 0 || mod->offset_expr)
-        return promql__error(p->err, p->text, expr->start,
-                             "offset may not be set multiple times");
+        return promql__error(p->err, p->text, expr->start, "offset may not be set multiple times");
     mod->has_offset = true;
     if (d->op == PROM_DUR_NUMBER)
         mod->offset_ms = (int64_t)round(d->seconds * 1000);

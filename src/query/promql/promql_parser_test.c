@@ -183,8 +183,7 @@ static const char *const failures[][2] = {
     {"foo[1h30m1h]", "1:5: parse error: not a valid duration string: \"1h30m1h\""},
     {"foo[5m/0]", "1:7: parse error: division by zero"},
     {"some_metric[5m] OFFSET 1mm", "1:24: parse error: bad number or duration syntax: \"1mm\""},
-    {"some_metric offset 1m[5m]",
-     "1:22: parse error: no offset modifiers allowed before range"},
+    {"some_metric offset 1m[5m]", "1:22: parse error: no offset modifiers allowed before range"},
     {"(foo + bar)[5m]", "1:12: parse error: ranges only allowed for vector selectors"},
     {"sum by(a)", "1:10: parse error: unexpected end of input in aggregation"},
     {"sum some_metric by (test)", "1:5: parse error: unexpected identifier \"some_metric\""},
@@ -213,15 +212,13 @@ static const char *const failures[][2] = {
     {"\"\\xff\\z\"", "1:1: parse error: unknown escape sequence U+007A 'z'"},
     {"\"unterminated", "1:1: parse error: unterminated quoted string"},
     {"foo{a=~\"[\"}", NULL},
-    {"1[5m:]",
-     "1:1: parse error: subquery is only allowed on instant vector, got scalar instead"},
+    {"1[5m:]", "1:1: parse error: subquery is only allowed on instant vector, got scalar instead"},
     {"foo anchored smoothed",
      "1:1: parse error: anchored and smoothed modifiers cannot be used together"},
     {"foo[5m:] anchored", "1:1: parse error: anchored modifier is not supported for subqueries"},
     {"a and fill(0) b",
      "1:1: parse error: filling in missing series not allowed for set operators"},
-    {"info(x, y)",
-     "1:9: parse error: expected label selectors only, got vector selector instead"},
+    {"info(x, y)", "1:9: parse error: expected label selectors only, got vector selector instead"},
     {"foo unless on(bar) group_left(baz) bar",
      "1:1: parse error: no grouping allowed for \"unless\" operation"},
     {"a +\n  * b", "2:3: parse error: unexpected <op:*>"},
@@ -261,11 +258,15 @@ static void test_longest_numbers_parse_back(void **state)
 static void test_precedence(void **state)
 {
     static const char *const same[][2] = {
-        {"1 + 2 * 3", "1 + (2 * 3)"},       {"2 ^ 3 ^ 4", "2 ^ (3 ^ 4)"},
-        {"a or b and c", "a or (b and c)"}, {"a == b + c", "a == (b + c)"},
-        {"a * b atan2 c", "(a * b) atan2 c"}, {"a - b - c", "(a - b) - c"},
+        {"1 + 2 * 3", "1 + (2 * 3)"},
+        {"2 ^ 3 ^ 4", "2 ^ (3 ^ 4)"},
+        {"a or b and c", "a or (b and c)"},
+        {"a == b + c", "a == (b + c)"},
+        {"a * b atan2 c", "(a * b) atan2 c"},
+        {"a - b - c", "(a - b) - c"},
         {"a and b or c unless d", "(a and b) or (c unless d)"},
-        {"-a ^ 2", "-(a ^ 2)"},             {"-a * b", "(-a) * b"},
+        {"-a ^ 2", "-(a ^ 2)"},
+        {"-a * b", "(-a) * b"},
     };
     for (size_t i = 0; i < LUMA_ARRAY_LEN(same); i++) {
         CLEANUP(arena_done) Arena arena = {0};
@@ -333,12 +334,12 @@ static void test_durations_resolve_with_step_and_range(void **state)
         const char *text;
         int64_t ms; /* -1 = error */
     } cases[] = {
-        {"x[26m+4m]", 1'800'000},        {"x[step()]", 10'000},
-        {"x[range()]", 60'000},          {"x[max_of(step(), 30)]", 30'000},
-        {"x[1h / 2]", 1'800'000},        {"x[1h30m % 1h]", 1'800'000},
-        {"x[2 ^ 3 ^ 2 * 1ms]", 512},     {"x[-5m+35m]", 1'800'000},
-        {"x[step() - 10]", -1},          {"x[1 / (step() - 10)]", -1},
-        {"x[1 % (step() - 10)]", -1},    {"x[10 ^ 400]", -1},
+        {"x[26m+4m]", 1'800'000},     {"x[step()]", 10'000},
+        {"x[range()]", 60'000},       {"x[max_of(step(), 30)]", 30'000},
+        {"x[1h / 2]", 1'800'000},     {"x[1h30m % 1h]", 1'800'000},
+        {"x[2 ^ 3 ^ 2 * 1ms]", 512},  {"x[-5m+35m]", 1'800'000},
+        {"x[step() - 10]", -1},       {"x[1 / (step() - 10)]", -1},
+        {"x[1 % (step() - 10)]", -1}, {"x[10 ^ 400]", -1},
         {"x[(-1) ^ 0.5]", -1},
     };
     for (size_t i = 0; i < LUMA_ARRAY_LEN(cases); i++) {

@@ -25,8 +25,12 @@ void promql_print_duration(int64_t ms, Buf *out)
         const char *unit;
         uint64_t ms;
         bool exact; /* only when nothing is left over: 90d reads better than 12w6d */
-    } units[] = {{"y", 31'536'000'000, true}, {"w", 604'800'000, true}, {"d", 86'400'000, false},
-                 {"h", 3'600'000, false},     {"m", 60'000, false},     {"s", 1000, false},
+    } units[] = {{"y", 31'536'000'000, true},
+                 {"w", 604'800'000, true},
+                 {"d", 86'400'000, false},
+                 {"h", 3'600'000, false},
+                 {"m", 60'000, false},
+                 {"s", 1000, false},
                  {"ms", 1, false}};
     uint64_t left = ms < 0 ? 0 - (uint64_t)ms : (uint64_t)ms;
 
@@ -46,9 +50,9 @@ void promql_print_duration(int64_t ms, Buf *out)
 
 static void print_duration_expr(const PromDuration *d, Buf *out)
 {
-    static const char *const ops[] = {[PROM_DUR_ADD] = " + ", [PROM_DUR_SUB] = " - ",
-                                      [PROM_DUR_MUL] = " * ", [PROM_DUR_DIV] = " / ",
-                                      [PROM_DUR_MOD] = " % ", [PROM_DUR_POW] = " ^ "};
+    static const char *const ops[] = {
+        [PROM_DUR_ADD] = " + ", [PROM_DUR_SUB] = " - ", [PROM_DUR_MUL] = " * ",
+        [PROM_DUR_DIV] = " / ", [PROM_DUR_MOD] = " % ", [PROM_DUR_POW] = " ^ "};
 
     if (d->wrapped)
         buf_append_byte(out, '(');
