@@ -19,6 +19,8 @@ Status group_table_init(GroupTable *table, MemBudget *budget, const Type *types,
     }
     size_t width = key_count == 1 ? layout_width(type_layout(types[0])) : 0;
     table->narrow = key_count == 1 && value_is_bitwise(types[0]) && width > 0 && width <= 8;
+    table->text = key_count == 1 && !types[0].is_array &&
+                  (types[0].id == TYPE_TEXT || types[0].id == TYPE_VARCHAR);
     return rowset_init(&table->keys, budget, types, key_count, err);
 }
 
@@ -233,24 +235,28 @@ static Status reserve_codes(GroupTable *table, uint32_t codes, Error *err)
     return STATUS_OK;
 }
 
-/* The group of one entry. An earlier batch, perhaps of another dictionary, may have left the right
- * answer: it is taken only if the group's key equals the entry. */
+/* Is this entry the key of the group? */
+static inline bool is_entry(const GroupTable *table, const RecordBatch *groups, uint32_t group,
+                            const Column *dict, uint32_t code)
+{
+    if (!table->text || dict->validity || dict->dict || dict->is_const ||
+        column_is_null(&groups->columns[0], group))
+        return row_equals(table, groups, group, dict, code);
+    return view_eq((const View *)groups->columns[0].values + group,
+                   (const View *)dict->values + code);
+}
+
 static Status find_code(GroupTable *table, const Column *dict, uint32_t code, Arena *scratch,
                         Error *err)
 {
-    DictGroup *known = &table->dict_groups[code];
-    RecordBatch groups = rowset_batch(&table->keys);
     Column entry;
     Column flat;
     uint32_t group;
 
-    known->batch = table->dict_batch;
-    if (known->group && row_equals(table, &groups, known->group - 1, dict, code))
-        return STATUS_OK;
     TRY(column_slice(dict, code, 1, scratch, &entry, err));
     TRY(column_flatten(&entry, scratch, &flat, err));
     TRY(find_plain(table, &flat, 1, scratch, &group, err));
-    known->group = group + 1;
+    table->dict_groups[code].group = group + 1;
     return STATUS_OK;
 }
 
@@ -262,12 +268,14 @@ static Status find_null_row(GroupTable *table, const Column *key, Arena *scratch
     return find_plain(table, &null, 1, scratch, ret_group, err);
 }
 
-/* Each code that occurs is compared once a batch and looked up about once a dictionary. */
+/* An earlier batch, perhaps of another dictionary, may have left the right answer for a code: it is
+ * compared with the entry once a batch, and only if it is wrong is the entry looked up. */
 static Status find_dictionary(GroupTable *table, const Column *key, uint32_t rows, Arena *scratch,
                               uint32_t *group_of, Error *err)
 {
     const uint32_t *codes = key->values;
     uint32_t null_group = UINT32_MAX;
+    RecordBatch groups = rowset_batch(&table->keys);
 
     TRY(reserve_codes(table, key->dict->len, err));
     if (++table->dict_batch == 0) {
@@ -279,11 +287,18 @@ static Status find_dictionary(GroupTable *table, const Column *key, uint32_t row
             if (null_group == UINT32_MAX)
                 TRY(find_null_row(table, key, scratch, &null_group, err));
             group_of[i] = null_group;
+            groups = rowset_batch(&table->keys);
             continue;
         }
-        if (table->dict_groups[codes[i]].batch != table->dict_batch)
-            TRY(find_code(table, key->dict, codes[i], scratch, err));
-        group_of[i] = table->dict_groups[codes[i]].group - 1;
+        DictGroup *known = &table->dict_groups[codes[i]];
+        if (known->batch != table->dict_batch) {
+            known->batch = table->dict_batch;
+            if (!known->group || !is_entry(table, &groups, known->group - 1, key->dict, codes[i])) {
+                TRY(find_code(table, key->dict, codes[i], scratch, err));
+                groups = rowset_batch(&table->keys);
+            }
+        }
+        group_of[i] = known->group - 1;
     }
     return STATUS_OK;
 }

@@ -29,6 +29,7 @@ typedef struct GroupTable {
     Type *types;
     uint32_t key_count;
     bool narrow; /* one key, bitwise, at most 8 bytes */
+    bool text;   /* one key, text */
     GroupSlot *slots;
     uint32_t slot_count;
     uint32_t null_group; /* + 1; of the narrow path */

@@ -9,6 +9,17 @@
 
 /* ---------------------------------------------------------------- count */
 
+/* End of the run of rows of one group that begins at `from`. Data in order of time or series has
+ * long ones, whose sums need not go through memory row by row. */
+static inline uint32_t run_end(const uint32_t *group_of, uint32_t from, uint32_t rows)
+{
+    uint32_t group = group_of[from];
+    uint32_t end = from + 1;
+    while (end < rows && group_of[end] == group)
+        end++;
+    return end;
+}
+
 AGG_UPDATE(count)
 {
     int64_t *counts = states;
@@ -17,8 +28,10 @@ AGG_UPDATE(count)
             counts[group_of[i]] += !column_is_null(&args[0], i);
         return STATUS_OK;
     }
-    for (uint32_t i = 0; i < rows; i++)
-        counts[group_of[i]]++;
+    for (uint32_t i = 0, end; i < rows; i = end) {
+        end = run_end(group_of, i, rows);
+        counts[group_of[i]] += end - i;
+    }
     return STATUS_OK;
 }
 AGG_SINGLE(count)
@@ -165,34 +178,37 @@ typedef struct DoubleSum {
     bool saw_infinity; /* an input was infinite: an infinite sum is no overflow */
 } DoubleSum;
 
-typedef double Lanes __attribute__((vector_size(64)));
+enum { SUM_RUN_MIN = 16 }; /* shorter runs are added one by one */
 
-#if defined(__x86_64__) && !defined(__clang__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wpsabi"
-#endif
+/* Two doubles: every x86-64 and every ARM has registers for eight of these. Wider ones are split by
+ * compilers by way of the stack where the machine has none as wide. */
+typedef double Pair __attribute__((vector_size(16)));
 
-static inline double lanes_total(const Lanes *a)
+static inline Pair load_pair(const double *v)
 {
-    const Lanes v = *a;
-    return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
+    Pair pair;
+    memcpy(&pair, v, sizeof pair);
+    return pair;
 }
 
-SIMD_CLONES static double sum_lanes_f64(const double *v, uint32_t rows)
+/* Sixteen lanes, added in one fixed order at the end. */
+static double sum_lanes_f64(const double *v, uint32_t rows)
 {
-    Lanes a = {0};
-    Lanes b = {0};
+    Pair lane[8] = {0};
     uint32_t i = 0;
     for (; i + 16 <= rows; i += 16) {
-        Lanes x;
-        Lanes y;
-        memcpy(&x, v + i, sizeof x);
-        memcpy(&y, v + i + 8, sizeof y);
-        a += x;
-        b += y;
+        lane[0] += load_pair(v + i);
+        lane[1] += load_pair(v + i + 2);
+        lane[2] += load_pair(v + i + 4);
+        lane[3] += load_pair(v + i + 6);
+        lane[4] += load_pair(v + i + 8);
+        lane[5] += load_pair(v + i + 10);
+        lane[6] += load_pair(v + i + 12);
+        lane[7] += load_pair(v + i + 14);
     }
-    a += b;
-    double total = lanes_total(&a);
+    Pair sums = ((lane[0] + lane[4]) + (lane[2] + lane[6])) +
+                ((lane[1] + lane[5]) + (lane[3] + lane[7]));
+    double total = sums[0] + sums[1];
     for (; i < rows; i++)
         total += v[i];
     return total;
@@ -211,9 +227,6 @@ SIMD_CLONES static double sum_lanes_f32(const float *v, uint32_t rows)
         total += v[i];
     return total;
 }
-#if defined(__x86_64__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
 
 #define DOUBLE_SUM(name, ctype, sum_lanes)                                                         \
     static bool name##_has_infinity(const Column *c, uint32_t rows)                                \
@@ -224,15 +237,36 @@ SIMD_CLONES static double sum_lanes_f32(const float *v, uint32_t rows)
                 return true;                                                                       \
         return false;                                                                              \
     }                                                                                              \
+    static void name##_plain(DoubleSum *sums, const uint32_t *group_of, const ctype *v,            \
+                             uint32_t rows)                                                        \
+    {                                                                                              \
+        for (uint32_t i = 0, end; i < rows; i = end) {                                             \
+            DoubleSum *s = &sums[group_of[i]];                                                     \
+            end = run_end(group_of, i, rows);                                                      \
+            double sum = s->sum;                                                                   \
+            if (end - i >= SUM_RUN_MIN)                                                            \
+                sum += sum_lanes(v + i, end - i);                                                  \
+            else                                                                                   \
+                for (uint32_t k = i; k < end; k++)                                                 \
+                    sum += (double)v[k];                                                           \
+            for (uint32_t k = i; LUMA_UNLIKELY(!isfinite(sum)) && k < end; k++)                    \
+                s->saw_infinity |= isinf(v[k]);                                                    \
+            s->sum = sum;                                                                          \
+            s->count += end - i;                                                                   \
+        }                                                                                          \
+    }                                                                                              \
     AGG_UPDATE(name)                                                                               \
     {                                                                                              \
         DoubleSum *sums = states;                                                                  \
         const ctype *v = args[0].values;                                                           \
-        bool plain = !args[0].validity && !args[0].is_const;                                       \
+        if (!args[0].validity && !args[0].is_const) {                                              \
+            name##_plain(sums, group_of, v, rows);                                                 \
+            return STATUS_OK;                                                                      \
+        }                                                                                          \
         for (uint32_t i = 0; i < rows; i++) {                                                      \
-            if (!plain && column_is_null(&args[0], i))                                             \
+            if (column_is_null(&args[0], i))                                                       \
                 continue;                                                                          \
-            double x = (double)v[plain ? i : column_slot(&args[0], i)];                            \
+            double x = (double)v[column_slot(&args[0], i)];                                        \
             DoubleSum *s = &sums[group_of[i]];                                                     \
             s->sum += x;                                                                           \
             s->count++;                                                                            \
