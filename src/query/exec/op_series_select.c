@@ -31,27 +31,56 @@ static void put(const SeriesPlan *plan, SeriesRow *row, uint32_t s, int64_t ts, 
     }
 }
 
-/* One time for all steps: the newest sample only. */
-static Status select_one(SeriesOp *op, SeriesWorker *w, SeriesRow *row, int64_t time, Error *err)
+/* The newest samples of some series. */
+typedef struct Newest {
+    uint8_t *kinds; /* 0 = none */
+    int64_t *ts;
+    double *values;
+    const NativeHistogram **hists;
+} Newest;
+
+static Status read_newest(SeriesOp *op, SeriesWorker *w, const SeriesRow *rows, uint32_t count,
+                          int64_t time, Newest *ret, Error *err)
 {
     SeriesExec *exec = op->exec;
-    bool found;
-    int64_t ts = 0;
-    double value = 0;
-    const NativeHistogram *hist = NULL;
+    SeriesRef *refs;
 
-    TRY(exec->source.ops->last(exec->source.ctx, row->ref, time - exec->lookback_ms + 1, time,
-                               &w->arena, &found, &ts, &value, &hist, err));
-    if (!found || (hist ? histogram_is_stale(hist) : prom_is_absent(value)))
-        return STATUS_OK;
-    if (hist && op->plan->what == SERIES_WHAT_VALUE) {
-        row->histograms = arena_zalloc(&w->arena, op->grid.count * sizeof *row->histograms);
-        if (!row->histograms)
-            return error_set(err, STATUS_LIMIT, "query memory is used up");
+    TRY(arena_try_alloc(&w->arena, count * sizeof *refs, &refs, err));
+    TRY(arena_try_alloc(&w->arena, count * sizeof *ret->kinds, &ret->kinds, err));
+    TRY(arena_try_alloc(&w->arena, count * sizeof *ret->ts, &ret->ts, err));
+    TRY(arena_try_alloc(&w->arena, count * sizeof *ret->values, &ret->values, err));
+    TRY(arena_try_alloc(&w->arena, count * sizeof *ret->hists, &ret->hists, err));
+    memset((void *)(uintptr_t)ret->hists, 0, count * sizeof *ret->hists);
+    for (uint32_t i = 0; i < count; i++)
+        refs[i] = rows[i].ref;
+    return exec->source.ops->last(exec->source.ctx, refs, count, time - exec->lookback_ms + 1, time,
+                                  &w->arena, ret->kinds, ret->ts, ret->values, ret->hists, err);
+}
+
+/* One time for all steps: the newest sample only. */
+static Status select_newest(SeriesOp *op, SeriesWorker *w, SeriesRow *rows, uint32_t count,
+                            int64_t time, Error *err)
+{
+    Newest newest;
+    uint64_t used = 0;
+
+    TRY(read_newest(op, w, rows, count, time, &newest, err));
+    for (uint32_t i = 0; i < count; i++) {
+        SeriesRow *row = &rows[i];
+        const NativeHistogram *hist = newest.hists[i];
+        if (!newest.kinds[i] ||
+            (hist ? histogram_is_stale(hist) : prom_is_absent(newest.values[i])))
+            continue;
+        if (hist && op->plan->what == SERIES_WHAT_VALUE) {
+            row->histograms = arena_zalloc(&w->arena, op->grid.count * sizeof *row->histograms);
+            if (!row->histograms)
+                return error_set(err, STATUS_LIMIT, "query memory is used up");
+        }
+        for (uint32_t s = 0; s < op->grid.count; s++)
+            put(op->plan, row, s, newest.ts[i], newest.values[i], hist, 0);
+        used++;
     }
-    for (uint32_t s = 0; s < op->grid.count; s++)
-        put(op->plan, row, s, ts, value, hist, 0);
-    return series_exec_count(exec, 1, err);
+    return series_exec_count(op->exec, used, err);
 }
 
 static Status select_steps(SeriesOp *op, SeriesWorker *w, SeriesRow *row, const int64_t *times,
@@ -178,22 +207,29 @@ static Status select_smoothed(SeriesOp *op, SeriesWorker *w, SeriesRow *row, con
     return series_exec_count(exec, r.count + r.hist_count, err);
 }
 
+/* Is one sample all that is needed of a series? */
+static bool wants_newest(const SeriesOp *op)
+{
+    return (op->plan->has_at || op->grid.count == 1) && !op->plan->smoothed &&
+           op->plan->what != SERIES_WHAT_START_TIMESTAMP;
+}
+
 static Status select_rows(void *ctx, uint32_t worker, uint32_t from, uint32_t to, Error *err)
 {
     SeriesOp *op = ctx;
     Select *sel = series__state(op);
     SeriesWorker *w = &sel->scan.workers[worker];
-    bool one =
-        (op->plan->has_at || op->grid.count == 1) && op->plan->what != SERIES_WHAT_START_TIMESTAMP;
 
+    if (wants_newest(op)) {
+        TRY(series_exec_check(op->exec, err));
+        return select_newest(op, w, sel->rows + from, to - from, sel->times[0], err);
+    }
     for (uint32_t i = from; i < to; i++) {
         SeriesRow *row = &sel->rows[i];
         if ((i & 63) == 0)
             TRY(series_exec_check(op->exec, err));
         if (op->plan->smoothed)
             TRY(select_smoothed(op, w, row, sel->times, err));
-        else if (one)
-            TRY(select_one(op, w, row, sel->times[0], err));
         else
             TRY(select_steps(op, w, row, sel->times, err));
     }
@@ -204,6 +240,7 @@ static Status select_next(SeriesOp *op, Arena *arena, SeriesBatch *ret_batch, Er
 {
     Select *sel = series__state(op);
     uint32_t steps = op->grid.count;
+    uint32_t parallel_min = wants_newest(op) ? 4096 : steps > 64 ? 1 : 256;
 
     while (sel->scan.next < sel->scan.list.count) {
         uint32_t n = LUMA_MIN(series__batch_rows(steps), sel->scan.list.count - sel->scan.next);
@@ -218,7 +255,7 @@ static Status select_next(SeriesOp *op, Arena *arena, SeriesBatch *ret_batch, Er
                                        .drop_name = op->plan->what != SERIES_WHAT_VALUE,
                                        .values = values + (size_t)i * steps};
         sel->scan.next += n;
-        TRY(parallel_for(n >= 256 || steps > 64 ? op->exec->pool : NULL, n,
+        TRY(parallel_for(n >= parallel_min ? op->exec->pool : NULL, n,
                          LUMA_MAX(1u, LUMA_MIN(n / 16, 4096u / LUMA_MIN(steps, 4096u) + 1)),
                          select_rows, op, err));
         *ret_batch = (SeriesBatch){sel->rows, n};

@@ -28,16 +28,16 @@ static Status read_series(void *ctx, SeriesRef ref, int64_t min_ms, int64_t max_
     return engine_read_series(ctx, ref, min_ms, max_ms, run, err);
 }
 
-static Status last_sample(void *ctx, SeriesRef ref, int64_t min_ms, int64_t max_ms, Arena *arena,
-                          bool *ret_found, int64_t *ret_ts_ms, double *ret_value,
-                          const NativeHistogram **ret_histogram, Error *err)
+static Status last_samples(void *ctx, const SeriesRef *refs, uint32_t count, int64_t min_ms,
+                           int64_t max_ms, Arena *arena, uint8_t *ret_kinds, int64_t *ret_ts_ms,
+                           double *ret_values, const NativeHistogram **ret_histograms, Error *err)
 {
-    return engine_last_sample(ctx, ref, min_ms, max_ms, arena, ret_found, ret_ts_ms, ret_value,
-                              ret_histogram, err);
+    return engine_last_samples(ctx, refs, count, min_ms, max_ms, arena, ret_kinds, ret_ts_ms,
+                               ret_values, ret_histograms, err);
 }
 
 static const SeriesSourceOps snapshot_ops = {select_series, series_labels, group_series,
-                                             read_series, last_sample};
+                                             read_series, last_samples};
 
 SeriesSource series_source_of(Snapshot *snapshot)
 {

@@ -22,10 +22,10 @@ typedef struct SeriesSourceOps {
     /* engine_read_series. */
     Status (*read)(void *ctx, SeriesRef ref, int64_t min_ms, int64_t max_ms, SampleRun *run,
                    Error *err);
-    /* engine_last_sample. */
-    Status (*last)(void *ctx, SeriesRef ref, int64_t min_ms, int64_t max_ms, Arena *arena,
-                   bool *ret_found, int64_t *ret_ts_ms, double *ret_value,
-                   const NativeHistogram **ret_histogram, Error *err);
+    /* engine_last_samples. */
+    Status (*last)(void *ctx, const SeriesRef *refs, uint32_t count, int64_t min_ms, int64_t max_ms,
+                   Arena *arena, uint8_t *ret_kinds, int64_t *ret_ts_ms, double *ret_values,
+                   const NativeHistogram **ret_histograms, Error *err);
 } SeriesSourceOps;
 
 typedef struct SeriesSource {

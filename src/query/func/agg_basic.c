@@ -1,6 +1,6 @@
 /* agg_basic.c - count, sum, avg, min, max, the boolean and the bit aggregates.
  *
- * Sums of doubles over a whole column keep eight lanes that are added in one fixed order at the end
+ * Sums of doubles over a whole column keep sixteen lanes that are added in one fixed order at the end
  * of each batch, so that the result does not depend on how wide the machine's vectors are. */
 #include <math.h>
 

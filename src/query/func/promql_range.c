@@ -27,6 +27,65 @@ int prom_cmp_f64(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static inline void swap_f64(double *a, double *b)
+{
+    double t = *a;
+    *a = *b;
+    *b = t;
+}
+
+static double median_of_three(double a, double b, double c)
+{
+    if (a > b)
+        swap_f64(&a, &b);
+    return c <= a ? a : c >= b ? b : c;
+}
+
+/* Brings the value of rank k to v[k], no greater ones before it and no lesser ones behind it: Hoare's
+ * FIND. No NaN. Values that keep halving from working are sorted. */
+static void select_rank(double *v, int64_t count, int64_t k)
+{
+    int64_t low = 0;
+    int64_t high = count - 1;
+    int rounds = 64;
+
+    while (low < high && rounds-- > 0) {
+        double pivot = median_of_three(v[low], v[low + (high - low) / 2], v[high]);
+        int64_t i = low;
+        int64_t j = high;
+        while (i <= j) {
+            while (v[i] < pivot)
+                i++;
+            while (pivot < v[j])
+                j--;
+            if (i <= j)
+                swap_f64(&v[i++], &v[j--]);
+        }
+        if (j < k)
+            low = i;
+        if (k < i)
+            high = j;
+    }
+    if (low < high)
+        qsort(v + low, (size_t)(high - low + 1), sizeof *v, prom_cmp_f64);
+}
+
+/* The values of ranks `at` and `at` + 1 (or the last one twice), NaN lowest. */
+static void two_ranks(double *v, uint32_t count, uint32_t at, double *ret_low, double *ret_high)
+{
+    uint32_t nans = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        if (isnan(v[i]))
+            swap_f64(&v[i], &v[nans++]);
+    if (at >= nans)
+        select_rank(v + nans, count - nans, at - nans);
+    *ret_low = v[at];
+    *ret_high = v[LUMA_MIN(at + 1, count - 1)];
+    for (uint32_t i = LUMA_MAX(at + 1, nans); i < count && at + 1 >= nans; i++)
+        *ret_high = LUMA_MIN(*ret_high, v[i]);
+}
+
 double prom_quantile(double q, double *values, uint32_t count)
 {
     double rank;
@@ -40,12 +99,10 @@ double prom_quantile(double q, double *values, uint32_t count)
         return -INFINITY;
     if (q > 1)
         return INFINITY;
-    qsort(values, count, sizeof *values, prom_cmp_f64);
     rank = q * ((double)count - 1);
-    low = fmax(0, floor(rank));
-    high = fmin((double)count - 1, low + 1);
+    two_ranks(values, count, (uint32_t)fmax(0, floor(rank)), &low, &high);
     weight = rank - floor(rank);
-    return values[(uint32_t)low] * (1 - weight) + values[(uint32_t)high] * weight;
+    return low * (1 - weight) + high * weight;
 }
 
 bool prom_start_is_reset(int64_t prev_start, int64_t prev_ts, int64_t start, int64_t ts)

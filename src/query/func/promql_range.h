@@ -77,7 +77,7 @@ typedef struct PromRange {
 Status prom_range_call(PromFunc func, const PromRange *r, double *out,
                        const NativeHistogram **hist_out, uint32_t *ret_notes, Error *err);
 
-/* quantile of `count` values, which are sorted in place (NaN first). */
+/* quantile of `count` values, NaN lowest; their order changes. */
 double prom_quantile(double q, double *values, uint32_t count);
 /* -1, 0, 1; NaN comes first. */
 int prom_cmp_f64(const void *a, const void *b);
