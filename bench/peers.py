@@ -11,6 +11,7 @@ TICK = os.sysconf('SC_CLK_TCK')
 class Peer:
     """name, write_path and command() are the subclass's."""
     write_path = '/api/v1/write'
+    more = {}  # parameters of its queries
     stderr = subprocess.DEVNULL
 
     def __init__(self):
@@ -69,7 +70,7 @@ class Peer:
         """The reply's bytes, over one connection that stays open: what a server costs, not what a client does."""
         if not self.connection:
             self.connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=120)
-        self.connection.request('GET', f'/api/v1/{path}?' + urllib.parse.urlencode(params))
+        self.connection.request('GET', f'/api/v1/{path}?' + urllib.parse.urlencode(params | self.more))
         reply = self.connection.getresponse()
         body = reply.read()
         if reply.status != 200:
@@ -78,12 +79,12 @@ class Peer:
 
 
 class Luma(Peer):
-    name, binary = 'LumaDB', os.environ.get('LUMADB') or os.path.join(ROOT, 'build', 'lumadb')
+    name, binary = 'LumaDB', os.path.join(ROOT, 'build-bench', 'lumadb')
     flags = []
 
     @classmethod
     def missing(cls):
-        return None if os.path.exists(cls.binary) else 'make build first'
+        return None if os.path.exists(cls.binary) else 'bench/run.py builds it'
 
     def start(self):
         begin = time.time()
@@ -99,6 +100,16 @@ class Luma(Peer):
         self.pg_port = int(self.listen['postgres'].rsplit(':', 1)[1]) if 'postgres' in self.listen else None
         return self
 
+    def run_sql(self, text):
+        """Reads the reply, as JSON, and lets it fall."""
+        if not self.connection:
+            self.connection = http.client.HTTPConnection('127.0.0.1', self.http_port, timeout=120)
+        self.connection.request('POST', '/api/v1/sql', text.encode())
+        reply = self.connection.getresponse()
+        body = reply.read()
+        if reply.status != 200:
+            raise RuntimeError(body[:200])
+
     def sql(self, text):
         request = urllib.request.Request(f'http://127.0.0.1:{self.http_port}/api/v1/sql', text.encode())
         with urllib.request.urlopen(request, timeout=120) as r:
@@ -107,6 +118,7 @@ class Luma(Peer):
 
 class VictoriaMetrics(Peer):
     name, binary, health = 'VictoriaMetrics', 'victoria-metrics', '/health'
+    more = {'nocache': 1}  # else the same question gets the copy of its first answer
 
     def command(self):
         return [self.binary, f'-httpListenAddr=127.0.0.1:{self.port}', f'-storageDataPath={self.dir}/data',
