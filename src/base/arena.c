@@ -70,8 +70,8 @@ void arena_reset(Arena *arena)
     arena->limit = (char *)arena->blocks + arena->blocks->size;
 }
 
-/* Takes a new block that holds `size` bytes at 64-byte alignment. */
-static Status add_block(Arena *arena, size_t size, Error *err)
+/* Takes a new block that holds `size` bytes at 64-byte alignment; `force`: whatever the budget. */
+static Status add_block(Arena *arena, size_t size, bool force, Error *err)
 {
     if (!arena->block_bytes)
         arena->block_bytes = BLOCK_BYTES_FIRST;
@@ -80,7 +80,9 @@ static Status add_block(Arena *arena, size_t size, Error *err)
         return error_set(err, STATUS_LIMIT, "allocation of %zu bytes is too large", size);
     if (total < arena->block_bytes)
         total = arena->block_bytes;
-    if (arena->budget)
+    if (arena->budget && force)
+        mem_budget_force(arena->budget, (int64_t)total);
+    else if (arena->budget)
         TRY(mem_budget_charge(arena->budget, (int64_t)total, err));
     ArenaBlock *block = mem_alloc_aligned(total);
     block->size = total;
@@ -94,12 +96,12 @@ static Status add_block(Arena *arena, size_t size, Error *err)
     return STATUS_OK;
 }
 
-static Status alloc(Arena *arena, size_t size, size_t align, void **ret_ptr, Error *err)
+static Status alloc(Arena *arena, size_t size, size_t align, bool force, void **ret_ptr, Error *err)
 {
     char *at = (char *)LUMA_ALIGN_UP((uintptr_t)arena->cursor, align);
 
     if (!arena->cursor || at > arena->limit || size > (size_t)(arena->limit - at)) {
-        TRY(add_block(arena, size, err));
+        TRY(add_block(arena, size, force, err));
         at = arena->cursor;
     }
     arena->cursor = at + size;
@@ -110,30 +112,30 @@ static Status alloc(Arena *arena, size_t size, size_t align, void **ret_ptr, Err
 void *arena_alloc(Arena *arena, size_t size)
 {
     void *ptr;
-    return alloc(arena, size, 16, &ptr, NULL) == STATUS_OK ? ptr : NULL;
+    ASSERT(alloc(arena, size, 16, true, &ptr, NULL) == STATUS_OK);
+    return ptr;
 }
 
 void *arena_zalloc(Arena *arena, size_t size)
 {
-    void *ptr = arena_alloc(arena, size);
-    return ptr ? memset(ptr, 0, size) : NULL;
+    return memset(arena_alloc(arena, size), 0, size);
 }
 
 void *arena_alloc_aligned(Arena *arena, size_t size)
 {
     void *ptr;
-    return alloc(arena, size, 64, &ptr, NULL) == STATUS_OK ? ptr : NULL;
+    return alloc(arena, size, 64, false, &ptr, NULL) == STATUS_OK ? ptr : NULL;
 }
 
 Status arena_try_alloc(Arena *arena, size_t size, void *ret_ptr, Error *err)
 {
-    return alloc(arena, size, 16, ret_ptr, err);
+    return alloc(arena, size, 16, false, ret_ptr, err);
 }
 
 void *arena_dup(Arena *arena, const void *src, size_t size)
 {
     void *dst = arena_alloc(arena, size);
-    if (dst && size)
+    if (size)
         memcpy(dst, src, size);
     return dst;
 }
@@ -146,8 +148,6 @@ char *arena_strdup(Arena *arena, const char *text)
 Str arena_str(Arena *arena, Str text)
 {
     char *copy = arena_alloc(arena, text.len + 1);
-    if (!copy)
-        return (Str){0};
     if (text.len)
         memcpy(copy, text.ptr, text.len);
     copy[text.len] = 0;

@@ -2,8 +2,9 @@
  *
  * A bump allocator over growing blocks. Everything in it dies at arena_reset or arena_done. Foreign
  * things (a ref to an immutable segment, a regex) are released by cleanup callbacks, which run in
- * reverse order. An arena may be charged to a MemBudget; then arena_alloc returns NULL over budget
- * and arena_try_alloc says which budget.
+ * reverse order. An arena may be charged to a MemBudget; then arena_try_alloc refuses what goes
+ * over it, arena_alloc_aligned too. The others never fail: they are for small things, and count as
+ * well.
  *
  * Threads: confined to one thread at a time.
  */
@@ -33,11 +34,11 @@ void arena_done(Arena *arena);
 /* Runs cleanups and makes the arena empty; keeps one block for reuse. */
 void arena_reset(Arena *arena);
 
-/* 16-byte aligned, undefined bytes. An arena without budget never returns NULL; one with a budget
- * aborts the process only if the machine is out of memory and returns NULL when over budget. */
+/* 16-byte aligned, undefined bytes. Never NULL (the process ends if the machine is out of memory):
+ * over budget it is charged by force, so that the next arena_try_alloc fails. */
 void *arena_alloc(Arena *arena, size_t size);
 void *arena_zalloc(Arena *arena, size_t size);
-/* As arena_alloc with 64-byte alignment, for column buffers. */
+/* With 64-byte alignment, for column buffers; NULL when it does not fit the budget. */
 void *arena_alloc_aligned(Arena *arena, size_t size);
 /* STATUS_LIMIT with the budget's words when it does not fit. */
 Status arena_try_alloc(Arena *arena, size_t size, void *ret_ptr, Error *err);

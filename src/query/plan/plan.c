@@ -48,8 +48,7 @@ Expr *expr_const_null(Arena *arena, Type type)
 /* One value of at most 16 bytes as a constant, in a padded buffer of its own. */
 static Expr *const_bytes(Arena *arena, Type type, const void *bytes, size_t len)
 {
-    char *values = arena_alloc_aligned(arena, 64);
-    memset(values, 0, 64);
+    char *values = (char *)LUMA_ALIGN_UP((uintptr_t)arena_zalloc(arena, 128), 64);
     memcpy(values, bytes, len);
     Expr *expr = expr_new(arena, EXPR_CONST, type);
     expr->value = (Column){.type = type, .is_const = true, .len = 1, .values = values};

@@ -14,9 +14,8 @@ Status sql_text_init(SqlText *ret_text, Arena *arena, Str text, Error *err)
     if (!str_utf8_valid(text) || (text.len && memchr(text.ptr, 0, text.len)))
         return error_set_sql(err, STATUS_INVALID, "22021", 0,
                              "invalid byte sequence for encoding \"UTF8\" in the query text");
-    char *copy = arena_alloc(arena, text.len + 1);
-    if (!copy)
-        return error_set_sql(err, STATUS_LIMIT, "53200", 0, "out of query memory");
+    char *copy;
+    TRY(arena_try_alloc(arena, text.len + 1, &copy, err));
     if (text.len)
         memcpy(copy, text.ptr, text.len);
     copy[text.len] = 0;

@@ -381,6 +381,8 @@ static Status make_dict(SeriesPiece *piece, const Source *source, Type type, Pie
     View *views = arena_alloc_aligned(&piece->arena, sizeof *views * LUMA_MAX(piece->ref_count, 1));
     uint32_t count = 0;
 
+    if (!views)
+        return error_set_sql(err, STATUS_LIMIT, "53200", 0, "out of query memory");
     arena_init(&scratch, NULL);
     ret->codes = ARENA_NEW_ARRAY(&piece->arena, uint32_t, piece->ref_count);
     for (uint32_t i = 0; i < piece->ref_count; i++) {
