@@ -2,7 +2,7 @@
  *
  * A query owns an arena and a budget, the snapshot it reads, and the Exec of its plan; or a batch
  * of rows made up front (SHOW, EXPLAIN, FETCH); or nothing (commands). Commands do all their work
- * in query_start. An error in an open transaction fails the transaction. */
+ * in the first query_next. An error in an open transaction fails the transaction. */
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -102,10 +102,19 @@ Status query__bind(Query *query, const AstSelect *select, Error *err)
     return query__optimize(plan, err);
 }
 
-/* Only immutable expressions are folded, so settings and parameters do not matter. */
+/* Only immutable expressions are folded, so settings and parameters do not matter. What needs much
+ * memory is left to the query, which has a budget and can be cancelled. */
 static Status fold(void *ctx, const Expr *expr, Arena *arena, Column *ret, Error *err)
 {
-    return exec_eval_const(expr, NULL, NULL, 0, arena, ret, err);
+    enum { FOLD_BYTES_MAX = 1 << 20 };
+    CLEANUP(arena_done) Arena scratch = {0};
+    MemBudget budget;
+    Column value;
+
+    mem_budget_init(&budget, NULL, "constant folding", FOLD_BYTES_MAX);
+    arena_init(&scratch, &budget);
+    TRY(exec_eval_const(expr, NULL, NULL, 0, &scratch, &value, err));
+    return column_copy(&value, arena, ret, err);
 }
 
 Status query__optimize(Plan *plan, Error *err)
@@ -214,11 +223,19 @@ static Status start(Query *query, const Column *params, uint32_t param_count, Er
     TRY(copy_params(query, params, param_count, err));
     if (ast->kind == AST_STATEMENT_SELECT)
         return start_select(query, err);
-    if (ast->kind == AST_STATEMENT_INSERT) {
-        TRY(query__snapshot(query, err));
-        return insert__run(query, ast->insert, err);
-    }
-    return command__run(query, ast, err);
+    query->mode = QUERY_DEFERRED;
+    return STATUS_OK;
+}
+
+/* Commands and INSERT run in the first query_next: by then other threads can cancel them. */
+static Status run_deferred(Query *query, Error *err)
+{
+    const AstStatement *ast = query->statement->ast;
+    query->mode = QUERY_NONE;
+    if (ast->kind != AST_STATEMENT_INSERT)
+        return command__run(query, ast, err);
+    TRY(query__snapshot(query, err));
+    return insert__run(query, ast->insert, err);
 }
 
 static void set_deadline(Query *query)
@@ -277,6 +294,8 @@ Status query_start(Session *session, Statement *statement, const Column *params,
 static Status next(Query *query, RecordBatch *ret_batch, Error *err)
 {
     *ret_batch = (RecordBatch){.schema = &query->statement->schema};
+    if (query->mode == QUERY_DEFERRED)
+        TRY(run_deferred(query, err));
     switch (query->mode) {
     case QUERY_EXEC:
         if (!query->exec)
@@ -292,6 +311,7 @@ static Status next(Query *query, RecordBatch *ret_batch, Error *err)
         TRY(query_next(query->inner, ret_batch, err));
         break;
     case QUERY_NONE:
+    case QUERY_DEFERRED:
         break;
     }
     query->row_count += ret_batch->row_count;

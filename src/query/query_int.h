@@ -163,10 +163,11 @@ struct Statement {
 };
 
 typedef enum QueryMode {
-    QUERY_NONE,  /* no rows */
-    QUERY_EXEC,  /* batches of `exec` */
-    QUERY_ROWS,  /* `batches`, made up front */
-    QUERY_INNER, /* EXECUTE: batches of `inner` */
+    QUERY_NONE,     /* no rows */
+    QUERY_DEFERRED, /* runs in the first query_next */
+    QUERY_EXEC,     /* batches of `exec` */
+    QUERY_ROWS,     /* `batches`, made up front */
+    QUERY_INNER,    /* EXECUTE: batches of `inner` */
 } QueryMode;
 
 struct Query {
