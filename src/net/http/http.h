@@ -129,6 +129,8 @@ Status http_response_wait(HttpRequest *req, int64_t deadline_mono_ns, Error *err
 /* For producers that do not block: fn(ctx) on the loop thread each time a slow client has caught
  * up. Set before the first write; same rules as http_request_on_cancel. */
 void http_response_on_drained(HttpRequest *req, void (*fn)(void *ctx), void *ctx);
+/* Is on_drained still to come? */
+bool http_response_is_slow(const HttpRequest *req);
 
 /* ---- routes ---- */
 

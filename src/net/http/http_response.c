@@ -308,6 +308,11 @@ bool http_response_write(HttpRequest *req, Buf *take)
     return !conn_is_congested(r->conn) && !http_request_cancelled(req);
 }
 
+bool http_response_is_slow(const HttpRequest *req)
+{
+    return conn_is_congested(request_of(req)->conn);
+}
+
 void http_response_flush(HttpRequest *req)
 {
     Request *r = request_of(req);

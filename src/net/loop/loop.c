@@ -261,6 +261,11 @@ void loops_drain(Loops *loops, int64_t timeout_ns)
     mutex_unlock(&loops->lock);
     for (int i = 0; i < loops->count; i++)
         loop__call(&loops->loops[i], abort_loop, &loops->loops[i]);
+    /* Their on_close comes with the loop's next turn; after that nobody hands work to the pools. */
+    mutex_lock(&loops->lock);
+    while (loops->alive_count > 0)
+        cond_wait(&loops->changed, &loops->lock);
+    mutex_unlock(&loops->lock);
 }
 
 void loop__count(Loop *loop, int delta)

@@ -1,7 +1,8 @@
 /* sql_api.c - a request is one task of the query pool: parse, bind, run, encode, write.
  *
- * Answers up to BUFFER_BYTES go out whole; larger ones are streamed, and a slow client makes the
- * task wait. The client's going away cancels the query that runs.
+ * Answers up to BUFFER_BYTES go out whole; larger ones are streamed. When the client is slow the
+ * task parks: it gives its worker back, and on_drained submits it again. The client's going away
+ * cancels the query that runs and wakes a parked task.
  */
 #include "net/rest/sql_api.h"
 
@@ -27,6 +28,16 @@ typedef struct SqlTask {
     Mutex lock;
     Query *running; /* guarded by lock */
     bool cancelled; /* guarded by lock */
+    bool parked;    /* guarded by lock: the client is slow; on_drained goes on */
+    /* the worker's, kept while parked */
+    Session *session;
+    Script *script;
+    uint32_t statement_idx; /* the one that runs, else the next */
+    Statement *statement;
+    Query *query;
+    PgSettings settings;
+    ResultWriter writer;
+    Buf out;
     bool streaming; /* the head of the answer has gone out */
 } SqlTask;
 
@@ -188,50 +199,71 @@ static void set_running(SqlTask *task, Query *query)
         query_cancel(query);
 }
 
-/* Sends what is buffered when it is enough to be streamed. */
-static Status send_full_buffer(SqlTask *task, Buf *out, Error *err)
+static void on_drained(void *ctx)
 {
-    if (out->len < BUFFER_BYTES)
+    SqlTask *task = ctx;
+
+    mutex_lock(&task->lock);
+    bool wake = task->parked;
+    task->parked = false;
+    mutex_unlock(&task->lock);
+    if (wake)
+        pool_submit(task->api->pool, &task->task);
+}
+
+/* True when the worker must leave: the task is on_drained's then. That one waits for the lock, so
+ * what happens after the look at the connection finds the flag. */
+static bool park(SqlTask *task)
+{
+    MUTEX_GUARD(&task->lock);
+    task->parked = http_response_is_slow(task->req) && !http_request_cancelled(task->req);
+    return task->parked;
+}
+
+/* Sends what is buffered when it is enough to be streamed. */
+static Status send_full_buffer(SqlTask *task, bool *ret_parked, Error *err)
+{
+    if (task->out.len < BUFFER_BYTES)
         return STATUS_OK;
     if (!task->streaming) {
         const HttpField type = {STR("Content-Type"), result_media_types[task->format]};
         http_response_begin(task->req, 200, &type, 1, task->format != RESULT_ARROW);
         task->streaming = true;
     }
-    if (!http_response_write(task->req, out))
-        return http_response_wait(task->req, INT64_MAX, err);
+    if (http_response_write(task->req, &task->out))
+        return STATUS_OK;
+    if (http_request_cancelled(task->req))
+        return error_set(err, STATUS_CANCELLED, "the client went away");
+    *ret_parked = park(task);
     return STATUS_OK;
 }
 
-static Status stream_batches(SqlTask *task, Query *query, const Schema *schema, bool last,
-                             const PgSettings *settings, Buf *out, Error *err)
+/* Runs the statement to its end, or until the client is slow. */
+static Status stream_batches(SqlTask *task, bool *ret_parked, Error *err)
 {
-    ResultWriter writer;
+    bool last = task->statement_idx + 1 == script_count(task->script);
     RecordBatch batch;
 
-    if (last)
-        result_writer_begin(&writer, task->format, schema, settings, out);
-    for (;;) {
-        TRY(query_next(query, &batch, err));
+    while (!*ret_parked) {
+        TRY(query_next(task->query, &batch, err));
         if (batch.row_count == 0)
             break;
         if (!last)
             continue;
-        TRY(result_writer_batch(&writer, &batch, out, err));
-        TRY(send_full_buffer(task, out, err));
+        TRY(result_writer_batch(&task->writer, &batch, &task->out, err));
+        TRY(send_full_buffer(task, ret_parked, err));
     }
-    if (last)
-        result_writer_end(&writer, query_command_tag(query), out);
+    if (last && !*ret_parked)
+        result_writer_end(&task->writer, query_command_tag(task->query), &task->out);
     return STATUS_OK;
 }
 
 /* Texts become columns of the types that the statement wants. */
-static Status make_params(SqlTask *task, const Statement *statement, const PgSettings *settings,
-                          Column **ret_params, uint32_t *ret_count, Error *err)
+static Status make_params(SqlTask *task, Column **ret_params, uint32_t *ret_count, Error *err)
 {
     Arena *arena = &task->req->arena;
     uint32_t count;
-    const Type *types = statement_param_types(statement, &count);
+    const Type *types = statement_param_types(task->statement, &count);
 
     if (count != task->param_count)
         return error_set_sql(err, STATUS_INVALID, "08P01", 0,
@@ -240,7 +272,8 @@ static Status make_params(SqlTask *task, const Statement *statement, const PgSet
     Column *columns = ARENA_NEW_ARRAY(arena, Column, count);
     for (uint32_t i = 0; i < count; i++) {
         if (task->params[i].ptr)
-            TRY(pgtype_const_text(types[i], task->params[i], settings, 1, arena, &columns[i], err));
+            TRY(pgtype_const_text(types[i], task->params[i], &task->settings, 1, arena, &columns[i],
+                                  err));
         else
             TRY(column_init_null(&columns[i], arena, types[i], 1, err));
     }
@@ -249,60 +282,45 @@ static Status make_params(SqlTask *task, const Statement *statement, const PgSet
     return STATUS_OK;
 }
 
-static Status run_statement(SqlTask *task, Session *session, const Script *script, uint32_t idx,
-                            const PgSettings *settings, Buf *out, Error *err)
+static Status start_statement(SqlTask *task, Error *err)
 {
-    bool last = idx + 1 == script_count(script);
-    Statement *statement = NULL;
-    Query *query = NULL;
     Column *params = NULL;
     uint32_t param_count = 0;
 
-    TRY(statement_bind(session, script, idx, NULL, 0, &statement, err));
-    Status status = make_params(task, statement, settings, &params, &param_count, err);
-    if (status == STATUS_OK)
-        status = query_start(session, statement, params, param_count, &query, err);
-    if (status == STATUS_OK) {
-        set_running(task, query);
-        status = stream_batches(task, query, statement_schema(statement), last, settings, out, err);
-        set_running(task, NULL);
-    }
-    query_free(query);
-    statement_free(statement);
-    return status;
+    TRY(statement_bind(task->session, task->script, task->statement_idx, NULL, 0, &task->statement,
+                       err));
+    TRY(make_params(task, &params, &param_count, err));
+    TRY(query_start(task->session, task->statement, params, param_count, &task->query, err));
+    set_running(task, task->query);
+    if (task->statement_idx + 1 == script_count(task->script))
+        result_writer_begin(&task->writer, task->format, statement_schema(task->statement),
+                            &task->settings, &task->out);
+    return STATUS_OK;
 }
 
-static Status run_script(SqlTask *task, Session *session, Buf *out, Error *err)
+static void end_statement(SqlTask *task)
+{
+    set_running(task, NULL);
+    task->query = query_free(task->query);
+    task->statement = statement_free(task->statement);
+}
+
+static Status read_settings(SqlTask *task, Error *err)
 {
     static const char *const names[] = {"DateStyle", "IntervalStyle", "TimeZone",
                                         "extra_float_digits", "bytea_output"};
-    Script *script = NULL;
-    PgSettings settings;
     Str value;
 
-    pg_settings_init(&settings);
+    pg_settings_init(&task->settings);
     for (size_t i = 0; i < LUMA_ARRAY_LEN(names); i++)
-        if (session_setting(session, str_from(names[i]), &value))
-            TRY(pg_settings_set(&settings, str_from(names[i]), value, err));
-    TRY(session_parse(session, task->sql, &script, err));
-    uint32_t count = script_count(script);
-    Status status = count ? session_begin_implicit(session, err)
-                          : error_set_sql(err, STATUS_INVALID, "42601", 0, "there is no statement");
-    for (uint32_t i = 0; i < count && status == STATUS_OK; i++)
-        status = run_statement(task, session, script, i, &settings, out, err);
-    if (count) {
-        Status end =
-            session_end_implicit(session, status == STATUS_OK, status == STATUS_OK ? err : NULL);
-        status = status == STATUS_OK ? end : status;
-    }
-    script_free(script);
-    return status;
+        if (session_setting(task->session, str_from(names[i]), &value))
+            TRY(pg_settings_set(&task->settings, str_from(names[i]), value, err));
+    return STATUS_OK;
 }
 
-static Status run_session(SqlTask *task, Buf *out, Error *err)
+static Status begin_script(SqlTask *task, Error *err)
 {
     const Principal *who = &task->req->principal;
-    Session *session = NULL;
     SessionOptions options = {
         .user = who->user[0] ? str_from(who->user) : STR("anonymous"),
         .database = STR("lumadb"),
@@ -310,40 +328,77 @@ static Status run_session(SqlTask *task, Buf *out, Error *err)
         .role = who->role,
     };
 
-    TRY(session_new(task->api->queries, &options, &session, err));
-    Status status = run_script(task, session, out, err);
-    session_free(session);
-    return status;
+    TRY(session_new(task->api->queries, &options, &task->session, err));
+    TRY(read_settings(task, err));
+    TRY(session_parse(task->session, task->sql, &task->script, err));
+    if (script_count(task->script) == 0)
+        return error_set_sql(err, STATUS_INVALID, "42601", 0, "there is no statement");
+    return session_begin_implicit(task->session, err);
 }
 
-static void respond(SqlTask *task, Status status, Buf *out, const Error *err)
+/* Goes on until the end, or until the task is parked. */
+static Status advance(SqlTask *task, bool *ret_parked, Error *err)
 {
+    if (!task->session)
+        TRY(begin_script(task, err));
+    while (task->statement_idx < script_count(task->script)) {
+        if (!task->query)
+            TRY(start_statement(task, err));
+        TRY(stream_batches(task, ret_parked, err));
+        if (*ret_parked)
+            return STATUS_OK;
+        end_statement(task);
+        task->statement_idx++;
+    }
+    return session_end_implicit(task->session, true, err);
+}
+
+/* Frees what the worker held; after a failure the transaction is rolled back. */
+static void end_session(SqlTask *task)
+{
+    end_statement(task);
+    if (task->session)
+        (void)session_end_implicit(task->session, false, NULL); /* does nothing after success */
+    task->script = script_free(task->script);
+    task->session = session_free(task->session);
+}
+
+static void respond(SqlTask *task, Status status, const Error *err)
+{
+    CLEANUP(buf_done) Buf out = task->out; /* the request goes with the answer */
     HttpRequest *req = task->req;
     const HttpField type = {STR("Content-Type"), result_media_types[task->format]};
 
     http_request_on_cancel(req, NULL, NULL);
+    http_response_on_drained(req, NULL, NULL);
     mutex_done(&task->lock);
     if (status != STATUS_OK && task->streaming)
         http_response_abort(req);
     else if (status != STATUS_OK)
         respond_error(req, err);
     else if (task->streaming) {
-        (void)http_response_write(req, out);
+        (void)http_response_write(req, &out);
         http_response_end(req);
     } else {
-        http_respond(req, 200, &type, 1, out);
+        http_respond(req, 200, &type, 1, &out);
     }
 }
 
 static void run_task(PoolTask *pool_task)
 {
     SqlTask *task = LUMA_CONTAINER_OF(pool_task, SqlTask, task);
-    CLEANUP(buf_done) Buf out = {0};
+    bool parked = false;
     Error err = {0};
 
-    http_request_on_cancel(task->req, on_cancel, task);
-    Status status = run_session(task, &out, &err);
-    respond(task, status, &out, &err);
+    if (!task->session) {
+        http_response_on_drained(task->req, on_drained, task);
+        http_request_on_cancel(task->req, on_cancel, task);
+    }
+    Status status = advance(task, &parked, &err);
+    if (parked)
+        return;
+    end_session(task);
+    respond(task, status, &err);
 }
 
 static void on_sql(HttpRequest *req, void *ctx)
