@@ -301,8 +301,12 @@ static Status fake_start(Session *session, Query *q, Error *err)
 {
     const char *word = q->statement->word;
 
-    if (!strcmp(word, "fail"))
-        return error_set_sql(err, STATUS_INVALID, q->statement->arg, 6, "failed on request");
+    if (!strcmp(word, "fail")) {
+        char state[6] = "XX000"; /* unless five characters were asked for */
+        if (strlen(q->statement->arg) == 5)
+            memcpy(state, q->statement->arg, 5);
+        return error_set_sql(err, STATUS_INVALID, state, 6, "failed on request");
+    }
     if (!strcmp(word, "begin")) {
         session->state = TRANSACTION_OPEN;
     } else if (!strcmp(word, "commit") || !strcmp(word, "rollback")) {
