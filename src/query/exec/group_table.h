@@ -1,8 +1,9 @@
 /* group_table.h - numbers the distinct keys of rows: 0, 1, 2 ... in order of first sight.
  *
  * Open addressing with linear probing over (hash, group). Three paths: one key of at most eight
- * bitwise bytes (the key itself is compared), one dictionary key (what a code was found to be is kept
- * from batch to batch), anything else (hash vector, then values). NULL equals NULL. Confined to one thread.
+ * bitwise bytes (the key itself is compared), one dictionary key (what a code was found to be is
+ * kept from batch to batch), anything else (hash vector, then values). NULL equals NULL. Confined
+ * to one thread.
  */
 #ifndef LUMA_QUERY_EXEC_GROUP_TABLE_H
 #define LUMA_QUERY_EXEC_GROUP_TABLE_H

@@ -1,7 +1,7 @@
 /* agg_basic.c - count, sum, avg, min, max, the boolean and the bit aggregates.
  *
- * Sums of doubles over a whole column keep sixteen lanes that are added in one fixed order at the end
- * of each batch, so that the result does not depend on how wide the machine's vectors are. */
+ * Sums of doubles over a whole column keep sixteen lanes that are added in one fixed order at the
+ * end of each batch, so that the result does not depend on how wide the machine's vectors are. */
 #include <math.h>
 
 #include "query/func/agg_int.h"
@@ -206,8 +206,8 @@ static double sum_lanes_f64(const double *v, uint32_t rows)
         lane[6] += load_pair(v + i + 12);
         lane[7] += load_pair(v + i + 14);
     }
-    Pair sums = ((lane[0] + lane[4]) + (lane[2] + lane[6])) +
-                ((lane[1] + lane[5]) + (lane[3] + lane[7]));
+    Pair sums =
+        ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
     double total = sums[0] + sums[1];
     for (; i < rows; i++)
         total += v[i];

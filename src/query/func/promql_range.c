@@ -41,8 +41,8 @@ static double median_of_three(double a, double b, double c)
     return c <= a ? a : c >= b ? b : c;
 }
 
-/* Brings the value of rank k to v[k], no greater ones before it and no lesser ones behind it: Hoare's
- * FIND. No NaN. Values that keep halving from working are sorted. */
+/* Brings the value of rank k to v[k], no greater ones before it and no lesser ones behind it:
+ * Hoare's FIND. No NaN. Values that keep halving from working are sorted. */
 static void select_rank(double *v, int64_t count, int64_t k)
 {
     int64_t low = 0;

@@ -109,8 +109,8 @@ static void append_entries(WriteBatch *batch)
         entry->append.payload = buf_str(&entry->payload);
         entry->append.on_durable = on_durable;
         /* A full queue refuses a write whole: what was begun waits for its turn. */
-        Status status = i ? wal_append_wait(wal, &entry->append, &err)
-                          : wal_append(wal, &entry->append, &err);
+        Status status =
+            i ? wal_append_wait(wal, &entry->append, &err) : wal_append(wal, &entry->append, &err);
         if (status == STATUS_OK)
             continue;
         if (!__atomic_exchange_n(&batch->failed, true, __ATOMIC_RELAXED))
