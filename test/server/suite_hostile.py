@@ -179,6 +179,7 @@ def test_deep_long_and_wide_statements():
         'select 5 in (' + numbers + ')': 't',
         'select count(*) from generate_series(1, 1000) g where g in (' + numbers + ')': '1000',
         'select ' + ','.join(['1'] * 5000): '54011',
+        'select 1 from ' + ','.join(f'(values(1)) t{i}(a)' for i in range(50000)): '54001',
         "select '" + 'x' * 10000000 + "' = 'y'": 'f',
         'select 1' + ' ' * 10000000: '1',
     }

@@ -744,6 +744,17 @@ static PlanNode *one_row(Binder *b)
     return values;
 }
 
+/* Every join has the columns of both its sides, so long chains of joins grow with their square. */
+static Status count_join(Binder *b, const Item *left, const Item *right, int32_t position)
+{
+    enum { BIND_JOIN_COLUMNS_MAX = 1000000 };
+    b->join_columns += left->plan->schema.field_count + right->plan->schema.field_count;
+    if (b->join_columns > BIND_JOIN_COLUMNS_MAX)
+        return error_set_sql(b->err, STATUS_LIMIT, "54001", position,
+                             "the statement joins too many tables");
+    return STATUS_OK;
+}
+
 Status sql__from(Binder *b, Scope *scope, const AstSelect *select, PlanNode **ret_plan)
 {
     Item all = {0};
@@ -764,6 +775,7 @@ Status sql__from(Binder *b, Scope *scope, const AstSelect *select, PlanNode **re
             continue;
         }
         TRY(check_duplicate_names(b, &all, &item, from->position));
+        TRY(count_join(b, &all, &item, from->position));
         both.plan = new_join(b, apply ? PLAN_APPLY : PLAN_JOIN, JOIN_CROSS, all.plan, item.plan);
         merge_rels(b, &both, &all, &item, all.plan->schema.field_count);
         all = both;

@@ -119,8 +119,9 @@ typedef struct Binder {
     Type *param_types; /* param_max of them; UNKNOWN = not yet inferred */
     uint32_t param_count;
     CteFrame *ctes;
-    uint32_t cte_count;  /* indexes given out */
-    uint32_t expr_count; /* bound so far, against BIND_EXPRS_MAX */
+    uint32_t cte_count;    /* indexes given out */
+    uint32_t expr_count;   /* bound so far, against BIND_EXPRS_MAX */
+    uint64_t join_columns; /* of the lists in FROM bound so far; bounded */
     uint32_t view_depth;
     const Scope *siblings; /* names left of a plain subquery in FROM: for error texts only */
     Error *err;
