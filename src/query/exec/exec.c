@@ -117,7 +117,7 @@ Operator *operator_close(Operator *op)
 
 Status exec_check(Exec *exec, Error *err)
 {
-    if (exec->options.cancelled && *exec->options.cancelled)
+    if (exec->options.cancelled && __atomic_load_n(exec->options.cancelled, __ATOMIC_RELAXED))
         return error_set_sql(err, STATUS_CANCELLED, "57014", 0,
                              "canceling statement due to user request");
     if (exec->options.deadline_mono_ns && clock_mono_ns() > exec->options.deadline_mono_ns)

@@ -24,7 +24,7 @@ void series_exec_done(SeriesExec *exec)
 
 Status series_exec_check(SeriesExec *exec, Error *err)
 {
-    if (exec->cancelled && *exec->cancelled)
+    if (exec->cancelled && __atomic_load_n(exec->cancelled, __ATOMIC_RELAXED))
         return error_set(err, STATUS_CANCELLED, "query was canceled in expression evaluation");
     if (exec->deadline_mono_ns && clock_mono_ns() >= exec->deadline_mono_ns)
         return error_set(err, STATUS_TIMEOUT, "query timed out in expression evaluation");

@@ -300,7 +300,7 @@ ROW_KERNEL(factorial)
     for (int64_t i = 2; i <= n; i++) {
         View factor = numeric_from_i64(i);
         TRY(numeric_mul(&product, &factor, ctx->arena, &product, err));
-        if (ctx->cancelled && *ctx->cancelled)
+        if (ctx->cancelled && __atomic_load_n(ctx->cancelled, __ATOMIC_RELAXED))
             return error_set_sql(err, STATUS_CANCELLED, "57014", 0,
                                  "canceling statement due to user request");
     }
