@@ -1,9 +1,9 @@
 /* simd.h - function multiversioning for hot loops.
  *
- * SIMD_CLONES gives a function an AVX2 clone beside the baseline one; element-wise operations give the
- * same results in both. SIMD_AVX2 marks a function that its caller chooses by __builtin_cpu_supports.
- * Sanitizers cannot follow the resolvers of clones, and clang has no optimize attribute: they get the
- * plain function.
+ * SIMD_CLONES gives a function an AVX2 clone beside the baseline one; element-wise operations give
+ * the same results in both. SIMD_AVX2 marks a function that its caller chooses by
+ * __builtin_cpu_supports. Sanitizers cannot follow the resolvers of clones, and clang has no
+ * optimize attribute: they get the plain function.
  */
 #ifndef LUMA_BASE_SIMD_H
 #define LUMA_BASE_SIMD_H

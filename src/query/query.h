@@ -81,8 +81,8 @@ Status session_end_implicit(Session *session, bool ok, Error *err);
  * portals and SQL's cursors share their names. Valid until the cursor is closed. */
 const Schema *session_cursor_schema(Session *session, Str name);
 
-/* Appends the name of a table, type or schema as regclass, regtype and regnamespace print it; false =
- * there is none, print the number. For results that are encoded as text. */
+/* Appends the name of a table, type or schema as regclass, regtype and regnamespace print it; false
+ * = there is none, print the number. For results that are encoded as text. */
 bool session_object_name(Session *session, TypeId type, uint32_t oid, Buf *out);
 
 /* Parses a string of statements. Positions are characters of `text`. */

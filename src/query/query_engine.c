@@ -1,4 +1,5 @@
-/* query_engine.c - the process-wide side of queries: what they run on, and limits that SIGHUP changes. */
+/* query_engine.c - the process-wide side of queries: what they run on, and limits that SIGHUP
+ * changes. */
 #include "query/query_int.h"
 
 #include "query/plan/plan_series.h"

@@ -133,8 +133,7 @@ static inline __attribute__((always_inline)) bool scale_with(const double *value
 }
 
 #if defined(__x86_64__)
-SIMD_AVX2 static bool
-scale_avx2(const double *values, uint32_t count, double power, int64_t *ints)
+SIMD_AVX2 static bool scale_avx2(const double *values, uint32_t count, double power, int64_t *ints)
 {
     return scale_with(values, count, power, ints);
 }

@@ -20,8 +20,8 @@
 #define DATE_NEG_INFINITY INT32_MIN
 #define TIMESTAMP_INFINITY INT64_MAX
 #define TIMESTAMP_NEG_INFINITY INT64_MIN
-#define DATE_MIN (-2440588)                         /* Julian day 0 */
-#define DATE_MAX 2145042905                         /* 5874897-12-31 */
+#define DATE_MIN (-2440588) /* Julian day 0 */
+#define DATE_MAX 2145042905 /* 5874897-12-31 */
 #define TIMESTAMP_MIN (INT64_C(-2440588) * US_PER_DAY)
 #define TIMESTAMP_MAX (INT64_MAX - 1)
 
@@ -63,7 +63,8 @@ static inline bool date_is_finite(int32_t days)
     return days != DATE_INFINITY && days != DATE_NEG_INFINITY;
 }
 
-/* ---- text. typmod: fractional digits 0..6, -1 = none. 22007 invalid syntax, 22008 out of range. */
+/* ---- text. typmod: fractional digits 0..6, -1 = none. 22007 invalid syntax, 22008 out of range.
+ */
 Status date_parse(Str text, const PgSettings *settings, int32_t *ret, Error *err);
 Status time_parse(Str text, const PgSettings *settings, int32_t typmod, int64_t *ret, Error *err);
 Status timetz_parse(Str text, const PgSettings *settings, int32_t typmod, TimeTz *ret, Error *err);
@@ -100,7 +101,8 @@ TimeTz timetz_at_offset(const TimeTz *value, int32_t offset_sec);
 Status date_add_days(int32_t days, int64_t n, int32_t *ret, Error *err);
 /* Infinite operands: 22008 "cannot subtract infinite dates". */
 Status date_sub(int32_t a, int32_t b, int32_t *ret, Error *err);
-/* Months first (day clamped to the month), then days, then time. timestamptz counts days in the zone. */
+/* Months first (day clamped to the month), then days, then time. timestamptz counts days in the
+ * zone. */
 Status timestamp_add_interval(int64_t us, const Interval *span, int64_t *ret, Error *err);
 Status timestamptz_add_interval(int64_t us, const Interval *span, const TimeZone *tz, int64_t *ret,
                                 Error *err);
@@ -118,8 +120,8 @@ Status timestamptz_trunc(Str field, int64_t us, const TimeZone *tz, int64_t *ret
 Status timestamp_bin(const Interval *stride, int64_t us, int64_t origin_us, int64_t *ret,
                      Error *err);
 
-/* extract(field from value) for DATE, TIME, TIMETZ, TIMESTAMP, TIMESTAMPTZ, INTERVAL; `value` points
- * at the layout's C type. *ret is numeric; *ret_null where PostgreSQL gives NULL (fields of
+/* extract(field from value) for DATE, TIME, TIMETZ, TIMESTAMP, TIMESTAMPTZ, INTERVAL; `value`
+ * points at the layout's C type. *ret is numeric; *ret_null where PostgreSQL gives NULL (fields of
  * infinity). `tz` only for TIMESTAMPTZ. date_part is the same as float8: numeric_to_f64(ret). */
 Status datetime_extract(TypeId type, const void *value, Str field, const TimeZone *tz, Arena *arena,
                         View *ret, bool *ret_null, Error *err);

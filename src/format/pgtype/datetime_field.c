@@ -340,6 +340,6 @@ Status datetime__error(Error *err, DatetimeProblem problem, const char *type_nam
         return error_set_sql(err, STATUS_INVALID, "22009", 0,
                              "time zone displacement out of range: \"%.*s\"", STR_FMT(text));
     }
-    return error_set_sql(err, STATUS_INVALID, "22007", 0, "invalid input syntax for type %s: \"%.*s\"",
-                         type_name, STR_FMT(text));
+    return error_set_sql(err, STATUS_INVALID, "22007", 0,
+                         "invalid input syntax for type %s: \"%.*s\"", type_name, STR_FMT(text));
 }

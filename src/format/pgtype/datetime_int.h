@@ -1,4 +1,5 @@
-/* datetime_int.h - fields and words of date/time texts, for datetime_parse.c and interval_parse.c. */
+/* datetime_int.h - fields and words of date/time texts, for datetime_parse.c and interval_parse.c.
+ */
 #ifndef LUMA_FORMAT_PGTYPE_DATETIME_INT_H
 #define LUMA_FORMAT_PGTYPE_DATETIME_INT_H
 
@@ -45,13 +46,13 @@ Status datetime__error(Error *err, DatetimeProblem problem, const char *type_nam
 typedef enum WordKind {
     WORD_UNKNOWN,
     WORD_IGNORE,
-    WORD_MONTH,    /* value 1..12 */
-    WORD_WEEKDAY,  /* 0 = Sunday */
-    WORD_AMPM,     /* value 0 am, 1 pm */
-    WORD_ADBC,     /* value 0 ad, 1 bc */
-    WORD_ISO_T,    /* "t" before a time */
-    WORD_JULIAN,   /* "j" before a day number */
-    WORD_DST,      /* "dst" after a zone */
+    WORD_MONTH,   /* value 1..12 */
+    WORD_WEEKDAY, /* 0 = Sunday */
+    WORD_AMPM,    /* value 0 am, 1 pm */
+    WORD_ADBC,    /* value 0 ad, 1 bc */
+    WORD_ISO_T,   /* "t" before a time */
+    WORD_JULIAN,  /* "j" before a day number */
+    WORD_DST,     /* "dst" after a zone */
     WORD_NOW,
     WORD_YESTERDAY,
     WORD_TODAY,
@@ -60,7 +61,7 @@ typedef enum WordKind {
     WORD_EPOCH,
     WORD_LATE,
     WORD_EARLY,
-    WORD_UNIT,     /* other words of the table, useless in input */
+    WORD_UNIT, /* other words of the table, useless in input */
 } WordKind;
 WordKind datetime__word(const char *text, int *ret_value);
 

@@ -111,8 +111,8 @@ Status date_add_days(int32_t days, int64_t n, int32_t *ret, Error *err)
 {
     int64_t sum = days;
 
-    if (date_is_finite(days) && (n > INT32_MAX || n < INT32_MIN ||
-                                 (sum = days + n) < DATE_MIN || sum > DATE_MAX))
+    if (date_is_finite(days) &&
+        (n > INT32_MAX || n < INT32_MIN || (sum = days + n) < DATE_MIN || sum > DATE_MAX))
         return out_of_range(err, "date");
     *ret = (int32_t)sum;
     return STATUS_OK;
@@ -259,8 +259,9 @@ Status timestamp_bin(const Interval *stride, int64_t us, int64_t origin_us, int6
     if (!timestamp_is_finite(origin_us))
         return error_set_sql(err, STATUS_INVALID, "22008", 0, "origin out of range");
     if (stride->months)
-        return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", 0,
-                             "timestamps cannot be binned into intervals containing months or years");
+        return error_set_sql(
+            err, STATUS_UNSUPPORTED, "0A000", 0,
+            "timestamps cannot be binned into intervals containing months or years");
     if (__builtin_add_overflow(stride->days * US_PER_DAY, stride->us, &width))
         return out_of_range(err, "interval");
     if (width <= 0)

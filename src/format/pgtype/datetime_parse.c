@@ -1,6 +1,7 @@
 /* datetime_parse.c - texts of date, time, timetz, timestamp and timestamptz.
  *
- * A port of rules, not of code: fields are decoded in order, each fills in a part of a calendar time
+ * A port of rules, not of code: fields are decoded in order, each fills in a part of a calendar
+ * time
  * (`have` says which), and no part may come twice. See "Date/Time Input Interpretation" in
  * PostgreSQL's manual.
  */
@@ -33,14 +34,14 @@ typedef struct Decoder {
     bool time_only;
     Error *err;
 
-    unsigned have;        /* HAVE_* */
-    WordKind prefix;      /* WORD_ISO_T or WORD_JULIAN seen, its number not yet; else WORD_UNKNOWN */
-    WordKind special;     /* EPOCH, LATE, EARLY, or WORD_UNKNOWN: an ordinary value */
-    bool text_month;      /* the month came as a word */
+    unsigned have;    /* HAVE_* */
+    WordKind prefix;  /* WORD_ISO_T or WORD_JULIAN seen, its number not yet; else WORD_UNKNOWN */
+    WordKind special; /* EPOCH, LATE, EARLY, or WORD_UNKNOWN: an ordinary value */
+    bool text_month;  /* the month came as a word */
     bool two_digit_year;
     bool julian;
     bool bc;
-    int ampm;             /* -1 none, 0 am, 1 pm */
+    int ampm; /* -1 none, 0 am, 1 pm */
     int64_t year;
     int64_t month;
     int64_t day;
@@ -49,10 +50,10 @@ typedef struct Decoder {
     int64_t minute;
     int64_t second;
     int32_t us;
-    int32_t offset_sec;        /* east */
-    const TimeZone *zone;      /* resolve with the date */
-    char abbrev[16];           /* `zone` was found by this abbreviation; "" = by its name */
-    char unknown_zone[64];     /* the error is about this zone name */
+    int32_t offset_sec;    /* east */
+    const TimeZone *zone;  /* resolve with the date */
+    char abbrev[16];       /* `zone` was found by this abbreviation; "" = by its name */
+    char unknown_zone[64]; /* the error is about this zone name */
 } Decoder;
 
 static DatetimeProblem put(Decoder *d, unsigned parts)
@@ -380,8 +381,7 @@ static void set_date(Decoder *d, CivilDate civil)
 static DatetimeProblem decode_now(Decoder *d)
 {
     TimeZoneOffset offset = timezone_at_utc(d->settings->time_zone, d->settings->now_us);
-    CivilTime now =
-        timestamp_to_civil(d->settings->now_us + offset.offset_sec * US_PER_SEC);
+    CivilTime now = timestamp_to_civil(d->settings->now_us + offset.offset_sec * US_PER_SEC);
 
     CHECK(put(d, (d->time_only ? 0u : (unsigned)HAVE_DATE) | HAVE_TIME | HAVE_ZONE));
     if (!d->time_only)
@@ -558,9 +558,9 @@ static DatetimeProblem decode(Decoder *d)
         switch (f.field[i].kind) {
         case FIELD_DATE: {
             bool date_allowed =
-                !d->time_only || (i == 0 && f.count >= 2 &&
-                                  (f.field[f.count - 1].kind == FIELD_DATE ||
-                                   f.field[1].kind == FIELD_TIME));
+                !d->time_only ||
+                (i == 0 && f.count >= 2 &&
+                 (f.field[f.count - 1].kind == FIELD_DATE || f.field[1].kind == FIELD_TIME));
             CHECK(decode_date_field(d, text, date_allowed));
             break;
         }
@@ -626,7 +626,7 @@ Status date_parse(Str text, const PgSettings *settings, int32_t *ret, Error *err
 
     TRY(run(&d, settings, "date", text, false, err));
     if (d.special != WORD_UNKNOWN) {
-        *ret = d.special == WORD_LATE ? DATE_INFINITY
+        *ret = d.special == WORD_LATE    ? DATE_INFINITY
                : d.special == WORD_EARLY ? DATE_NEG_INFINITY
                                          : 0;
         return STATUS_OK;
@@ -670,7 +670,7 @@ static Status timestamp_of(Decoder *d, const char *what, bool with_zone, int32_t
     int64_t days;
 
     if (d->special != WORD_UNKNOWN) {
-        *ret = d->special == WORD_LATE ? TIMESTAMP_INFINITY
+        *ret = d->special == WORD_LATE    ? TIMESTAMP_INFINITY
                : d->special == WORD_EARLY ? TIMESTAMP_NEG_INFINITY
                                           : 0;
         return STATUS_OK;
@@ -692,8 +692,8 @@ static Status timestamp_of(Decoder *d, const char *what, bool with_zone, int32_t
     return STATUS_OK;
 }
 
-/* "YYYY-MM-DD HH:MM:SS[.ffffff]" to its end, or to a zone "Z", "+hh", "+hh:mm" when that is allowed:
- * what nearly every client sends. False = take the long way. */
+/* "YYYY-MM-DD HH:MM:SS[.ffffff]" to its end, or to a zone "Z", "+hh", "+hh:mm" when that is
+ * allowed: what nearly every client sends. False = take the long way. */
 static bool parse_iso(Str s, bool with_zone, int64_t *ret)
 {
     static const char shape[] = "0000-00-00 00:00:00";

@@ -240,7 +240,8 @@ static Status extract_interval(DatetimeUnit unit, Str field, const Interval *spa
         break;
     case UNIT_EPOCH: {
         /* Years of 365.25 days, months of 30. */
-        Int128 quarter_days = (Int128)year * 1461 + (span->months % 12) * 120 + (Int128)span->days * 4;
+        Int128 quarter_days =
+            (Int128)year * 1461 + (span->months % 12) * 120 + (Int128)span->days * 4;
         return numeric_from_i128(quarter_days * (US_PER_DAY / 4) + span->us, 6, arena, ret, err);
     }
     default:
@@ -342,7 +343,8 @@ static bool trunc_day(DatetimeUnit unit, int32_t days, int32_t *ret)
         year = year > 0 ? (year + 99) / 100 * 100 - 99 : -((99 - (year - 1)) / 100) * 100 + 1;
         break;
     case UNIT_MILLENNIUM:
-        year = year > 0 ? (year + 999) / 1000 * 1000 - 999 : -((999 - (year - 1)) / 1000) * 1000 + 1;
+        year =
+            year > 0 ? (year + 999) / 1000 * 1000 - 999 : -((999 - (year - 1)) / 1000) * 1000 + 1;
         break;
     default:
         return false;
@@ -393,8 +395,7 @@ Status timestamp_trunc(Str field, int64_t us, int64_t *ret, Error *err)
         *ret = us;
         return STATUS_OK;
     }
-    return trunc_local(trunc_unit(field), field, "timestamp without time zone", us, ret,
-                       err);
+    return trunc_local(trunc_unit(field), field, "timestamp without time zone", us, ret, err);
 }
 
 Status timestamptz_trunc(Str field, int64_t us, const TimeZone *tz, int64_t *ret, Error *err)

@@ -81,7 +81,7 @@ static DatetimeProblem add_years(Reader *r, int64_t v, double fraction, int64_t 
 static DatetimeProblem add_unit(Reader *r, DatetimeUnit unit, int64_t v, double fraction)
 {
     static const int64_t us_of[] = {
-        [UNIT_MICROSECOND] = 1,          [UNIT_MILLISECOND] = 1000, [UNIT_SECOND] = US_PER_SEC,
+        [UNIT_MICROSECOND] = 1,        [UNIT_MILLISECOND] = 1000, [UNIT_SECOND] = US_PER_SEC,
         [UNIT_MINUTE] = US_PER_MINUTE, [UNIT_HOUR] = US_PER_HOUR,
     };
 
@@ -398,8 +398,7 @@ Status interval_parse(Str text, const PgSettings *settings, int32_t typmod, Inte
 
     if (datetime__split(text, &f) && f.count)
         problem = read_fields(&r, &f);
-    if (problem == PROBLEM_FORMAT && text.len && text.ptr[0] == 'P' &&
-        text.len < sizeof f.work) {
+    if (problem == PROBLEM_FORMAT && text.len && text.ptr[0] == 'P' && text.len < sizeof f.work) {
         char copy[DATETIME_TEXT_MAX + DATETIME_FIELDS_MAX];
         memcpy(copy, text.ptr, text.len);
         copy[text.len] = 0;

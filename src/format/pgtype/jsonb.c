@@ -16,8 +16,16 @@ typedef struct JsonParser {
 
 /* What canonical output is made of. Lives in the arena. */
 typedef struct JsonNode {
-    enum { JSON_NULL, JSON_TRUE, JSON_FALSE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT } kind;
-    Str text;  /* number: canonical digits; string: decoded bytes */
+    enum {
+        JSON_NULL,
+        JSON_TRUE,
+        JSON_FALSE,
+        JSON_NUMBER,
+        JSON_STRING,
+        JSON_ARRAY,
+        JSON_OBJECT
+    } kind;
+    Str text; /* number: canonical digits; string: decoded bytes */
     struct JsonNode **children;
     Str *keys; /* of an object */
     uint32_t count;
@@ -99,8 +107,8 @@ static bool read_hex4(const char *p, uint32_t *ret)
     return true;
 }
 
-/* \uXXXX, with its second half when it is a surrogate. The cursor stands behind "\u". For json alone
- * only the form is checked; jsonb needs the character. */
+/* \uXXXX, with its second half when it is a surrogate. The cursor stands behind "\u". For json
+ * alone only the form is checked; jsonb needs the character. */
 static Status parse_unicode(JsonParser *s, char *out, size_t *len)
 {
     uint32_t code;

@@ -1,8 +1,8 @@
 /* jsonb.h - json and jsonb texts.
  *
- * json keeps the text that was given, checked; jsonb keeps the text PostgreSQL prints: keys sorted by
- * length, then bytes, the last of equal keys, numbers as numeric prints them, one blank after ':'
- * and ','. Depth is bounded. Threads: pure.
+ * json keeps the text that was given, checked; jsonb keeps the text PostgreSQL prints: keys sorted
+ * by length, then bytes, the last of equal keys, numbers as numeric prints them, one blank after
+ * ':' and ','. Depth is bounded. Threads: pure.
  */
 #ifndef LUMA_FORMAT_PGTYPE_JSONB_H
 #define LUMA_FORMAT_PGTYPE_JSONB_H

@@ -17,10 +17,25 @@ static const uint8_t *view_bytes(const View *n)
 
 Int128 numeric__pow10(int e)
 {
-    static const int64_t small[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000,
-                                    1000000000, 10000000000, 100000000000, 1000000000000,
-                                    10000000000000, 100000000000000, 1000000000000000,
-                                    10000000000000000, 100000000000000000, 1000000000000000000};
+    static const int64_t small[] = {1,
+                                    10,
+                                    100,
+                                    1000,
+                                    10000,
+                                    100000,
+                                    1000000,
+                                    10000000,
+                                    100000000,
+                                    1000000000,
+                                    10000000000,
+                                    100000000000,
+                                    1000000000000,
+                                    10000000000000,
+                                    100000000000000,
+                                    1000000000000000,
+                                    10000000000000000,
+                                    100000000000000000,
+                                    1000000000000000000};
     if (e <= 18)
         return small[e];
     if (e <= 36)
@@ -583,8 +598,7 @@ static Status field_overflow(int precision, int scale, bool infinite, Error *err
 {
     (void)error_set_sql(err, STATUS_INVALID, "22003", 0, "numeric field overflow");
     if (infinite) {
-        error_detail(err,
-                     "A field with precision %d, scale %d cannot hold an infinite value.",
+        error_detail(err, "A field with precision %d, scale %d cannot hold an infinite value.",
                      precision, scale);
         return STATUS_INVALID;
     }

@@ -58,8 +58,8 @@ Status numeric_from_f64(double v, Arena *arena, View *ret, Error *err);
 Status numeric_from_f32(float v, Arena *arena, View *ret, Error *err);
 /* Correctly rounded; magnitudes beyond double give +-Infinity and *ret_overflow (may be NULL). */
 double numeric_to_f64(const View *n, bool *ret_overflow);
-/* Rounds half away from zero; 22003 "bigint out of range", 0A000 for NaN and infinities. `type_name`
- * stands in the message: "bigint", "integer", "smallint". */
+/* Rounds half away from zero; 22003 "bigint out of range", 0A000 for NaN and infinities.
+ * `type_name` stands in the message: "bigint", "integer", "smallint". */
 Status numeric_to_i64(const View *n, int64_t min, int64_t max, const char *type_name, int64_t *ret,
                       Error *err);
 
@@ -101,7 +101,8 @@ Status numeric_add(const View *a, const View *b, Arena *arena, View *ret, Error 
 Status numeric_sub(const View *a, const View *b, Arena *arena, View *ret, Error *err);
 Status numeric_mul(const View *a, const View *b, Arena *arena, View *ret, Error *err);
 Status numeric_div(const View *a, const View *b, Arena *arena, View *ret, Error *err);
-Status numeric_div_trunc(const View *a, const View *b, Arena *arena, View *ret, Error *err); /* div() */
+Status numeric_div_trunc(const View *a, const View *b, Arena *arena, View *ret,
+                         Error *err); /* div() */
 Status numeric_mod(const View *a, const View *b, Arena *arena, View *ret, Error *err);
 Status numeric_power(const View *a, const View *b, Arena *arena, View *ret, Error *err);
 Status numeric_log(const View *base, const View *n, Arena *arena, View *ret, Error *err);
@@ -120,9 +121,9 @@ Status numeric_trim_scale(const View *n, Arena *arena, View *ret, Error *err);
 /* ---- sums: what sum, avg and the statistics over numeric keep. Zeroed = empty. Adds small values
  * into 128 bits without allocating; spills into a large numeric in `arena` now and then. */
 typedef struct NumericSum {
-    Int128 part;       /* not yet carried into `spilled`, at `scale` */
-    View spilled;      /* len 0 = none */
-    int64_t count;     /* finite values and specials added */
+    Int128 part;   /* not yet carried into `spilled`, at `scale` */
+    View spilled;  /* len 0 = none */
+    int64_t count; /* finite values and specials added */
     int64_t nan_count;
     int64_t inf_count; /* +Infinity */
     int64_t neg_inf_count;

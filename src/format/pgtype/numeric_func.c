@@ -80,7 +80,7 @@ static Status sqrt_num(const Num *x, int scale, Arena *arena, Num *ret, Error *e
     if (half > 0)
         y.scale = 0;
     int digits = scale + 4 * (LUMA_MAX(half, 0) + 1);
-    for (int good = 12; ; good *= 2) {
+    for (int good = 12;; good *= 2) {
         Num q;
         Num sum;
         TRY(numeric__div(x, &y, scale, false, arena, &q, err));
@@ -415,7 +415,8 @@ static Status power_int(const Num *base, int32_t exp, int scale, Arena *arena, N
                 result = square;
             } else {
                 TRY(numeric__mul(&result, &square, arena, &result, err));
-                TRY(numeric__round(&result, digits - 4 * result.weight, false, arena, &result, err));
+                TRY(numeric__round(&result, digits - 4 * result.weight, false, arena, &result,
+                                   err));
             }
             first = false;
         }
@@ -427,7 +428,8 @@ static Status power_int(const Num *base, int32_t exp, int scale, Arena *arena, N
                 break;
         }
     }
-    if (square.count && abs(square.weight) > 4 * NUMERIC_WEIGHT_MAX && (square.weight > 0) == (exp > 0))
+    if (square.count && abs(square.weight) > 4 * NUMERIC_WEIGHT_MAX &&
+        (square.weight > 0) == (exp > 0))
         return overflow_error(err);
     if (exp < 0)
         TRY(numeric__div(&one, &result, scale, false, arena, &result, err));
@@ -455,8 +457,7 @@ static Status power_real(const Num *base, const Num *exp, Arena *arena, Num *ret
         return STATUS_OK;
     }
     value *= 0.434294481903252;
-    int scale =
-        clamp_scale(NUMERIC_SIG_DIGITS_MIN - (int)value, LUMA_MAX(base->scale, exp->scale));
+    int scale = clamp_scale(NUMERIC_SIG_DIGITS_MIN - (int)value, LUMA_MAX(base->scale, exp->scale));
     int local = LUMA_MAX(LUMA_MAX(scale + (int)value, 0) - weight + 8, 0);
     TRY(ln_num(&positive, local, arena, &ln_base, err));
     TRY(mul_round(&ln_base, exp, local, arena, &product, err));
@@ -464,7 +465,8 @@ static Status power_real(const Num *base, const Num *exp, Arena *arena, Num *ret
     ret->scale = scale;
     /* Here the exponent is an integer past int32 if the base is negative: even, unless its last
      * digit stands. */
-    ret->negative = base->negative && exp->count == exp->weight + 1 && exp->digits[exp->count - 1] % 2;
+    ret->negative =
+        base->negative && exp->count == exp->weight + 1 && exp->digits[exp->count - 1] % 2;
     return STATUS_OK;
 }
 

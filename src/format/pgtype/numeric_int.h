@@ -1,7 +1,7 @@
 /* numeric_int.h - numerics as digit arrays, for numeric.c, numeric_math.c and numeric_func.c.
  *
- * Digits are base 10000, most significant first: value = sum digits[i] * 10000^(weight - i). Leading
- * and trailing zeros are allowed while computing. Digit arrays live in an arena.
+ * Digits are base 10000, most significant first: value = sum digits[i] * 10000^(weight - i).
+ * Leading and trailing zeros are allowed while computing. Digit arrays live in an arena.
  */
 #ifndef LUMA_FORMAT_PGTYPE_NUMERIC_INT_H
 #define LUMA_FORMAT_PGTYPE_NUMERIC_INT_H

@@ -193,7 +193,8 @@ Status pgarray_make(Type array_type, const Column *elements, uint32_t from, uint
     int32_t length = (int32_t)count;
     int32_t lower = is_vector(array_type) ? 0 : 1;
 
-    return pgarray_make_dims(array_type, elements, from, count, 1, &length, &lower, arena, ret, err);
+    return pgarray_make_dims(array_type, elements, from, count, 1, &length, &lower, arena, ret,
+                             err);
 }
 
 /* ---------------------------------------------------------------- text output */
@@ -234,8 +235,9 @@ static void quote_element(Buf *out, size_t begin)
 /* Types whose text never needs quotes. */
 static bool is_plain(Type type)
 {
-    return type_is_number(type) || (!type.is_array && (type.id == TYPE_BOOL || type.id == TYPE_OID ||
-                                                       type.id == TYPE_UUID));
+    return type_is_number(type) ||
+           (!type.is_array &&
+            (type.id == TYPE_BOOL || type.id == TYPE_OID || type.id == TYPE_UUID));
 }
 
 typedef struct ArrayPrinter {
@@ -489,7 +491,8 @@ static Status parse_braces(ArrayParser *s, uint32_t depth)
             break;
     }
     if (s->length_known[depth] && s->lengths[depth] != length)
-        return malformed(s, "Multidimensional arrays must have sub-arrays with matching dimensions.");
+        return malformed(s,
+                         "Multidimensional arrays must have sub-arrays with matching dimensions.");
     s->length_known[depth] = true;
     s->lengths[depth] = length;
     return STATUS_OK;

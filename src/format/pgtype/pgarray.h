@@ -2,10 +2,9 @@
  *
  * array form, little-endian, no alignment:
  *
- *   u32 dim_count (0 = empty array) | u32 flags (1 = has NULLs) | dim_count * (i32 length, i32 lower)
- *   [bitmap of count bits, set = not NULL, when flag 1]
- *   fixed-width elements: count * width bytes (LAYOUT_BIT: one byte each)
- *   views:                u32 end[count] | bytes
+ *   u32 dim_count (0 = empty array) | u32 flags (1 = has NULLs) | dim_count * (i32 length, i32
+ * lower) [bitmap of count bits, set = not NULL, when flag 1] fixed-width elements: count * width
+ * bytes (LAYOUT_BIT: one byte each) views:                u32 end[count] | bytes
  *
  * count is the product of the lengths. int2vector and oidvector have the same form (lower bound 0)
  * with INT2 and OID elements. Equal arrays have equal bytes if their elements do.

@@ -92,9 +92,8 @@ Status pgrecord_make(const Column *columns, uint32_t column_count, size_t row, A
     char *bytes;
 
     for (uint32_t i = 0; i < column_count; i++)
-        len += FIELD_HEAD_BYTES + (column_is_null(&columns[i], row)
-                                       ? 0
-                                       : value_bytes(&columns[i], row, &bit).len);
+        len += FIELD_HEAD_BYTES +
+               (column_is_null(&columns[i], row) ? 0 : value_bytes(&columns[i], row, &bit).len);
     if (len > UINT32_MAX / 2)
         return error_set_sql(err, STATUS_LIMIT, "54000", 0, "row of %zu bytes is too long", len);
     TRY(arena_try_alloc(arena, len, &bytes, err));

@@ -11,8 +11,8 @@ enum { NAME_BYTES_MAX = 63 };
 
 Status pgtype_error_syntax(Error *err, const char *type_name, Str text)
 {
-    return error_set_sql(err, STATUS_INVALID, "22P02", 0, "invalid input syntax for type %s: \"%.*s\"",
-                         type_name, STR_FMT(text));
+    return error_set_sql(err, STATUS_INVALID, "22P02", 0,
+                         "invalid input syntax for type %s: \"%.*s\"", type_name, STR_FMT(text));
 }
 
 /* ---------------------------------------------------------------- bool, integers */
@@ -56,8 +56,8 @@ static Status parse_integer(Str text, int64_t min, int64_t max, const char *type
         if (digit > 9)
             return pgtype_error_syntax(err, type_name, text);
         if (!overflow)
-            overflow = __builtin_mul_overflow(v, 10, &v) ||
-                       __builtin_sub_overflow(v, (int64_t)digit, &v);
+            overflow =
+                __builtin_mul_overflow(v, 10, &v) || __builtin_sub_overflow(v, (int64_t)digit, &v);
     }
     if (!negative && !overflow)
         overflow = __builtin_sub_overflow(0, v, &v);
@@ -100,9 +100,10 @@ Status pgtype_parse_oid(Str text, uint32_t *ret, Error *err)
 
 void pgtype_append_i64(Buf *out, int64_t value)
 {
-    static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233"
-                                "34353637383940414243444546474849505152535455565758596061626364656667"
-                                "6869707172737475767778798081828384858687888990919293949596979899";
+    static const char pairs[] =
+        "00010203040506070809101112131415161718192021222324252627282930313233"
+        "34353637383940414243444546474849505152535455565758596061626364656667"
+        "6869707172737475767778798081828384858687888990919293949596979899";
     char text[24];
     size_t at = sizeof text;
     uint64_t v = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
@@ -140,7 +141,8 @@ static bool parse_float_word(Str s, double *ret)
     return true;
 }
 
-/* Is it digits, a point and an exponent, and nothing else? Also: has it a digit that is not zero? */
+/* Is it digits, a point and an exponent, and nothing else? Also: has it a digit that is not zero?
+ */
 static bool is_decimal(Str s, bool *ret_nonzero)
 {
     size_t i = s.len && (s.ptr[0] == '-' || s.ptr[0] == '+');
@@ -427,8 +429,8 @@ static Status cut_text(Str text, size_t max, const char *type_name, bool explici
 
     for (size_t i = keep; i < text.len && !explicit_cast; i++)
         if (text.ptr[i] != ' ')
-            return error_set_sql(err, STATUS_INVALID, "22001", 0,
-                                 "value too long for type %s(%zu)", type_name, max);
+            return error_set_sql(err, STATUS_INVALID, "22001", 0, "value too long for type %s(%zu)",
+                                 type_name, max);
     *ret = str_sub(text, 0, keep);
     return STATUS_OK;
 }

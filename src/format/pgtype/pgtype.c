@@ -449,7 +449,8 @@ static Status put_view(Column *ret, size_t row, Str s, Arena *arena, Error *err)
     char *copy = NULL;
 
     if (s.len > UINT32_MAX / 2)
-        return error_set_sql(err, STATUS_LIMIT, "54000", 0, "value of %zu bytes is too long", s.len);
+        return error_set_sql(err, STATUS_LIMIT, "54000", 0, "value of %zu bytes is too long",
+                             s.len);
     if (s.len > VIEW_INLINE_MAX) {
         TRY(arena_try_alloc(arena, s.len, &copy, err));
         memcpy(copy, s.ptr, s.len);
@@ -647,9 +648,8 @@ static Status receive_fixed(Str bytes, Column *ret, size_t row, Error *err)
     }
     case TYPE_DATE: {
         int32_t days = (int32_t)buf_read_be32(&r);
-        if (date_is_finite(days) &&
-            (__builtin_add_overflow(days, EPOCH_SHIFT_DAYS, &days) || days < DATE_MIN ||
-             days > DATE_MAX))
+        if (date_is_finite(days) && (__builtin_add_overflow(days, EPOCH_SHIFT_DAYS, &days) ||
+                                     days < DATE_MIN || days > DATE_MAX))
             return error_set_sql(err, STATUS_INVALID, "22008", 0, "date out of range");
         ((int32_t *)values)[row] = days;
         break;
@@ -657,9 +657,8 @@ static Status receive_fixed(Str bytes, Column *ret, size_t row, Error *err)
     case TYPE_TIMESTAMP:
     case TYPE_TIMESTAMPTZ: {
         int64_t us = (int64_t)buf_read_be64(&r);
-        if (timestamp_is_finite(us) &&
-            (__builtin_add_overflow(us, EPOCH_SHIFT_US, &us) || us < TIMESTAMP_MIN ||
-             us > TIMESTAMP_MAX))
+        if (timestamp_is_finite(us) && (__builtin_add_overflow(us, EPOCH_SHIFT_US, &us) ||
+                                        us < TIMESTAMP_MIN || us > TIMESTAMP_MAX))
             return error_set_sql(err, STATUS_INVALID, "22008", 0, "timestamp out of range");
         ((int64_t *)values)[row] = timestamp_round(us, ret->type.typmod);
         break;

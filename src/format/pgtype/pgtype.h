@@ -20,12 +20,7 @@
 #include "base/buf.h"
 #include "format/pgtype/timezone.h"
 
-typedef enum PgDateStyle {
-    PG_DATE_ISO,
-    PG_DATE_SQL,
-    PG_DATE_POSTGRES,
-    PG_DATE_GERMAN
-} PgDateStyle;
+typedef enum PgDateStyle { PG_DATE_ISO, PG_DATE_SQL, PG_DATE_POSTGRES, PG_DATE_GERMAN } PgDateStyle;
 typedef enum PgDateOrder { PG_ORDER_MDY, PG_ORDER_DMY, PG_ORDER_YMD } PgDateOrder;
 typedef enum PgIntervalStyle {
     PG_INTERVAL_POSTGRES,

@@ -1,9 +1,9 @@
 /* pgtype_golden_test.c - compares with what PostgreSQL 15 printed: test/golden/pgtype.tsv, or the
  * tables given as arguments (test/golden/pgtype_cases.py makes them). Parsed values also go through
  * their binary format and back. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -108,8 +108,8 @@ static Status run_numeric_pair(const Case *c, Run *r, View *ret)
     static const struct {
         const char *op;
         Status (*fn)(const View *, const View *, Arena *, View *, Error *);
-    } ops[] = {{"+", numeric_add}, {"-", numeric_sub},         {"*", numeric_mul},
-               {"/", numeric_div}, {"%", numeric_mod},         {"^", numeric_power},
+    } ops[] = {{"+", numeric_add},   {"-", numeric_sub},        {"*", numeric_mul},
+               {"/", numeric_div},   {"%", numeric_mod},        {"^", numeric_power},
                {"log", numeric_log}, {"div", numeric_div_trunc}};
     View a;
     View b;
@@ -134,8 +134,8 @@ static Status run_numeric_single(const Case *c, Run *r, View *ret)
     static const struct {
         const char *op;
         Status (*fn)(const View *, Arena *, View *, Error *);
-    } ops[] = {{"sqrt", numeric_sqrt}, {"ln", numeric_ln},     {"exp", numeric_exp},
-               {"abs", numeric_abs},   {"neg", numeric_neg},   {"ceil", numeric_ceil},
+    } ops[] = {{"sqrt", numeric_sqrt},   {"ln", numeric_ln},          {"exp", numeric_exp},
+               {"abs", numeric_abs},     {"neg", numeric_neg},        {"ceil", numeric_ceil},
                {"floor", numeric_floor}, {"trim", numeric_trim_scale}};
     View a;
 
@@ -374,9 +374,10 @@ static void check_table(const char *path)
             continue;
         run_case(&c, &r);
         if (!str_eq(buf_str(&r.out), c.expected) && ++wrong <= SHOWN_MAX)
-            print_message("%s:%d: %.*s %.*s [%.*s] '%.*s' '%.*s'\n  got      %.*s\n  expected %.*s\n",
-                          path, cases, STR_FMT(c.area), STR_FMT(c.op), STR_FMT(c.settings),
-                          STR_FMT(c.a), STR_FMT(c.b), STR_FMT(buf_str(&r.out)), STR_FMT(c.expected));
+            print_message(
+                "%s:%d: %.*s %.*s [%.*s] '%.*s' '%.*s'\n  got      %.*s\n  expected %.*s\n", path,
+                cases, STR_FMT(c.area), STR_FMT(c.op), STR_FMT(c.settings), STR_FMT(c.a),
+                STR_FMT(c.b), STR_FMT(buf_str(&r.out)), STR_FMT(c.expected));
     }
     (void)fclose(file);
     mem_free(line);

@@ -1,8 +1,8 @@
 /* shortest.c - R. Giulietti, "The Schubfach way to render doubles" (2020).
  *
  * A double c * 2^q has the rounding interval (cbl, cbr) * 2^(q-2) around cb = 4c. Scaling by 10^-k,
- * with k chosen so that the interval is between 2 and 20 wide, leaves at most one multiple of ten and
- * a few integers inside; three 64x128-bit products, rounded to odd, decide exactly which.
+ * with k chosen so that the interval is between 2 and 20 wide, leaves at most one multiple of ten
+ * and a few integers inside; three 64x128-bit products, rounded to odd, decide exactly which.
  */
 #include "format/pgtype/shortest.h"
 
@@ -125,9 +125,10 @@ ShortestDecimal shortest_float(float value)
 /* Writes the decimal digits of v; returns their count. */
 static size_t print_digits(uint64_t v, char *out)
 {
-    static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233"
-                                "34353637383940414243444546474849505152535455565758596061626364656667"
-                                "6869707172737475767778798081828384858687888990919293949596979899";
+    static const char pairs[] =
+        "00010203040506070809101112131415161718192021222324252627282930313233"
+        "34353637383940414243444546474849505152535455565758596061626364656667"
+        "6869707172737475767778798081828384858687888990919293949596979899";
     char text[20];
     size_t at = sizeof text;
 

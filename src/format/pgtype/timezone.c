@@ -216,7 +216,8 @@ const TimeZone *timezone_fixed(int32_t offset_sec)
         if (abbrev[i] != ':')
             plain[n++] = abbrev[i];
     plain[n] = 0;
-    (void)snprintf(name, sizeof name, "<%c%s>%c%s", sign, plain, offset_sec < 0 ? '+' : '-', abbrev);
+    (void)snprintf(name, sizeof name, "<%c%s>%c%s", sign, plain, offset_sec < 0 ? '+' : '-',
+                   abbrev);
     return timezone_find_zone(str_from(name));
 }
 
@@ -292,8 +293,7 @@ static void each_in(const char *dir, Str prefix, int depth,
         struct stat st;
         if (e->d_name[0] == '.' || !strcmp(e->d_name, "posix") || !strcmp(e->d_name, "right") ||
             snprintf(path, sizeof path, "%s/%s", dir, e->d_name) >= (int)sizeof path ||
-            snprintf(name, sizeof name, "%.*s%s", STR_FMT(prefix), e->d_name) >=
-                (int)sizeof name ||
+            snprintf(name, sizeof name, "%.*s%s", STR_FMT(prefix), e->d_name) >= (int)sizeof name ||
             stat(path, &st) != 0)
             continue;
         if (S_ISDIR(st.st_mode)) {

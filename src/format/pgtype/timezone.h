@@ -44,8 +44,8 @@ static inline int64_t timezone_to_utc(const TimeZone *tz, int64_t local_us)
     return local_us - timezone_at_local(tz, local_us).offset_sec * INT64_C(1000000);
 }
 
-/* An abbreviation of PostgreSQL's Default set ("cest"). Either *ret_zone is set (the meaning changed
- * over time: take its offset at the instant) or the fixed offset. False when unknown. */
+/* An abbreviation of PostgreSQL's Default set ("cest"). Either *ret_zone is set (the meaning
+ * changed over time: take its offset at the instant) or the fixed offset. False when unknown. */
 bool timezone_abbrev(Str abbrev, int32_t *ret_offset_sec, bool *ret_is_dst,
                      const TimeZone **ret_zone);
 /* The offset that an abbreviation of `tz` (one with *ret_zone above) has at a local time: what it

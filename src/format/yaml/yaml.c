@@ -6,8 +6,8 @@
 typedef struct Walk {
     yaml_document_t *document;
     Arena *arena;
-    YamlNode **made;    /* by libyaml node index, from 1 */
-    uint8_t *on_path;   /* is the node an ancestor of itself? */
+    YamlNode **made;  /* by libyaml node index, from 1 */
+    uint8_t *on_path; /* is the node an ancestor of itself? */
     uint32_t node_count;
     Error *err;
 } Walk;
@@ -52,8 +52,7 @@ static void convert_scalar(const yaml_node_t *raw, Arena *arena, YamlNode *node)
 
 static Status convert_sequence(Walk *walk, const yaml_node_t *raw, int depth, YamlNode *node)
 {
-    size_t count =
-        (size_t)(raw->data.sequence.items.top - raw->data.sequence.items.start);
+    size_t count = (size_t)(raw->data.sequence.items.top - raw->data.sequence.items.start);
 
     node->kind = YAML_SEQUENCE;
     node->items = ARENA_NEW_ARRAY(walk->arena, const YamlNode *, count);

@@ -1,8 +1,8 @@
 /* yaml.h - a YAML document as a tree with positions, over libyaml.
  *
- * Scalars keep their text as written ("yes" stays "yes", 0123 stays 0123); who reads a value decides
- * its type. The merge key `<<` is resolved. Aliases share nodes; a document that contains itself is
- * refused. A tree is immutable and lives in the arena it was parsed into.
+ * Scalars keep their text as written ("yes" stays "yes", 0123 stays 0123); who reads a value
+ * decides its type. The merge key `<<` is resolved. Aliases share nodes; a document that contains
+ * itself is refused. A tree is immutable and lives in the arena it was parsed into.
  */
 #ifndef LUMA_FORMAT_YAML_YAML_H
 #define LUMA_FORMAT_YAML_YAML_H
@@ -22,8 +22,8 @@ struct YamlNode {
     YamlKind kind;
     uint32_t line; /* from 1 */
     uint32_t column;
-    bool quoted; /* a scalar in quotes or a block: never null, never a number by looks */
-    Str text;    /* YAML_SCALAR */
+    bool quoted;            /* a scalar in quotes or a block: never null, never a number by looks */
+    Str text;               /* YAML_SCALAR */
     const YamlNode **items; /* YAML_SEQUENCE */
     const YamlPair *pairs;  /* YAML_MAPPING, keys unique, in order */
     uint32_t count;         /* items or pairs */

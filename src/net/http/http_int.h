@@ -99,7 +99,8 @@ typedef enum HeadVerdict {
     HEAD_REFUSED, /* was answered with an error */
 } HeadVerdict;
 HeadVerdict http__check_head(Request *r, bool has_body, int64_t content_length);
-/* http1_conn.c: after HEAD_PENDING the login was granted; frees the request whose connection went. */
+/* http1_conn.c: after HEAD_PENDING the login was granted; frees the request whose connection went.
+ */
 void http1__head_granted(Request *r);
 /* Answers an error the server found, in the words of the path's API. */
 void http__refuse(Request *r, int status, const char *message);

@@ -11,7 +11,12 @@
 #include "net/admission/scram.h"
 #include "net/loop/loop.h"
 
-typedef enum PgAuthState { PG_AUTH_SASL_FIRST, PG_AUTH_SASL_FINAL, PG_AUTH_MD5, PG_AUTH_GRANTED } PgAuthState;
+typedef enum PgAuthState {
+    PG_AUTH_SASL_FIRST,
+    PG_AUTH_SASL_FINAL,
+    PG_AUTH_MD5,
+    PG_AUTH_GRANTED
+} PgAuthState;
 
 typedef struct PgAuth {
     PgAuthState state;

@@ -2,8 +2,9 @@
  *
  * The loop owns the first part of a PgConn: it frames input, runs startup and authentication, and
  * hands whole messages over in `inbox`. One task at a time (`active`) owns the last part: it takes
- * the inbox, runs the session, and posts output back. A task that meets a congested connection parks
- * itself and ends; on_drained submits it again. Between the two stand only the fields under `lock`.
+ * the inbox, runs the session, and posts output back. A task that meets a congested connection
+ * parks itself and ends; on_drained submits it again. Between the two stand only the fields under
+ * `lock`.
  *
  *   idle ----input----> active ----congested----> parked
  *    ^                    |  ^                       |
@@ -56,13 +57,13 @@ typedef struct PgConn {
 
     /* shared */
     Mutex lock;
-    Buf inbox;         /* guarded by lock: whole messages */
-    bool active;       /* guarded by lock: a task is queued, runs or is parked */
-    bool parked;       /* guarded by lock: ... and waits for on_drained */
-    bool closed;       /* guarded by lock: the connection has gone */
-    bool paused;       /* guarded by lock: the loop stopped reading */
-    bool draining;     /* guarded by lock: the server is stopping */
-    Query *query;      /* guarded by lock: what a cancel request hits */
+    Buf inbox;     /* guarded by lock: whole messages */
+    bool active;   /* guarded by lock: a task is queued, runs or is parked */
+    bool parked;   /* guarded by lock: ... and waits for on_drained */
+    bool closed;   /* guarded by lock: the connection has gone */
+    bool paused;   /* guarded by lock: the loop stopped reading */
+    bool draining; /* guarded by lock: the server is stopping */
+    Query *query;  /* guarded by lock: what a cancel request hits */
 
     /* the task's */
     PoolTask task;
@@ -364,8 +365,7 @@ static void run_task(PoolTask *task)
             begin_work(c);
         else
             outcome = pg_session_run(
-                &c->session,
-                (Str){c->work.ptr + c->work_pos, c->work.len - c->work_pos}, &used);
+                &c->session, (Str){c->work.ptr + c->work_pos, c->work.len - c->work_pos}, &used);
         c->work_pos += used;
         if (outcome == PG_CLOSE)
             hang_up(c);
@@ -468,8 +468,7 @@ static size_t on_startup_data(PgConn *c, Str bytes)
     case PG_FRAMING_MORE:
         return 0;
     case PG_FRAMING_BAD:
-        (void)error_set_sql(&err, STATUS_INVALID, "08P01", 0,
-                            "invalid length of startup packet");
+        (void)error_set_sql(&err, STATUS_INVALID, "08P01", 0, "invalid length of startup packet");
         refuse(c, &err);
         return bytes.len;
     case PG_FRAMING_WHOLE:
@@ -535,9 +534,9 @@ static size_t on_auth_data(PgConn *c, Str bytes)
     if (m.type == 'p')
         status = pg_auth_message(&c->auth, m.body, &out, &err);
     else
-        status = error_set_sql(&err, STATUS_INVALID, "08P01", 0,
-                               "expected password response, got message type %d",
-                               (unsigned char)m.type);
+        status =
+            error_set_sql(&err, STATUS_INVALID, "08P01", 0,
+                          "expected password response, got message type %d", (unsigned char)m.type);
     send_buf(c, &out);
     if (status != STATUS_OK)
         refuse(c, &err);

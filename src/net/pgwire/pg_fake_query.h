@@ -236,7 +236,7 @@ static bool fake_plan(Statement *st)
         st->kind = STATEMENT_COPY_IN;
         return true;
     }
-    static const char *const others[] = {"nothing", "set",    "begin", "commit",
+    static const char *const others[] = {"nothing",  "set",  "begin",  "commit",
                                          "rollback", "fail", "notice", "sleep"};
     for (size_t i = 0; i < LUMA_ARRAY_LEN(others); i++)
         if (!strcmp(st->word, others[i]))
@@ -398,11 +398,12 @@ Str query_command_tag(const Query *query)
     if (q->statement->kind == STATEMENT_QUERY)
         (void)snprintf(q->tag, sizeof q->tag, "SELECT %llu", (unsigned long long)q->row_count);
     else
-        (void)snprintf(q->tag, sizeof q->tag, "%s", !strcmp(word, "begin")      ? "BEGIN"
-                                                    : !strcmp(word, "commit")   ? "COMMIT"
-                                                    : !strcmp(word, "rollback") ? "ROLLBACK"
-                                                    : !strcmp(word, "set")      ? "SET"
-                                                                                : "CREATE TABLE");
+        (void)snprintf(q->tag, sizeof q->tag, "%s",
+                       !strcmp(word, "begin")      ? "BEGIN"
+                       : !strcmp(word, "commit")   ? "COMMIT"
+                       : !strcmp(word, "rollback") ? "ROLLBACK"
+                       : !strcmp(word, "set")      ? "SET"
+                                                   : "CREATE TABLE");
     return str_from(q->tag);
 }
 

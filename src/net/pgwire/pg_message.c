@@ -87,7 +87,8 @@ Status pg_startup_parse(Str body, PgStartup *ret, Error *err)
             ret->options = value;
         else if (str_eq(name, STR("replication")))
             ret->replication = !str_eq_nocase(value, STR("false")) && !str_eq(value, STR("0")) &&
-                               !str_eq_nocase(value, STR("off")) && !str_eq_nocase(value, STR("no"));
+                               !str_eq_nocase(value, STR("off")) &&
+                               !str_eq_nocase(value, STR("no"));
     }
     if (rest.len)
         return error_set_sql(err, STATUS_INVALID, "08P01", 0, "invalid startup packet layout");
@@ -109,7 +110,8 @@ static bool next_word(Str *rest, Buf *scratch, Str *ret)
         i++;
     if (i == rest->len)
         return false;
-    while (i < rest->len && rest->ptr[i] != ' ' && !(rest->ptr[i] >= '\t' && rest->ptr[i] <= '\r')) {
+    while (i < rest->len && rest->ptr[i] != ' ' &&
+           !(rest->ptr[i] >= '\t' && rest->ptr[i] <= '\r')) {
         if (rest->ptr[i] == '\\' && i + 1 < rest->len)
             i++;
         buf_append_byte(scratch, (uint8_t)rest->ptr[i++]);
@@ -344,16 +346,18 @@ Status pg_rows_init(PgRowEncoder *encoder, const Schema *schema, const int16_t *
                     uint32_t format_count, const PgSettings *settings, Arena *arena, Error *err)
 {
     *encoder = (PgRowEncoder){.column_count = schema->field_count, .settings = settings};
-    TRY(arena_try_alloc(arena, sizeof(PgPrintFn) * (schema->field_count + 1), &encoder->print, err));
+    TRY(arena_try_alloc(arena, sizeof(PgPrintFn) * (schema->field_count + 1), &encoder->print,
+                        err));
     for (uint32_t i = 0; i < schema->field_count; i++) {
         Type type = schema->fields[i].type;
-        encoder->print[i] = pg_format_of(formats, format_count, i) ? pgtype_binary_fn(type)
-                                                                   : pgtype_text_fn(type);
+        encoder->print[i] =
+            pg_format_of(formats, format_count, i) ? pgtype_binary_fn(type) : pgtype_text_fn(type);
     }
     return STATUS_OK;
 }
 
-static void append_row(const PgRowEncoder *encoder, const RecordBatch *batch, uint32_t row, Buf *out)
+static void append_row(const PgRowEncoder *encoder, const RecordBatch *batch, uint32_t row,
+                       Buf *out)
 {
     size_t at = pg_begin(out, 'D');
 

@@ -28,9 +28,9 @@ typedef struct PgMessage {
 } PgMessage;
 
 typedef enum PgFraming {
-    PG_FRAMING_MORE,  /* not whole yet */
+    PG_FRAMING_MORE, /* not whole yet */
     PG_FRAMING_WHOLE,
-    PG_FRAMING_BAD,   /* a length that cannot be */
+    PG_FRAMING_BAD, /* a length that cannot be */
 } PgFraming;
 
 /* Looks at the first message of `bytes`; *ret_len is what it needs, head included (also for MORE,

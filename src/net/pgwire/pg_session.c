@@ -263,8 +263,8 @@ static Status send_rows(PgSession *s, PgPortal *p, PgStep *ret_step, Error *err)
     for (;;) {
         if (returns_rows && p->row < p->batch.row_count) {
             uint64_t left = p->limit ? p->limit - p->row_count : UINT64_MAX;
-            p->row_count += pg_rows_append(&p->rows, &p->batch, &p->row, left, PG_FLUSH_BYTES,
-                                           &s->out);
+            p->row_count +=
+                pg_rows_append(&p->rows, &p->batch, &p->row, left, PG_FLUSH_BYTES, &s->out);
             if (p->limit && p->row_count == p->limit) {
                 p->suspended = true;
                 pg_append_simple(&s->out, 's');

@@ -4,8 +4,8 @@
  * and says when to go on. It stops in the middle of a result when `out` is full enough, so that its
  * caller can see whether the client still takes bytes.
  *
- * Threads: confined to one at a time (a query pool's task), but for `on_query`, which tells the owner
- * which query may be cancelled.
+ * Threads: confined to one at a time (a query pool's task), but for `on_query`, which tells the
+ * owner which query may be cancelled.
  */
 #ifndef LUMA_NET_PGWIRE_PG_SESSION_H
 #define LUMA_NET_PGWIRE_PG_SESSION_H
@@ -30,14 +30,14 @@ typedef struct PgSession {
     void (*on_query)(void *ctx, Query *query);
     void *ctx;
 
-    Map statements; /* name -> PgPrepared; "" is the unnamed one */
-    Map portals;    /* name -> PgPortal */
+    Map statements;     /* name -> PgPrepared; "" is the unnamed one */
+    Map portals;        /* name -> PgPortal */
     bool skip_to_sync;  /* after an error in the extended protocol */
     bool implicit_open; /* session_begin_implicit was called */
     Script *script;     /* a simple query under way, else NULL */
     uint32_t script_next;
-    PgPortal *simple;   /* its current statement */
-    PgPortal *running;  /* the portal in execution, or NULL */
+    PgPortal *simple;  /* its current statement */
+    PgPortal *running; /* the portal in execution, or NULL */
 } PgSession;
 
 typedef enum PgOutcome {

@@ -1,4 +1,5 @@
-/* pg_session_int.h - shared by pg_session.c (simple protocol, running portals) and pg_extended.c. */
+/* pg_session_int.h - shared by pg_session.c (simple protocol, running portals) and pg_extended.c.
+ */
 #ifndef LUMA_NET_PGWIRE_PG_SESSION_INT_H
 #define LUMA_NET_PGWIRE_PG_SESSION_INT_H
 
@@ -19,10 +20,10 @@ struct PgPortal {
     uint32_t param_count;
     int16_t *formats;
     uint32_t format_count;
-    Query *query;      /* NULL before the first Execute and after the end */
+    Query *query; /* NULL before the first Execute and after the end */
     bool done;
-    bool suspended;    /* an Execute ended by its row limit */
-    uint64_t limit;    /* of this Execute; 0 = none */
+    bool suspended;     /* an Execute ended by its row limit */
+    uint64_t limit;     /* of this Execute; 0 = none */
     uint64_t row_count; /* sent by this Execute */
     PgRowEncoder rows;
     RecordBatch batch;

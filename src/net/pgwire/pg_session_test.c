@@ -1,7 +1,7 @@
 /* The state machine of a logged-in connection, over a backend without an engine. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -12,7 +12,7 @@
 typedef struct Fixture {
     PgSession s;
     Buf in;
-    Buf out;      /* everything answered so far */
+    Buf out;         /* everything answered so far */
     char types[512]; /* message types of the answers, in order */
 } Fixture;
 
@@ -63,7 +63,8 @@ static void parse(Fixture *f, const char *name, const char *text)
 }
 
 /* Text parameters and results. */
-static void bind(Fixture *f, const char *portal, const char *name, int count, const char *const *values)
+static void bind(Fixture *f, const char *portal, const char *name, int count,
+                 const char *const *values)
 {
     size_t at = pg_begin(&f->in, 'B');
     pg_append_cstr(&f->in, str_from(portal));
@@ -110,8 +111,7 @@ static PgOutcome run(Fixture *f)
         buf_clear(&f->s.out);
     } while (outcome == PG_FULL);
     buf_clear(&f->in);
-    for (Str rest = buf_str(&f->out);
-         pg_message_next(rest, 1 << 30, &m, &len) == PG_FRAMING_WHOLE;
+    for (Str rest = buf_str(&f->out); pg_message_next(rest, 1 << 30, &m, &len) == PG_FRAMING_WHOLE;
          rest = str_sub(rest, len, rest.len))
         if (n + 1 < sizeof f->types)
             f->types[n++] = m.type;
@@ -125,8 +125,7 @@ static Str answer(Fixture *f, char type, int n)
     PgMessage m;
     size_t len;
 
-    for (Str rest = buf_str(&f->out);
-         pg_message_next(rest, 1 << 30, &m, &len) == PG_FRAMING_WHOLE;
+    for (Str rest = buf_str(&f->out); pg_message_next(rest, 1 << 30, &m, &len) == PG_FRAMING_WHOLE;
          rest = str_sub(rest, len, rest.len))
         if (m.type == type && n-- == 0)
             return m.body;
@@ -148,12 +147,11 @@ static void test_simple_query_sends_rows_and_ready(void **state)
     assert_string_equal(f->types, "TDDDCZ");
     assert_true(str_eq(answer(f, 'C', 0), STR("SELECT 3\0")));
     assert_true(str_eq(answer(f, 'Z', 0), STR("I")));
-    assert_true(str_eq(answer(f, 'D', 1),
-                       STR("\0\4\0\0\0\1"
-                           "1\0\0\0\7"
-                           "1000003\0\0\0\5"
-                           "0.125\0\0\0\1"
-                           "a")));
+    assert_true(str_eq(answer(f, 'D', 1), STR("\0\4\0\0\0\1"
+                                              "1\0\0\0\7"
+                                              "1000003\0\0\0\5"
+                                              "0.125\0\0\0\1"
+                                              "a")));
 }
 
 static void test_row_description_names_types(void **state)
@@ -288,8 +286,8 @@ static void test_binary_results(void **state)
     execute(f, "", 0);
     sync(f);
     (void)run(f);
-    assert_true(str_starts(answer(f, 'D', 1),
-                           STR("\0\4\0\0\0\4\0\0\0\1\0\0\0\x8\0\0\0\0\0\xf\x42\x43")));
+    assert_true(
+        str_starts(answer(f, 'D', 1), STR("\0\4\0\0\0\4\0\0\0\1\0\0\0\x8\0\0\0\0\0\xf\x42\x43")));
 }
 
 static void test_row_limit_suspends_the_portal(void **state)
@@ -469,7 +467,8 @@ static void test_startup_packets(void **state)
     assert_int_equal(pg_startup_parse(STR("\0\3\0\0database\0d\0\0"), &s, &err), STATUS_INVALID);
     assert_string_equal(err.sqlstate, "28000");
     assert_int_equal(pg_startup_parse(STR("\0\3\0\0user\0bob\0"), &s, &err), STATUS_INVALID);
-    assert_int_equal(pg_startup_parse(STR("\0\3\0\0user\0bob\0x\0\0junk\0"), &s, &err), STATUS_INVALID);
+    assert_int_equal(pg_startup_parse(STR("\0\3\0\0user\0bob\0x\0\0junk\0"), &s, &err),
+                     STATUS_INVALID);
     assert_int_equal(pg_startup_parse(STR("\x4\xd2\x16\x2e\0\0\0\1\0\0\0\2"), &s, &err), STATUS_OK);
     assert_int_equal(s.cancel_pid, 1);
     assert_int_equal(s.cancel_secret, 2);

@@ -31,7 +31,8 @@ typedef struct PgServerOptions {
 } PgServerOptions;
 
 Status pg_server_new(const PgServerOptions *options, PgServer **ret_server, Error *err);
-/* Listens; `tls` NULL = answers SSLRequest with N. Main thread. The server must outlive the loops. */
+/* Listens; `tls` NULL = answers SSLRequest with N. Main thread. The server must outlive the loops.
+ */
 Status pg_server_listen(PgServer *server, Loops *loops, const char *address, Tls *tls,
                         Listener **ret_listener, Error *err);
 /* No task is submitted to the pool any more: call before the pool ends. */

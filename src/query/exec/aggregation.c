@@ -390,7 +390,7 @@ Status aggregation_output(Aggregation *agg, ExprEval *ev, uint32_t from, uint32_
         int32_t bits = 0;
         Column *out = &ret->columns[column++];
         for (uint32_t i = 0; i < node->group_count && i < 31; i++)
-            bits |= (int32_t)!(agg->set_mask >> i & 1) << i;
+            bits |= (int32_t) !(agg->set_mask >> i & 1) << i;
         TRY(column_init(out, ev->ctx.arena, TYPE_OF(INT4), 1, false, err));
         *(int32_t *)column_values(out) = bits;
         out->is_const = true;

@@ -217,7 +217,8 @@ struct PlanNode {
     uint32_t aggregate_count;
     const uint64_t *grouping_sets; /* bit i = groups[i] is in the set; NULL = one set of all */
     uint32_t grouping_set_count;
-    bool grouping_column; /* an int4 column follows the groups: bit i set = groups[i] is not in the set */
+    bool grouping_column; /* an int4 column follows the groups: bit i set = groups[i] is not in the
+                             set */
 
     SortKey *keys; /* SORT, LIMIT (top-N), WINDOW order */
     uint32_t key_count;

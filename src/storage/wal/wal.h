@@ -168,8 +168,8 @@ Wal *wal_close(Wal *wal);
  * on_durable is not called. */
 Status wal_append(Wal *wal, WalAppend *append, Error *err);
 
-/* The same, but waits while the queue is full: for the further entries of a write whose first one was
- * taken. Not from on_durable. */
+/* The same, but waits while the queue is full: for the further entries of a write whose first one
+ * was taken. Not from on_durable. */
 Status wal_append_wait(Wal *wal, WalAppend *append, Error *err);
 
 /* Waits until everything enqueued before the call is synced, in any sync mode, or has been refused.
