@@ -176,6 +176,7 @@ int exec__compare_rows(const SortColumn *keys, uint32_t key_count, uint32_t a, u
 
 /* ---------------------------------------------------------------- all operators */
 
+/* clang-format off */
 #define OPERATORS(X)                                                                               \
     X(scan)                                                                                        \
     X(values)                                                                                      \
@@ -183,6 +184,7 @@ int exec__compare_rows(const SortColumn *keys, uint32_t key_count, uint32_t a, u
     X(filter) X(project) X(aggregate) X(sort) X(limit) X(distinct) X(hash_join) X(loop_join)       \
         X(set_op) X(window) X(function_scan) X(project_set) X(cte) X(cte_scan) X(recursive)        \
             X(virtual_scan) X(apply) X(insert) X(series_rows)
+/* clang-format on */
 #define X(name) extern const OperatorOps op_##name##_ops;
 OPERATORS(X)
 #undef X
