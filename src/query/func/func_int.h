@@ -37,8 +37,8 @@ typedef struct TableFunctionTable {
 
 #define FUNC_TABLES(X)                                                                             \
     X(compare)                                                                                     \
-    X(arith) X(math) X(text) X(text_format) X(regexp) X(datetime) X(json) X(array) X(system)       \
-        X(to_char)
+    X(arith)                                                                                       \
+    X(math) X(text) X(text_format) X(regexp) X(datetime) X(json) X(array) X(system) X(to_char)
 #define X(name) extern const FuncTable func__##name##_table;
 FUNC_TABLES(X)
 #undef X
