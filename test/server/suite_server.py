@@ -161,5 +161,35 @@ def test_wal_dump_prints_what_was_written():
         assert 'dumped' in json.dumps(samples[0]), samples
 
 
+def test_a_json_log_replays_like_a_binary_one():
+    with Server('--wal.encoding=json') as s:
+        values = [1.5, float('inf'), 5e-324, -0.0]
+        equal(s.write([({'__name__': 'j', 'a': 'é"'}, [(1000 * i, v) for i, v in enumerate(values)])])[0], 204)
+        s.sql("create table t (a int, b text)")
+        s.sql("insert into t values (1, 'x'), (2, null)")
+        equal(s.stop(), 0)
+        with open(s.dir + '/wal/' + sorted(os.listdir(s.dir + '/wal'))[0], 'rb') as f:
+            assert b'"__name__"' in f.read(), 'the log is readable by eye'
+        s.start()
+        body = s.request('POST', '/api/v1/sql?format=csv', b'select value from prom.j order by ts', {}, 'http')[2]
+        equal(body.decode().split()[1:], ['1.5', 'Infinity', '5e-324', '-0'])
+        equal(s.sql('select a, b from t order by a'), [[1, 'x'], [2, None]])
+
+
+def test_full_memory_tells_writers_to_retry_and_serves_reads():
+    with Server('--memory.hot_bytes=24MiB') as s:
+        now, status = int(time.time() * 1000), 204
+        for i in range(200):
+            series = [({'__name__': 'fill', 'batch': str(i), 'n': f'{n:040}'}, [(now, n)]) for n in range(1000)]
+            status, headers, body = s.write(series)
+            if status != 204:
+                break
+        equal(status, 503, body)
+        assert int(headers['retry-after']) > 0 and b'memory' in body, body
+        stored = list(s.query('count(fill)', now / 1000).values())[0]
+        equal(stored, i * 1000.0, 'what was acknowledged, and nothing else')
+        equal(s.request('GET', '/-/healthy')[0], 200)
+
+
 if __name__ == '__main__':
     run_suite(globals())
