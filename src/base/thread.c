@@ -123,7 +123,7 @@ void thread_join(Thread *thread)
     thread->running = false;
 }
 
-int thread_core_count(void)
+static int count_cores(void)
 {
     cpu_set_t set;
     int cores = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
@@ -140,6 +140,18 @@ int thread_core_count(void)
         (void)fclose(file);
     }
     return cores > 0 ? cores : 1;
+}
+
+int thread_core_count(void)
+{
+    static int counted; /* atomic: every thread would count the same */
+    int cores = __atomic_load_n(&counted, __ATOMIC_RELAXED);
+
+    if (!cores) {
+        cores = count_cores();
+        __atomic_store_n(&counted, cores, __ATOMIC_RELAXED);
+    }
+    return cores;
 }
 
 struct Pool {

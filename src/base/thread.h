@@ -56,7 +56,7 @@ typedef struct Thread {
 Status thread_start(Thread *thread, const char *name, void (*fn)(void *arg), void *arg, Error *err);
 /* Waits for the end; no-op when it never ran. */
 void thread_join(Thread *thread);
-/* Usable cores (affinity mask and cgroup quota), at least 1. */
+/* Usable cores (affinity mask and cgroup quota) as of the first call, at least 1. */
 int thread_core_count(void);
 
 /* A fixed set of worker threads over one FIFO queue. A task is embedded in the caller's struct. */

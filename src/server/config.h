@@ -73,7 +73,7 @@
       "How far PromQL looks back for a sample.")                                                   \
     X(query_samples_max, "query.samples_max", COUNT, "50000000", false,                            \
       "Samples that one PromQL query may hold in memory.")                                         \
-    X(query_threads, "query.threads", COUNT, "0", false, "Query workers; 0 = one per core.")       \
+    X(query_threads, "query.threads", COUNT, "0", false, "Query workers; 0 = four per core, at least 16.")       \
     X(ingest_threads, "ingest.threads", COUNT, "0", false, "Decoding workers; 0 = one per core.")  \
     X(self_enabled, "self.enabled", BOOL, "true", false,                                           \
       "Store LumaDB's own metrics in itself.")                                                     \

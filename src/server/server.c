@@ -155,8 +155,11 @@ static Status start_queries(Server *s, Error *err)
     int cores = thread_core_count();
     int64_t all = s->query_budget.limit_bytes;
 
-    TRY(pool_new("query", c->query_threads ? (int)LUMA_MIN(c->query_threads, 256) : cores,
-                 &s->query_pool, err));
+    /* A worker waits while its statement's write is synced: more of them than cores, so that writes
+     * of many sessions share one sync and heavy queries do not hold up light ones. */
+    int query_threads = c->query_threads ? (int)LUMA_MIN(c->query_threads, 256)
+                                         : LUMA_MIN(LUMA_MAX(16, 4 * cores), 256);
+    TRY(pool_new("query", query_threads, &s->query_pool, err));
     TRY(pool_new("ingest", c->ingest_threads ? (int)LUMA_MIN(c->ingest_threads, 256) : cores,
                  &s->ingest_pool, err));
     QueryOptions options = {

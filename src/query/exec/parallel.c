@@ -88,7 +88,8 @@ static void run_helper(PoolTask *task)
 
 uint32_t parallel_worker_count(Pool *pool)
 {
-    uint32_t n = pool ? (uint32_t)pool_worker_count(pool) : 1;
+    /* More workers than cores are there for tasks that wait, not for tasks that compute. */
+    uint32_t n = pool ? (uint32_t)LUMA_MIN(pool_worker_count(pool), thread_core_count()) : 1;
     return LUMA_MIN(LUMA_MAX(n, 1u), (uint32_t)PARALLEL_WORKERS_MAX);
 }
 
