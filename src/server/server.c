@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "format/json/json.h"
 #include "net/admission/admission.h"
 #include "net/http/http.h"
 #include "net/pgwire/pgwire.h"
@@ -410,7 +411,7 @@ static void print_ready(const Server *s)
     char address[64];
 
     buf_append_lit(&line, "{\"ready\":true,\"version\":\"" LUMADB_VERSION "\",\"data_dir\":");
-    http_append_json(&line, s->config->data_dir);
+    json_append_string(&line, s->config->data_dir);
     buf_append_lit(&line, ",\"listen\":{");
     for (int i = 0; i < s->listening_count; i++)
         buf_printf(&line, "%s\"%s\":\"%s\"", i ? "," : "", s->listening[i].name,

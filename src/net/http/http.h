@@ -201,7 +201,5 @@ HttpServer *http_server_free(HttpServer *server);
 const char *http_status_text(int status);
 /* Decodes %XX into the arena (and '+' to a space when `plus`). False for a bad escape. */
 bool http_percent_decode(Str text, bool plus, Arena *arena, Str *ret_text);
-/* Appends text as a JSON string with quotes; bytes that are no UTF-8 become U+FFFD. */
-void http_append_json(Buf *buf, Str text);
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/counter.h"
+#include "format/json/json.h"
 #include "net/http/http_int.h"
 
 enum {
@@ -163,7 +164,7 @@ void http_respond_error(HttpRequest *req, int status, const char *format, ...)
     (void)vsnprintf(message, sizeof message, format, args);
     va_end(args);
     buf_append_lit(&body, "{\"error\": ");
-    http_append_json(&body, str_from(message));
+    json_append_string(&body, str_from(message));
     buf_printf(&body, ", \"status\": %d}\n", status);
     http_respond(req, status, &type, 1, &body);
 }

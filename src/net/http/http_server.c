@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/counter.h"
+#include "format/json/json.h"
 #include "net/http/http_int.h"
 
 enum {
@@ -37,7 +38,7 @@ void http__refuse_with(Request *r, int status, const char *message, Str name, St
         headers[0].value = writer(status, str_from(message), &body);
     } else {
         buf_append_lit(&body, "{\"error\": ");
-        http_append_json(&body, str_from(message));
+        json_append_string(&body, str_from(message));
         buf_printf(&body, ", \"status\": %d}\n", status);
     }
     http_respond(&r->pub, status, headers, name.len ? 2 : 1, &body);

@@ -254,30 +254,3 @@ bool http__base64_decode(Str text, Arena *arena, Str *ret_bytes)
     *ret_bytes = (Str){out, len};
     return true;
 }
-
-void http_append_json(Buf *buf, Str text)
-{
-    buf_append_byte(buf, '"');
-    while (text.len) {
-        unsigned char c = (unsigned char)text.ptr[0];
-        size_t n = 1;
-        uint32_t code_point;
-        if (c == '"' || c == '\\') {
-            buf_append_byte(buf, '\\');
-            buf_append_byte(buf, c);
-        } else if (c == '\n') {
-            buf_append_lit(buf, "\\n");
-        } else if (c < 0x20) {
-            buf_printf(buf, "\\u%04x", c);
-        } else {
-            n = str_utf8_decode(text, &code_point);
-            if (n)
-                buf_append(buf, text.ptr, n);
-            else
-                buf_append_lit(buf, "\xEF\xBF\xBD");
-            n = n ? n : 1;
-        }
-        text = str_sub(text, n, text.len);
-    }
-    buf_append_byte(buf, '"');
-}

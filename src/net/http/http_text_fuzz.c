@@ -1,4 +1,5 @@
 /* http_text_fuzz.c - forms, escapes, weights, base64 and the router on any bytes. */
+#include "format/json/json.h"
 #include "net/http/http_int.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
@@ -40,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     (void)http__is_compressible(text);
     if (http__router_find(router, HTTP_GET, text, &arena, &match) == STATUS_OK && match.route)
         ASSERT(match.param_count <= 3);
-    http_append_json(&json, text);
+    json_append_string(&json, text);
     ASSERT(str_utf8_valid(buf_str(&json)));
     buf_done(&json);
     arena_done(&arena);

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "format/json/json.h"
 #include "net/http/http_int.h"
 
 static void handler(HttpRequest *req, void *ctx)
@@ -147,7 +148,7 @@ static void test_json_strings_are_valid_for_any_bytes(void **state)
 {
     Buf buf = {0};
 
-    http_append_json(&buf, STR("a\"\\\n\x01\xC3\xA9\xFF\xED\xA0\x80"));
+    json_append_string(&buf, STR("a\"\\\n\x01\xC3\xA9\xFF\xED\xA0\x80"));
     assert_true(str_eq(buf_str(&buf), STR("\"a\\\"\\\\\\n\\u0001\xC3\xA9\xEF\xBF\xBD\xEF\xBF\xBD"
                                           "\xEF\xBF\xBD\xEF\xBF\xBD\"")));
     buf_done(&buf);
