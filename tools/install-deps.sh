@@ -7,7 +7,7 @@ build="build-essential meson ninja-build pkg-config libpg-query-dev postgresql-s
   libssl-dev libnghttp2-dev libcurl4-openssl-dev zlib1g-dev libsnappy-dev libzstd-dev liblz4-dev
   libxxhash-dev libroaring-dev libre2-dev libutf8proc-dev libyaml-dev libsqlite3-dev libjemalloc-dev
   tzdata ca-certificates"
-test="ccache python3 libcmocka-dev clang-14 libclang-rt-14-dev clang-format-14 libhttp-parser-dev
+test="ccache python3 libcmocka-dev clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 libhttp-parser-dev
   libjansson-dev libprotobuf-c-dev postgresql-15 postgresql-client-15 python3-psycopg python3-psycopg2
   prometheus prometheus-node-exporter curl openssl nodejs npm"
 

@@ -117,6 +117,31 @@ def suite_checks(tally):
     script(tally, 'checks', [PYTHON, 'tools/check_tree.py'], 300)
 
 
+def suite_lint(tally):
+    """clang-tidy with the checks of .clang-tidy over every source file; each file is one case."""
+    if run(['which', 'clang-tidy-14'], 10)[0]:
+        print('lint: skipped, clang-tidy-14 is not installed')
+        tally.add(0, 0, 1)
+        return
+    start = time.time()
+    code, out = run(['tools/configure.sh', 'build-lint', '-Dtests=false', '-Djemalloc=disabled'], 300,
+                    {'CC': 'clang-14', 'CXX': 'clang++-14'})
+    if code:
+        fail(tally, 'lint', out)
+        return
+    with open(os.path.join(ROOT, 'build-lint', 'compile_commands.json'), encoding='utf-8') as f:
+        files = sorted({c['file'] for c in json.load(f) if c['file'].endswith('.c')})
+    bad = 0
+    for i in range(0, len(files), 16):
+        code, out = run(['clang-tidy-14', '-p', 'build-lint', '--quiet', *files[i:i + 16]], 600, cwd=os.path.join(ROOT, 'build-lint'))
+        found = re.findall(r'^[^\n]*(?:warning|error): [^\n]*$', out, re.M)
+        if code:
+            bad += max(1, len({line.split(':')[0] for line in found}))
+            print('\n'.join(sorted(set(found))[:40]))
+    tally.add(len(files) - bad, bad, 0, 'lint')
+    print(f'lint: {len(files) - bad} passed, {bad} failed, 0 skipped in {time.time() - start:.0f} s')
+
+
 def suite_unit(tally):
     if build(tally, 'unit', 'build-test', '-Dbuildtype=debugoptimized', '-Dc_args=-DLUMA_DCHECK'):
         meson(tally, 'unit', 'build-test')
@@ -176,10 +201,10 @@ def suite_nightly(tally):
         script(tally, os.path.basename(path)[8:-3], [PYTHON, path], 7200)
 
 
-SUITES = {'checks': suite_checks, 'unit': suite_unit, 'asan': suite_asan, 'tsan': suite_tsan, 'e2e': suite_e2e,
+SUITES = {'checks': suite_checks, 'lint': suite_lint, 'unit': suite_unit, 'asan': suite_asan, 'tsan': suite_tsan, 'e2e': suite_e2e,
           'conformance': suite_conformance, 'fuzz': suite_fuzz, 'long': suite_nightly}
-GROUPS = {'fast': ['checks', 'unit', 'asan', 'tsan', 'e2e'],
-          'nightly': ['checks', 'unit', 'asan', 'tsan', 'e2e', 'fuzz', 'long', 'conformance'],
+GROUPS = {'fast': ['checks', 'lint', 'unit', 'asan', 'tsan', 'e2e'],
+          'nightly': ['checks', 'lint', 'unit', 'asan', 'tsan', 'e2e', 'fuzz', 'long', 'conformance'],
           'conformance': ['conformance']}
 
 

@@ -408,8 +408,8 @@ Status settings__set(Session *session, Str name, const Str *value, bool local, E
 void settings__reset_all(Session *session)
 {
     for (size_t i = 0; i < LUMA_ARRAY_LEN(defs); i++)
-        if (session->settings[i].text && strcmp(defs[i].name, "transaction_isolation") &&
-            strcmp(defs[i].name, "transaction_read_only"))
+        if (session->settings[i].text && strcmp(defs[i].name, "transaction_isolation") != 0 &&
+            strcmp(defs[i].name, "transaction_read_only") != 0)
             assign(session, (int)i, NULL, false);
 }
 

@@ -80,9 +80,9 @@ static void add_type(ViewRows *rows, Type type)
 
 static void fill_type(ViewRows *rows)
 {
-    for (uint8_t id = 0; id < TYPE_COUNT_; id++) {
-        Type plain = {.id = id, .typmod = -1};
-        Type array = {.id = id, .is_array = true, .typmod = -1};
+    for (int id = 0; id < TYPE_COUNT_; id++) {
+        Type plain = {.id = (uint8_t)id, .typmod = -1};
+        Type array = {.id = (uint8_t)id, .is_array = true, .typmod = -1};
         add_type(rows, plain);
         if (type_oid(array))
             add_type(rows, array);

@@ -44,7 +44,7 @@ static bool take_alternative(Str s, size_t *at, char *space, ValueAlternative *r
     (void)take_any(s, at, &alt.after);
     if (alt.literal.len == 0 && alt.before >= 0 && alt.after >= 0)
         return false; /* counts characters, not bytes */
-    if (*at < s.len && (s.ptr[*at] == '?' || s.ptr[*at] != '|'))
+    if (*at < s.len && s.ptr[*at] != '|')
         return false;
     *ret = alt;
     return true;
