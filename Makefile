@@ -43,4 +43,4 @@ format:
 	@clang-format-14 -i $$(git ls-files '*.c' '*.h')
 
 clean:
-	rm -rf build build-test build-asan build-tsan build-fuzz
+	rm -rf build build-*
