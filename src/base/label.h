@@ -41,9 +41,6 @@ int label_set_cmp(LabelSet a, LabelSet b);
 bool label_set_eq(LabelSet a, LabelSet b);
 uint64_t label_set_hash(LabelSet set);
 LabelSet label_set_copy(LabelSet set, Arena *arena);
-/* Appends the JSON text that PostgreSQL would print for the set as jsonb, without __name__ when
- * `with_name` is false: {"a": "b", "job": "x"} (jsonb orders keys by length, then bytes). */
-void label_set_append_jsonb(LabelSet set, bool with_name, Buf *out);
 /* metric{a="b"}, as Prometheus prints a series in texts. */
 void label_set_append_text(LabelSet set, Buf *out);
 

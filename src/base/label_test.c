@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "base/label.h"
+#include "format/pgtype/jsonb.h"
 
 static void expect_text(LabelSet set, const char *text, const char *json)
 {
@@ -13,7 +14,7 @@ static void expect_text(LabelSet set, const char *text, const char *json)
     label_set_append_text(set, &out);
     assert_true(str_eq(buf_str(&out), str_from(text)));
     buf_clear(&out);
-    label_set_append_jsonb(set, true, &out);
+    jsonb_append_labels(set, true, &out);
     if (!str_eq(buf_str(&out), str_from(json)))
         fail_msg("%.*s is not %s", STR_FMT(buf_str(&out)), json);
 }

@@ -89,11 +89,6 @@ static bool skip_braces(Line *line)
     return true;
 }
 
-static bool parse_value(Str word, double *ret_value)
-{
-    return str_to_f64(word, ret_value);
-}
-
 /* Milliseconds in the text format; seconds with a fraction in OpenMetrics. */
 static bool parse_ts(Str word, ExpositionFormat format, int64_t *ret_ms)
 {
@@ -117,7 +112,7 @@ static Status take_exemplar(Line *line, ExpositionItem *item)
         return bad_line(line, "an exemplar needs labels in braces");
     item->exemplar = (Str){start, (size_t)(line->p - start)};
     skip_blanks(line);
-    if (!parse_value(take_word(line), &item->exemplar_value))
+    if (!str_to_f64(take_word(line), &item->exemplar_value))
         return bad_line(line, "an exemplar needs a value");
     skip_blanks(line);
     Str word = take_word(line);
@@ -151,7 +146,7 @@ static Status parse_sample(const Exposition *e, Line *line, ExpositionItem *item
     }
     skip_blanks(line);
     word = take_word(line);
-    if (!parse_value(word, &item->value))
+    if (!str_to_f64(word, &item->value))
         return bad_line(line, word.len ? "the value is no number" : "the value is missing");
     skip_blanks(line);
     if (line->p < line->end && *line->p != '#') {

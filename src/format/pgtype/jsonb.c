@@ -450,6 +450,9 @@ void jsonb_append_string(Buf *out, Str text)
         case '\t':
             buf_append_lit(out, "\\t");
             break;
+        case 0: /* jsonb cannot hold U+0000 */
+            buf_append_lit(out, "\xEF\xBF\xBD");
+            break;
         default:
             if (c < 0x20)
                 buf_printf(out, "\\u%04x", c);
@@ -458,6 +461,36 @@ void jsonb_append_string(Buf *out, Str text)
         }
     }
     buf_append_byte(out, '"');
+}
+
+static int cmp_label(const void *a, const void *b)
+{
+    Str x = (*(const Label *const *)a)->name;
+    Str y = (*(const Label *const *)b)->name;
+    return x.len != y.len ? (x.len > y.len) - (x.len < y.len) : memcmp(x.ptr, y.ptr, x.len);
+}
+
+void jsonb_append_labels(LabelSet set, bool with_name, Buf *out)
+{
+    const Label *few[64];
+    const Label **order = set.count > 64 ? mem_alloc(set.count * sizeof *order) : few;
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < set.count; i++)
+        if (with_name || !str_eq(set.labels[i].name, LABEL_NAME))
+            order[n++] = &set.labels[i];
+    qsort(order, n, sizeof *order, cmp_label);
+    buf_append_byte(out, '{');
+    for (uint32_t i = 0; i < n; i++) {
+        if (i)
+            buf_append_lit(out, ", ");
+        jsonb_append_string(out, order[i]->name);
+        buf_append_lit(out, ": ");
+        jsonb_append_string(out, order[i]->value);
+    }
+    buf_append_byte(out, '}');
+    if (order != few)
+        mem_free(order);
 }
 
 typedef struct KeyOrder {

@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/label.h"
 
 enum { JSONB_DEPTH_MAX = 1000 };
 
@@ -16,7 +17,10 @@ enum { JSONB_DEPTH_MAX = 1000 };
 Status json_validate(Str text, Error *err);
 /* Canonical text in `arena`. 22P05 for \u0000, as PostgreSQL. */
 Status jsonb_parse(Str text, Arena *arena, Str *ret, Error *err);
-/* A JSON string literal with quotes, escaped as PostgreSQL's escape_json. */
+/* A JSON string literal with quotes, escaped as PostgreSQL's escape_json; U+0000, which no text of
+ * PostgreSQL's holds, becomes U+FFFD. */
 void jsonb_append_string(Buf *out, Str text);
+/* A label set as jsonb text, without __name__ when `with_name` is false: {"a": "b", "job": "x"}. */
+void jsonb_append_labels(LabelSet set, bool with_name, Buf *out);
 
 #endif

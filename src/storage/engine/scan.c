@@ -1,4 +1,5 @@
 /* scan.c - one door to the rows of every kind of table. */
+#include "format/pgtype/jsonb.h"
 #include "storage/engine/engine_int.h"
 
 typedef enum ScanKind {
@@ -102,7 +103,7 @@ static Str exemplar_attributes(LabelSet labels, Arena *arena, Buf *scratch)
             !str_eq(labels.labels[i].name, STR("span_id")))
             others[count++] = labels.labels[i];
     buf_clear(scratch);
-    label_set_append_jsonb((LabelSet){others, count}, true, scratch);
+    jsonb_append_labels((LabelSet){others, count}, true, scratch);
     return arena_str(arena, buf_str(scratch));
 }
 
@@ -120,7 +121,7 @@ static Status make_exemplars(Scan *scan, Snapshot *snapshot, Error *err)
         LabelSet series;
         TRY(metric_store_labels(snapshot->metrics, rows[i].ref, &scan->arena, &series, err));
         buf_clear(&text);
-        label_set_append_jsonb(series, false, &text);
+        jsonb_append_labels(series, false, &text);
         ((int64_t *)column_values(&columns[0]))[i] = rows[i].ts_ms * 1000;
         put_text(&columns[1], i, label_set_get(series, LABEL_NAME));
         put_text(&columns[2], i, arena_str(&scan->arena, buf_str(&text)));

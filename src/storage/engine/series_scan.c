@@ -7,6 +7,7 @@
  */
 #include "base/map.h"
 #include "format/histogram/histogram.h"
+#include "format/pgtype/jsonb.h"
 #include "storage/engine/engine_int.h"
 #include "storage/engine/histogram_json.h"
 
@@ -367,7 +368,7 @@ static Status series_text(SeriesPiece *piece, const Source *source, SeriesRef re
     LabelSet labels;
     TRY(metric_store_labels(metrics, ref, scratch, &labels, err));
     buf_clear(&piece->text);
-    label_set_append_jsonb(labels, false, &piece->text);
+    jsonb_append_labels(labels, false, &piece->text);
     *ret_text = buf_str(&piece->text);
     return STATUS_OK;
 }
