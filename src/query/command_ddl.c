@@ -134,8 +134,10 @@ static Status create_bound(Query *query, const AstCreateTable *ast, const SqlCre
                           .column_count = bound->column_count,
                           .time_column = options.time_column,
                           .options = buf_str(&options.json),
-                          .primary_key = bound->primary_key,
-                          .primary_key_count = bound->primary_key_count};
+                          .keys = bound->keys,
+                          .key_count = bound->key_count,
+                          .checks = bound->checks,
+                          .check_count = bound->check_count};
     Status status = engine_create_table(engine_of(query), &create, &id, err);
     *ret_created = status == STATUS_OK;
     if (status == STATUS_EXISTS && ast->if_not_exists) {

@@ -111,13 +111,18 @@ static inline void fixture_create_table(EngineFixture *f, bool with_key)
         {.name = STR_INIT("id"), .type = {.id = TYPE_INT8, .typmod = -1}, .not_null = true},
         {.name = STR_INIT("note"), .type = {.id = TYPE_TEXT, .typmod = -1}},
     };
-    static const uint16_t key[] = {0};
+    static const uint16_t columns_of_key[] = {0};
+    static const TableKey key = {.id = 1,
+                                 .name = STR_INIT("t_pkey"),
+                                 .columns = columns_of_key,
+                                 .column_count = 1,
+                                 .primary = true};
     CreateTable create = {.schema = STR("public"),
                           .name = STR("t"),
                           .columns = columns,
                           .column_count = 2,
-                          .primary_key = key,
-                          .primary_key_count = with_key};
+                          .keys = &key,
+                          .key_count = with_key};
     Error err = {0};
     assert_int_equal(engine_create_table(f->engine, &create, NULL, &err), STATUS_OK);
 }

@@ -65,18 +65,19 @@ static Status bind_column(Binder *b, const AstColumnDef *def, SqlCreateTable *re
     return STATUS_OK;
 }
 
-static Status add_key(Binder *b, const AstCreateTable *create, Str name, SqlCreateTable *ret)
+static Status add_key(Binder *b, const AstCreateTable *create, Str name, SqlCreateTable *ret,
+                      uint16_t *key, uint32_t *count)
 {
     for (uint32_t i = 0; i < ret->column_count; i++) {
         if (!str_eq(ret->columns[i].name, name))
             continue;
-        for (uint32_t k = 0; k < ret->primary_key_count; k++)
-            if (ret->primary_key[k] == i)
+        for (uint32_t k = 0; k < *count; k++)
+            if (key[k] == i)
                 return BIND_ERROR(b, "42701", create->table.position,
                                   "column \"%.*s\" appears twice in primary key constraint",
                                   STR_FMT(name));
         ret->columns[i].not_null = true;
-        ret->primary_key[ret->primary_key_count++] = (uint16_t)i;
+        key[(*count)++] = (uint16_t)i;
         return STATUS_OK;
     }
     return BIND_ERROR(b, "42703", create->table.position,
@@ -86,7 +87,8 @@ static Status add_key(Binder *b, const AstCreateTable *create, Str name, SqlCrea
 static Status bind_keys(Binder *b, const AstCreateTable *create, SqlCreateTable *ret)
 {
     uint32_t inline_keys = 0;
-    ret->primary_key =
+    uint32_t count = 0;
+    uint16_t *columns =
         ARENA_NEW_ARRAY(b->arena, uint16_t, create->column_count + create->primary_key.count + 1);
     for (uint32_t i = 0; i < create->column_count; i++)
         inline_keys += create->columns[i].primary_key;
@@ -96,9 +98,19 @@ static Status bind_keys(Binder *b, const AstCreateTable *create, SqlCreateTable 
                           STR_FMT(create->table.name));
     for (uint32_t i = 0; i < create->column_count; i++)
         if (create->columns[i].primary_key)
-            TRY(add_key(b, create, create->columns[i].name, ret));
+            TRY(add_key(b, create, create->columns[i].name, ret, columns, &count));
     for (uint32_t i = 0; i < create->primary_key.count; i++)
-        TRY(add_key(b, create, create->primary_key.names[i], ret));
+        TRY(add_key(b, create, create->primary_key.names[i], ret, columns, &count));
+    if (count) {
+        TableKey *key = ARENA_NEW(b->arena, TableKey);
+        *key = (TableKey){.id = 1,
+                          .name = arena_printf(b->arena, "%.*s_pkey", STR_FMT(create->table.name)),
+                          .columns = columns,
+                          .column_count = count,
+                          .primary = true};
+        ret->keys = key;
+        ret->key_count = 1;
+    }
     return STATUS_OK;
 }
 

@@ -71,8 +71,10 @@ Status sql_bind_insert(const SqlBindOptions *options, const AstInsert *insert,
 typedef struct SqlCreateTable {
     TableColumn *columns;
     uint32_t column_count;
-    uint16_t *primary_key;
-    uint32_t primary_key_count;
+    TableKey *keys; /* the primary one first */
+    uint32_t key_count;
+    TableCheck *checks;
+    uint32_t check_count;
 } SqlCreateTable;
 Status sql_bind_create_table(const SqlBindOptions *options, const AstCreateTable *create,
                              SqlCreateTable *ret_create, Error *err);

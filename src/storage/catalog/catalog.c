@@ -76,6 +76,24 @@ static Status put_relation(CatalogVersion *version, Str schema, Str name, const 
         (array)[at_] = (item);                                                                     \
     } while (0)
 
+static void copy_constraints(Arena *arena, const Table *table, Table *copy)
+{
+    TableKey *keys = arena_dup(arena, table->keys, sizeof *keys * table->key_count);
+    TableCheck *checks = arena_dup(arena, table->checks, sizeof *checks * table->check_count);
+
+    for (uint32_t i = 0; i < table->key_count; i++) {
+        keys[i].name = arena_str(arena, keys[i].name);
+        keys[i].columns =
+            arena_dup(arena, keys[i].columns, sizeof *keys[i].columns * keys[i].column_count);
+    }
+    for (uint32_t i = 0; i < table->check_count; i++) {
+        checks[i].name = arena_str(arena, checks[i].name);
+        checks[i].text = arena_str(arena, checks[i].text);
+    }
+    copy->keys = keys;
+    copy->checks = checks;
+}
+
 Status catalog__add_table(CatalogVersion *version, const Table *table, Error *err)
 {
     Arena *arena = &version->arena;
@@ -91,8 +109,7 @@ Status catalog__add_table(CatalogVersion *version, const Table *table, Error *er
     copy->schema = arena_str(arena, table->schema);
     copy->name = arena_str(arena, table->name);
     copy->options = arena_str(arena, table->options);
-    copy->primary_key =
-        arena_dup(arena, table->primary_key, sizeof *table->primary_key * table->primary_key_count);
+    copy_constraints(arena, table, copy);
     TRY(put_relation(version, copy->schema, copy->name, copy, NULL, err));
     INSERT_BY_ID(version->tables, version->table_count, copy);
     return STATUS_OK;
@@ -244,10 +261,15 @@ static Status check_table(const Table *table, Error *err)
                 return error_set_sql(err, STATUS_EXISTS, "42701", 0,
                                      "column \"%.*s\" specified more than once",
                                      STR_FMT(table->columns[i].name));
-    for (uint32_t i = 0; i < table->primary_key_count; i++)
-        if (table->primary_key[i] >= table->column_count)
-            return error_set(err, STATUS_INVALID, "primary key names column %u of %u",
-                             table->primary_key[i], table->column_count);
+    for (uint32_t i = 0; i < table->key_count; i++) {
+        const TableKey *key = &table->keys[i];
+        if (!key->column_count || (key->primary && i))
+            return error_set(err, STATUS_INVALID, "key %u has no columns or is misplaced", i);
+        for (uint32_t k = 0; k < key->column_count; k++)
+            if (key->columns[k] >= table->column_count)
+                return error_set(err, STATUS_INVALID, "a key names column %u of %u",
+                                 key->columns[k], table->column_count);
+    }
     if (table->time_column >= (int32_t)table->column_count)
         return error_set(err, STATUS_INVALID, "time column %d of %u", table->time_column,
                          table->column_count);
@@ -349,6 +371,8 @@ static Status add_created(const CatalogChange *change, CatalogVersion *to, Error
     case CATALOG_CREATE_TABLE: {
         Table table = *change->table;
         table.id = change->id;
+        if (!table.store_id)
+            table.store_id = change->id;
         table.schema = change->schema;
         table.name = change->name;
         TRY(catalog__add_table(to, &table, err));

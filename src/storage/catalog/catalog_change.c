@@ -7,12 +7,20 @@
 
 #include <inttypes.h>
 
-enum { CHANGE_FORMAT = 1, COLUMNS_MAX = 1600 };
+enum { CHANGE_FORMAT = 1, COLUMNS_MAX = 1600, CONSTRAINTS_MAX = 10000 };
 
 static const char *const kind_names[] = {
     [CATALOG_CREATE_SCHEMA] = "create schema", [CATALOG_DROP_SCHEMA] = "drop schema",
     [CATALOG_CREATE_TABLE] = "create table",   [CATALOG_DROP_TABLE] = "drop table",
     [CATALOG_CREATE_VIEW] = "create view",     [CATALOG_DROP_VIEW] = "drop view",
+};
+
+static const char *const source_names[] = {
+    [COLUMN_PLAIN] = "plain",
+    [COLUMN_STORED] = "stored",
+    [COLUMN_IDENTITY_ALWAYS] = "identity always",
+    [COLUMN_IDENTITY_DEFAULT] = "identity default",
+    [COLUMN_SERIAL] = "serial",
 };
 
 /* ---------------------------------------------------------------- writing */
@@ -41,10 +49,34 @@ static const char *bool_text(bool on)
     return on ? "true" : "false";
 }
 
+static void append_keys(Buf *out, const Table *table)
+{
+    buf_append_lit(out, ",\"keys\":[");
+    for (uint32_t i = 0; i < table->key_count; i++) {
+        const TableKey *key = &table->keys[i];
+        buf_printf(out, "%s{\"id\":%u", i ? "," : "", key->id);
+        append_text_member(out, ",\"name\":", key->name);
+        buf_printf(out, ",\"primary\":%s,\"index\":%s,\"nulls_equal\":%s,\"columns\":[",
+                   bool_text(key->primary), bool_text(key->is_index),
+                   bool_text(key->nulls_not_distinct));
+        for (uint32_t k = 0; k < key->column_count; k++)
+            buf_printf(out, k ? ",%u" : "%u", key->columns[k]);
+        buf_append_lit(out, "]}");
+    }
+    buf_append_lit(out, "],\"checks\":[");
+    for (uint32_t i = 0; i < table->check_count; i++) {
+        buf_printf(out, "%s{\"id\":%u", i ? "," : "", table->checks[i].id);
+        append_text_member(out, ",\"name\":", table->checks[i].name);
+        append_text_member(out, ",\"text\":", table->checks[i].text);
+        buf_append_byte(out, '}');
+    }
+    buf_append_byte(out, ']');
+}
+
 static void append_table(Buf *out, const Table *table)
 {
-    buf_printf(out, ",\"version\":%u,\"time_column\":%d", table->schema_version,
-               table->time_column);
+    buf_printf(out, ",\"version\":%u,\"store\":%u,\"time_column\":%d", table->schema_version,
+               table->store_id, table->time_column);
     append_text_member(out, ",\"options\":", table->options);
     buf_append_lit(out, ",\"columns\":[");
     for (uint32_t i = 0; i < table->column_count; i++) {
@@ -54,13 +86,12 @@ static void append_table(Buf *out, const Table *table)
         buf_printf(out, ",\"type\":%u,\"typmod\":%d,\"array\":%s,\"not_null\":%s,\"dropped\":%s",
                    type_oid((Type){.id = c->type.id, .typmod = -1}), c->type.typmod,
                    bool_text(c->type.is_array), bool_text(c->not_null), bool_text(c->dropped));
+        buf_printf(out, ",\"source\":\"%s\"", source_names[c->source]);
         append_text_member(out, ",\"default\":", c->default_text);
-        buf_append_byte(out, '}');
+        buf_printf(out, ",\"sequence\":%u,\"domain\":%u}", c->sequence_id, c->domain_id);
     }
-    buf_append_lit(out, "],\"key\":[");
-    for (uint32_t i = 0; i < table->primary_key_count; i++)
-        buf_printf(out, i ? ",%u" : "%u", table->primary_key[i]);
     buf_append_byte(out, ']');
+    append_keys(out, table);
 }
 
 void catalog_change_encode(const CatalogChange *change, Buf *out)
@@ -163,6 +194,17 @@ static Str read_text(ChangeReader *r, const char *before)
     return (Str){text, len};
 }
 
+static ColumnSource read_source(ChangeReader *r)
+{
+    Str name = read_text(r, ",\"source\":");
+
+    for (int source = COLUMN_PLAIN; source <= COLUMN_SERIAL; source++)
+        if (str_eq(name, str_from(source_names[source])))
+            return (ColumnSource)source;
+    r->failed = true;
+    return COLUMN_PLAIN;
+}
+
 static Status read_column(ChangeReader *r, TableColumn *ret, Error *err)
 {
     Type type = {0};
@@ -178,9 +220,61 @@ static Status read_column(ChangeReader *r, TableColumn *ret, Error *err)
     ret->type.is_array = read_bool(r, ",\"array\":");
     ret->not_null = read_bool(r, ",\"not_null\":");
     ret->dropped = read_bool(r, ",\"dropped\":");
+    ret->source = read_source(r);
     ret->default_text = read_text(r, ",\"default\":");
+    ret->sequence_id = (uint32_t)read_int(r, ",\"sequence\":", 0, UINT32_MAX);
+    ret->domain_id = (uint32_t)read_int(r, ",\"domain\":", 0, UINT32_MAX);
     expect(r, "}");
     return STATUS_OK;
+}
+
+static void read_key(ChangeReader *r, TableKey *ret)
+{
+    uint16_t *columns = NULL;
+    uint32_t cap = 0;
+
+    ret->id = (uint32_t)read_int(r, "{\"id\":", 0, UINT32_MAX);
+    ret->name = read_text(r, ",\"name\":");
+    ret->primary = read_bool(r, ",\"primary\":");
+    ret->is_index = read_bool(r, ",\"index\":");
+    ret->nulls_not_distinct = read_bool(r, ",\"nulls_equal\":");
+    expect(r, ",\"columns\":[");
+    while (!accept(r, "]") && !r->failed && ret->column_count < COLUMNS_MAX) {
+        uint16_t column = (uint16_t)read_int(r, ret->column_count ? "," : "", 0, COLUMNS_MAX);
+        ARENA_PUSH(r->arena, columns, ret->column_count, cap, column);
+    }
+    ret->columns = columns;
+    expect(r, "}");
+}
+
+static void read_constraints(ChangeReader *r, Table *table)
+{
+    TableKey *keys = NULL;
+    TableCheck *checks = NULL;
+    uint32_t key_cap = 0;
+    uint32_t check_cap = 0;
+
+    expect(r, ",\"keys\":[");
+    while (!accept(r, "]") && !r->failed && table->key_count < CONSTRAINTS_MAX) {
+        TableKey key = {0};
+        if (table->key_count)
+            expect(r, ",");
+        read_key(r, &key);
+        ARENA_PUSH(r->arena, keys, table->key_count, key_cap, key);
+    }
+    expect(r, ",\"checks\":[");
+    while (!accept(r, "]") && !r->failed && table->check_count < CONSTRAINTS_MAX) {
+        TableCheck check = {0};
+        if (table->check_count)
+            expect(r, ",");
+        check.id = (uint32_t)read_int(r, "{\"id\":", 0, UINT32_MAX);
+        check.name = read_text(r, ",\"name\":");
+        check.text = read_text(r, ",\"text\":");
+        expect(r, "}");
+        ARENA_PUSH(r->arena, checks, table->check_count, check_cap, check);
+    }
+    table->keys = keys;
+    table->checks = checks;
 }
 
 static Status read_table(ChangeReader *r, const CatalogChange *change, Table *ret, Error *err)
@@ -188,11 +282,10 @@ static Status read_table(ChangeReader *r, const CatalogChange *change, Table *re
     Table table = {
         .id = change->id, .kind = TABLE_USER, .schema = change->schema, .name = change->name};
     TableColumn *columns = NULL;
-    uint16_t *key = NULL;
     uint32_t column_cap = 0;
-    uint32_t key_cap = 0;
 
     table.schema_version = (uint32_t)read_int(r, ",\"version\":", 0, UINT32_MAX);
+    table.store_id = (uint32_t)read_int(r, ",\"store\":", 0, UINT32_MAX);
     table.time_column = (int32_t)read_int(r, ",\"time_column\":", -1, COLUMNS_MAX);
     table.options = read_text(r, ",\"options\":");
     expect(r, ",\"columns\":[");
@@ -203,13 +296,8 @@ static Status read_table(ChangeReader *r, const CatalogChange *change, Table *re
         TRY(read_column(r, &column, err));
         ARENA_PUSH(r->arena, columns, table.column_count, column_cap, column);
     }
-    expect(r, ",\"key\":[");
-    while (!accept(r, "]") && !r->failed && table.primary_key_count < COLUMNS_MAX) {
-        uint16_t column = (uint16_t)read_int(r, table.primary_key_count ? "," : "", 0, COLUMNS_MAX);
-        ARENA_PUSH(r->arena, key, table.primary_key_count, key_cap, column);
-    }
     table.columns = columns;
-    table.primary_key = key;
+    read_constraints(r, &table);
     *ret = table;
     return STATUS_OK;
 }

@@ -11,21 +11,32 @@
 #include "storage/catalog/catalog.h"
 
 static const TableColumn test_columns[] = {
-    {.name = STR_INIT("id"), .type = {.id = TYPE_INT4, .typmod = -1}, .not_null = true},
+    {.name = STR_INIT("id"),
+     .type = {.id = TYPE_INT4, .typmod = -1},
+     .not_null = true,
+     .source = COLUMN_IDENTITY_ALWAYS,
+     .sequence_id = 9},
     {.name = STR_INIT("at"), .type = {.id = TYPE_TIMESTAMPTZ, .typmod = 3}},
     {.name = STR_INIT("tags"),
      .type = {.id = TYPE_TEXT, .is_array = true, .typmod = -1},
      .default_text = STR_INIT("'{}'")},
 };
-static const uint16_t test_key[] = {0};
+static const uint16_t test_key_columns[] = {0};
+static const TableKey test_keys[] = {
+    {.id = 7, .name = STR_INIT("t_pkey"), .columns = test_key_columns, .column_count = 1,
+     .primary = true}};
+static const TableCheck test_checks[] = {
+    {.id = 8, .name = STR_INIT("t_id_check"), .text = STR_INIT("id > '\"0\"'::int4")}};
 static const Table test_table = {.schema_version = 1,
                                  .kind = TABLE_USER,
                                  .columns = test_columns,
                                  .column_count = 3,
                                  .time_column = 1,
                                  .options = STR_INIT("{\"retention\": \"30d\"}"),
-                                 .primary_key_count = 1,
-                                 .primary_key = test_key};
+                                 .keys = test_keys,
+                                 .key_count = 1,
+                                 .checks = test_checks,
+                                 .check_count = 1};
 
 /* Applies and replaces *version. */
 static Status change(CatalogVersion **version, CatalogChange change_, Error *err)
@@ -80,7 +91,16 @@ static void check_example(const CatalogVersion *version)
     assert_true(str_eq(t->columns[2].default_text, STR("'{}'")));
     assert_int_equal(t->time_column, 1);
     assert_true(str_eq(t->options, test_table.options));
-    assert_int_equal(t->primary_key_count, 1);
+    assert_int_equal(t->key_count, 1);
+    assert_ptr_equal(table_primary_key(t), &t->keys[0]);
+    assert_true(str_eq(t->keys[0].name, STR("t_pkey")));
+    assert_int_equal(t->keys[0].id, 7);
+    assert_int_equal(t->keys[0].column_count, 1);
+    assert_int_equal(t->keys[0].columns[0], 0);
+    assert_int_equal(t->check_count, 1);
+    assert_true(str_eq(t->checks[0].text, test_checks[0].text));
+    assert_int_equal(t->columns[0].source, COLUMN_IDENTITY_ALWAYS);
+    assert_int_equal(t->columns[0].sequence_id, 9);
     const CatalogView *v = catalog_find_view(version, STR("public"), STR("v"));
     assert_non_null(v);
     assert_true(str_eq(v->query, STR("SELECT 1")));

@@ -68,7 +68,7 @@ Status engine__apply_change(Engine *engine, const CatalogChange *change, Error *
         row_store_create(engine->rows, catalog_table_by_id(next, change->id));
     if (change->kind == CATALOG_DROP_TABLE)
         row_store_drop(engine->rows,
-                       catalog_find_table(engine->catalog, change->schema, change->name)->id);
+                       catalog_find_table(engine->catalog, change->schema, change->name)->store_id);
     mutex_lock(&engine->catalog_lock);
     CatalogVersion *old = engine->catalog;
     engine->catalog = next;

@@ -102,7 +102,7 @@ Status write_batch_exemplar(WriteBatch *batch, SeriesRef ref, int64_t ts_ms, dou
 Status write_batch_metadata(WriteBatch *batch, Str metric, Str type, Str unit, Str help,
                             Error *err);
 /* Rows of a table; `rows` has one column per column of the table, in order; it is copied. NOT NULL
- * and types are checked by the caller (query or ingest), primary keys by engine_write (EXISTS
+ * and types are checked by the caller (query or ingest), keys by engine_write (EXISTS
  * 23505). Rows of metrics, prom.<metric>, exemplars and metric_metadata become samples, exemplars
  * and metadata; INVALID with a SQLSTATE says which value cannot. */
 Status write_batch_rows(WriteBatch *batch, const Table *table, const RecordBatch *rows, Error *err);
@@ -126,8 +126,10 @@ typedef struct CreateTable {
     uint32_t column_count;
     Str time_column; /* "" = the first timestamp column, if any */
     Str options;     /* JSON object text */
-    const uint16_t *primary_key;
-    uint32_t primary_key_count;
+    const TableKey *keys; /* the primary one first */
+    uint32_t key_count;
+    const TableCheck *checks;
+    uint32_t check_count;
     bool if_not_exists;
 } CreateTable;
 

@@ -67,8 +67,10 @@ Status engine_create_table(Engine *engine, const CreateTable *create, uint32_t *
                    .column_count = create->column_count,
                    .time_column = find_time_column(create),
                    .options = create->options,
-                   .primary_key = create->primary_key,
-                   .primary_key_count = create->primary_key_count};
+                   .keys = create->keys,
+                   .key_count = create->key_count,
+                   .checks = create->checks,
+                   .check_count = create->check_count};
     CatalogChange change = {.kind = CATALOG_CREATE_TABLE,
                             .schema = create->schema,
                             .name = create->name,

@@ -55,7 +55,7 @@ struct Engine {
 
 typedef struct WriteRows {
     RowTable *table; /* a reference */
-    uint32_t table_id;
+    uint32_t store_id;
     uint32_t schema_version;
     RecordBatch batch; /* in the batch's arena */
     bool reserved;     /* its keys are */

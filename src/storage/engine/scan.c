@@ -184,7 +184,7 @@ static Status open_rows(Scan *scan, Snapshot *snapshot, Error *err)
 {
     const ScanSpec *spec = scan->spec;
 
-    scan->row_table = row_store_find(snapshot->engine->rows, spec->table->id);
+    scan->row_table = row_store_find(snapshot->engine->rows, spec->table->store_id);
     if (!scan->row_table)
         return error_set_sql(err, STATUS_NOT_FOUND, "42P01", 0,
                              "table \"%.*s\" was dropped while the query ran",

@@ -186,7 +186,7 @@ uint64_t write_batch_sample_count(const WriteBatch *batch)
 
 Status write_batch_rows(WriteBatch *batch, const Table *table, const RecordBatch *rows, Error *err)
 {
-    WriteRows write = {.table_id = table->id, .schema_version = table->schema_version};
+    WriteRows write = {.store_id = table->store_id, .schema_version = table->schema_version};
 
     if (!rows->row_count)
         return STATUS_OK;
@@ -203,7 +203,7 @@ Status write_batch_rows(WriteBatch *batch, const Table *table, const RecordBatch
     }
     TRY(batch_copy(rows, &batch->arena, &write.batch, err));
     write.batch.schema = NULL;
-    write.table = row_store_find(batch->engine->rows, table->id);
+    write.table = row_store_find(batch->engine->rows, table->store_id);
     if (!write.table)
         return error_set_sql(err, STATUS_NOT_FOUND, "42P01", 0, "table \"%.*s\" does not exist",
                              STR_FMT(table->name));

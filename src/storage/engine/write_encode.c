@@ -102,7 +102,7 @@ static Status encode_samples(WriteBatch *batch, Buf *out, Error *err)
 static Status encode_rows(WriteBatch *batch, const WriteRows *rows, const RecordBatch *slice,
                           uint64_t txn_id, Buf *out, Error *err)
 {
-    WalRows entry = {rows->table_id, rows->schema_version, txn_id, *slice};
+    WalRows entry = {rows->store_id, rows->schema_version, txn_id, *slice};
     return wal_rows_encode(&entry, batch->engine->encoding, &batch->arena, out, err);
 }
 

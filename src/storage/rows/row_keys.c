@@ -110,11 +110,26 @@ static void append_value(const Column *c, uint32_t row, Buf *out)
     }
 }
 
-static Hash128 key_hash(const Table *table, const RecordBatch *rows, uint32_t row, Buf *scratch)
+/* Does the row take part in the key? NULLs are distinct from each other. */
+static bool has_key(const TableKey *key, const RecordBatch *rows, uint32_t row)
+{
+    for (uint32_t i = 0; i < key->column_count; i++)
+        if (column_is_null(&rows->columns[key->columns[i]], row))
+            return key->nulls_not_distinct;
+    return true;
+}
+
+static Hash128 key_hash(const TableKey *key, const RecordBatch *rows, uint32_t row, Buf *scratch)
 {
     buf_clear(scratch);
-    for (uint32_t i = 0; i < table->primary_key_count; i++)
-        append_value(&rows->columns[table->primary_key[i]], row, scratch);
+    buf_append_u32(scratch, key->id); /* the keys of a table share one set */
+    for (uint32_t i = 0; i < key->column_count; i++) {
+        const Column *c = &rows->columns[key->columns[i]];
+        bool null = column_is_null(c, row);
+        buf_append_byte(scratch, null);
+        if (!null)
+            append_value(c, row, scratch);
+    }
     Hash128 hash = hash128_secret(scratch->ptr, scratch->len);
     hash.low |= 1; /* so that no key looks like an empty slot */
     return hash;
@@ -182,16 +197,18 @@ static void erase(RowKeys *keys, Hash128 hash)
     keys->count--;
 }
 
-static void describe_key(const Table *table, const RecordBatch *rows, uint32_t row, Error *err)
+static void describe_key(const Table *table, const TableKey *key, const RecordBatch *rows, uint32_t row, Error *err)
 {
     CLEANUP(buf_done) Buf names = {0};
     CLEANUP(buf_done) Buf values = {0};
 
-    for (uint32_t i = 0; i < table->primary_key_count; i++) {
-        const Column *c = &rows->columns[table->primary_key[i]];
+    for (uint32_t i = 0; i < key->column_count; i++) {
+        const Column *c = &rows->columns[key->columns[i]];
         const char *comma = i ? ", " : "";
-        buf_printf(&names, "%s%.*s", comma, STR_FMT(table->columns[table->primary_key[i]].name));
-        if (type_is_integer(c->type))
+        buf_printf(&names, "%s%.*s", comma, STR_FMT(table->columns[key->columns[i]].name));
+        if (column_is_null(c, row))
+            buf_printf(&values, "%snull", comma);
+        else if (type_is_integer(c->type))
             buf_printf(&values, "%s%" PRId64, comma, column_i64(c, row));
         else if (type_is_text(c->type))
             buf_printf(&values, "%s%.*s", comma, STR_FMT(column_str(c, row)));
@@ -202,27 +219,51 @@ static void describe_key(const Table *table, const RecordBatch *rows, uint32_t r
                  (int)values.len, values.ptr);
 }
 
+/* The keys of one row; those before `key_end` were inserted when it is refused. */
+static bool insert_row(RowKeys *keys, const Table *table, const RecordBatch *rows, uint32_t row,
+                       Buf *scratch, uint32_t *ret_key)
+{
+    for (uint32_t k = 0; k < table->key_count; k++) {
+        *ret_key = k;
+        if (has_key(&table->keys[k], rows, row) &&
+            !insert(keys, key_hash(&table->keys[k], rows, row, scratch)))
+            return false;
+    }
+    return true;
+}
+
+static void erase_row(RowKeys *keys, const Table *table, const RecordBatch *rows, uint32_t row,
+                      uint32_t key_end, Buf *scratch)
+{
+    for (uint32_t k = 0; k < key_end; k++)
+        if (has_key(&table->keys[k], rows, row))
+            erase(keys, key_hash(&table->keys[k], rows, row, scratch));
+}
+
 Status row_keys_reserve(RowKeys *keys, const Table *table, const RecordBatch *rows, Error *err)
 {
     CLEANUP(buf_done) Buf scratch = {0};
     uint32_t row = 0;
+    uint32_t key = 0;
 
-    if (!table->primary_key_count)
+    if (!table->key_count)
         return STATUS_OK;
     mutex_lock(&keys->lock);
-    grow(keys, rows->row_count);
-    while (row < rows->row_count && insert(keys, key_hash(table, rows, row, &scratch)))
+    grow(keys, (size_t)rows->row_count * table->key_count);
+    while (row < rows->row_count && insert_row(keys, table, rows, row, &scratch, &key))
         row++;
-    if (row < rows->row_count)
+    if (row < rows->row_count) {
+        erase_row(keys, table, rows, row, key, &scratch);
         for (uint32_t undo = 0; undo < row; undo++)
-            erase(keys, key_hash(table, rows, undo, &scratch));
+            erase_row(keys, table, rows, undo, table->key_count, &scratch);
+    }
     mutex_unlock(&keys->lock);
     if (row == rows->row_count)
         return STATUS_OK;
     (void)error_set_sql(err, STATUS_EXISTS, "23505", 0,
-                        "duplicate key value violates unique constraint \"%.*s_pkey\"",
-                        STR_FMT(table->name));
-    describe_key(table, rows, row, err);
+                        "duplicate key value violates unique constraint \"%.*s\"",
+                        STR_FMT(table->keys[key].name));
+    describe_key(table, &table->keys[key], rows, row, err);
     return STATUS_EXISTS;
 }
 
@@ -230,21 +271,23 @@ void row_keys_release(RowKeys *keys, const Table *table, const RecordBatch *rows
 {
     CLEANUP(buf_done) Buf scratch = {0};
 
-    if (!table->primary_key_count)
+    if (!table->key_count)
         return;
     MUTEX_GUARD(&keys->lock);
     for (uint32_t row = 0; row < rows->row_count; row++)
-        erase(keys, key_hash(table, rows, row, &scratch));
+        erase_row(keys, table, rows, row, table->key_count, &scratch);
 }
 
 void row_keys_load(RowKeys *keys, const Table *table, const RecordBatch *rows)
 {
     CLEANUP(buf_done) Buf scratch = {0};
 
-    if (!table->primary_key_count)
+    if (!table->key_count)
         return;
     MUTEX_GUARD(&keys->lock);
-    grow(keys, rows->row_count);
+    grow(keys, (size_t)rows->row_count * table->key_count);
     for (uint32_t row = 0; row < rows->row_count; row++)
-        (void)insert(keys, key_hash(table, rows, row, &scratch));
+        for (uint32_t k = 0; k < table->key_count; k++)
+            if (has_key(&table->keys[k], rows, row))
+                (void)insert(keys, key_hash(&table->keys[k], rows, row, &scratch));
 }

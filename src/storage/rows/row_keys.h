@@ -1,4 +1,4 @@
-/* row_keys.h - the primary keys of a table: 128 bits each.
+/* row_keys.h - the primary and unique keys of a table: 128 bits each.
  *
  * A key is the hash of its values under the process' secret, so equal hashes mean equal keys (no
  * client can build a collision). A writer reserves its keys before the log gets the rows; so the

@@ -9,7 +9,7 @@ struct RowStore {
     MemBudget *budget;
     SegmentMap *map;
     Mutex lock; /* guards tables */
-    Map tables; /* table id (4 bytes, in the RowTable) -> RowTable, a reference each */
+    Map tables; /* store id (4 bytes, in the RowTable) -> RowTable, a reference each */
 };
 
 /* ---------------------------------------------------------------- store */
@@ -64,8 +64,15 @@ static RowTable *new_table(RowStore *store, const Table *schema)
     table->schema.schema = arena_str(&table->arena, schema->schema);
     table->schema.name = arena_str(&table->arena, schema->name);
     table->schema.options = (Str){"", 0};
-    table->schema.primary_key = arena_dup(&table->arena, schema->primary_key,
-                                          sizeof *schema->primary_key * schema->primary_key_count);
+    TableKey *keys = arena_dup(&table->arena, schema->keys, sizeof *keys * schema->key_count);
+    for (uint32_t i = 0; i < schema->key_count; i++) {
+        keys[i].name = arena_str(&table->arena, keys[i].name);
+        keys[i].columns = arena_dup(&table->arena, keys[i].columns,
+                                    sizeof *keys[i].columns * keys[i].column_count);
+    }
+    table->schema.keys = keys;
+    table->schema.checks = NULL; /* checked before rows get here */
+    table->schema.check_count = 0;
     row_keys_init(&table->keys, store->budget);
     mutex_init(&table->lock);
     return table;
@@ -74,24 +81,24 @@ static RowTable *new_table(RowStore *store, const Table *schema)
 void row_store_create(RowStore *store, const Table *schema)
 {
     MUTEX_GUARD(&store->lock);
-    if (map_get(&store->tables, id_key(&schema->id)))
+    if (map_get(&store->tables, id_key(&schema->store_id)))
         return;
     RowTable *table = new_table(store, schema);
-    *map_put(&store->tables, id_key(&table->schema.id), NULL) = table;
+    *map_put(&store->tables, id_key(&table->schema.store_id), NULL) = table;
 }
 
-void row_store_drop(RowStore *store, uint32_t table_id)
+void row_store_drop(RowStore *store, uint32_t store_id)
 {
     mutex_lock(&store->lock);
-    RowTable *table = map_remove(&store->tables, id_key(&table_id));
+    RowTable *table = map_remove(&store->tables, id_key(&store_id));
     mutex_unlock(&store->lock);
     row_table_unref(table);
 }
 
-RowTable *row_store_find(RowStore *store, uint32_t table_id)
+RowTable *row_store_find(RowStore *store, uint32_t store_id)
 {
     MUTEX_GUARD(&store->lock);
-    RowTable *table = map_get(&store->tables, id_key(&table_id));
+    RowTable *table = map_get(&store->tables, id_key(&store_id));
     if (table)
         (void)__atomic_add_fetch(&table->ref_count, 1, __ATOMIC_RELAXED);
     return table;
@@ -165,7 +172,7 @@ static RowSegment *open_segment(RowTable *table, Lsn lsn)
     uint64_t cap = LUMA_MAX(table->row_count, (uint64_t)SEGMENT_ROWS_MIN);
     RowSegment *segment = row_segment_new(table->types, table->schema.column_count,
                                           (uint32_t)LUMA_MIN(cap, (uint64_t)ROW_SEGMENT_ROWS_MAX),
-                                          lsn, table->schema.id, table->budget);
+                                          lsn, table->schema.store_id, table->budget);
 
     MUTEX_GUARD(&table->lock);
     MEM_GROW(table->segments, table->segment_cap, table->segment_count + 1);

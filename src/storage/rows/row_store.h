@@ -1,6 +1,6 @@
 /* row_store.h - rows of user tables (later of logs and traces): the row store.
  *
- *   RowStore -> RowTable (by table id) -> sealed segments ..., one open segment
+ *   RowStore -> RowTable (by Table.store_id) -> sealed segments ..., one open segment
  *
  * Segments grow with the table (256 rows, then as many as it has, up to 65,536), so a small table
  * is small and a large one is made of large pieces. The open one is replaced by its sealed copy
@@ -26,14 +26,14 @@ typedef struct RowScan RowScan;
 typedef struct RowPiece RowPiece; /* a segment's part of a scan, worked by one thread */
 
 /* Everything stored is charged to `budget` without asking: it is durable already. `map` gets the
- * sealed segments, with the table's id as owner; both outlive the store. */
+ * sealed segments, with the store id as owner; both outlive the store. */
 RowStore *row_store_new(SegmentMap *map, MemBudget *budget);
 RowStore *row_store_free(RowStore *store); /* returns NULL; no scan is open */
 /* An empty table; the definition is copied. No-op when it is there. */
 void row_store_create(RowStore *store, const Table *table);
-void row_store_drop(RowStore *store, uint32_t table_id);
+void row_store_drop(RowStore *store, uint32_t store_id);
 /* A reference, or NULL. */
-RowTable *row_store_find(RowStore *store, uint32_t table_id);
+RowTable *row_store_find(RowStore *store, uint32_t store_id);
 RowTable *row_table_unref(RowTable *table); /* returns NULL */
 
 /* Does the batch have the table's columns, by number and type? STATUS_INVALID. */

@@ -18,6 +18,7 @@ static const TableColumn test_columns[] = {
     {.name = STR_INIT("load"), .type = {.id = TYPE_FLOAT8, .typmod = -1}},
 };
 static const Table test_table = {.id = TABLE_ID_FIRST_USER,
+                                 .store_id = TABLE_ID_FIRST_USER,
                                  .schema_version = 1,
                                  .kind = TABLE_USER,
                                  .schema = STR_INIT("public"),
@@ -171,14 +172,16 @@ static void test_primary_keys_are_reserved_whole_or_not_at_all(void **state)
     MemBudget budget;
     SegmentMap map;
     Table keyed = test_table;
-    const uint16_t key[] = {0, 3};
+    const uint16_t columns[] = {0, 3};
+    const TableKey key = {.name = STR("t_pkey"), .columns = columns, .column_count = 2,
+                          .primary = true};
     RecordBatch rows;
     Error err = {0};
 
     mem_budget_init(&budget, NULL, "test memory", INT64_MAX);
     arena_init(&arena, NULL);
-    keyed.primary_key = key;
-    keyed.primary_key_count = 2;
+    keyed.keys = &key;
+    keyed.key_count = 1;
     segment_map_init(&map);
     RowStore *store = row_store_new(&map, &budget);
     row_store_create(store, &keyed);
