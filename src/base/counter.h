@@ -45,6 +45,18 @@
     X(HTTP_RESPONSES_3XX, "lumadb_http_responses_total", COUNTER, "code=\"3xx\"", "HTTP responses by class of status.") \
     X(HTTP_RESPONSES_4XX, "lumadb_http_responses_total", COUNTER, "code=\"4xx\"", "HTTP responses by class of status.") \
     X(HTTP_RESPONSES_5XX, "lumadb_http_responses_total", COUNTER, "code=\"5xx\"", "HTTP responses by class of status.") \
+    X(HTTP2_CONNECTIONS, "lumadb_http2_connections_total", COUNTER, "", "Connections that spoke HTTP/2.") \
+    X(HTTP2_STREAMS, "lumadb_http2_streams_total", COUNTER, "", "HTTP/2 streams opened by clients.") \
+    X(HTTP2_BAD_FRAMES, "lumadb_http2_bad_frames_total", COUNTER, "", "HTTP/2 frames that broke the protocol.") \
+    X(HTTP2_FLOODS_RESET, "lumadb_http2_floods_total", COUNTER, "kind=\"reset\"", "HTTP/2 connections closed because the client wore them out.") \
+    X(HTTP2_FLOODS_FRAME, "lumadb_http2_floods_total", COUNTER, "kind=\"frame\"", "HTTP/2 connections closed because the client wore them out.") \
+    X(HTTP2_FLOODS_HEADER, "lumadb_http2_floods_total", COUNTER, "kind=\"header\"", "HTTP/2 connections closed because the client wore them out.") \
+    X(HTTP2_STREAMS_CANCELLED, "lumadb_http2_streams_cut_total", COUNTER, "reason=\"cancelled\"", "HTTP/2 streams that ended before their answer had left.") \
+    X(HTTP2_STREAMS_STALLED, "lumadb_http2_streams_cut_total", COUNTER, "reason=\"stalled\"", "HTTP/2 streams that ended before their answer had left.") \
+    X(HTTP2_STREAMS_DELAYED, "lumadb_http2_streams_delayed_total", COUNTER, "", "HTTP/2 requests that waited until the client had taken earlier answers.") \
+    X(GRPC_CALLS, "lumadb_grpc_calls_total", COUNTER, "", "gRPC calls whose message reached a handler.") \
+    X(GRPC_CALLS_FAILED, "lumadb_grpc_calls_failed_total", COUNTER, "", "gRPC calls that were answered with another status than OK.") \
+    X(GRPC_DEADLINES_EXCEEDED, "lumadb_grpc_deadlines_exceeded_total", COUNTER, "", "gRPC calls that were not answered before their deadline.") \
     X(PG_QUERIES, "lumadb_postgres_queries_total", COUNTER, "", "Statements run over the PostgreSQL protocol.") \
     X(QUERIES_SQL, "lumadb_queries_total", COUNTER, "language=\"sql\"", "Queries started.") \
     X(QUERIES_PROMQL, "lumadb_queries_total", COUNTER, "language=\"promql\"", "Queries started.") \

@@ -12,7 +12,8 @@
  * http_response_write and http_response_end. That last call gives the request back: do not touch it
  * afterwards. It stays valid until then even if the client is gone; answers are then dropped.
  *
- * The version of the protocol does not show here: HTTP/1.1 today, HTTP/2 streams by the same calls.
+ * HTTP/1.1 and HTTP/2 are served on every listener, HTTP/2 by prior knowledge or ALPN; the version
+ * does not show here, but for HttpRequest.http2 and trailers.
  * Before a handler runs the server has refused malformed requests, foreign Host and Origin headers,
  * bodies over the route's maximum and callers without the route's role.
  */
@@ -55,8 +56,10 @@ typedef struct HttpRequest {
     Principal principal; /* who asks */
     NetAddress peer;
     bool tls;            /* came over TLS */
+    bool http2;          /* came over HTTP/2 */
     Loop *loop;          /* its loop, for loop_post and timers */
     void *route_ctx;     /* the route's ctx */
+    void *reader;        /* for the route's on_body and handler; NULL at first */
     int64_t received_ns; /* clock_mono_ns when the head was complete */
     Arena arena;         /* for whoever holds the request; dies with it */
 } HttpRequest;
@@ -81,7 +84,8 @@ bool http_request_is_type(const HttpRequest *req, Str media_type);
 /* Which of the offered media types suits the Accept header best (q-values, wildcards; earlier ones
  * win ties)? -1 when none; 0 when there is no Accept. */
 int http_request_accept(const HttpRequest *req, const Str *offered, size_t count);
-/* The client went away or the server is stopping hard. Any thread that holds the request. */
+/* The client went away, the request was preempted, or the server is stopping hard. Any thread that
+ * holds the request. */
 bool http_request_cancelled(const HttpRequest *req);
 /* Calls fn(ctx) on the loop thread when that happens, at once if it has (then inside this call).
  * One callback; fn NULL removes it, and then it is not running any more. It is removed by the last
@@ -97,6 +101,16 @@ void http_request_on_cancel(HttpRequest *req, void (*fn)(void *ctx), void *ctx);
  * text-like. */
 void http_respond(HttpRequest *req, int status, const HttpField *headers, size_t header_count,
                   Buf *take);
+/* As http_respond, without Content-Length and with fields behind the body; none are fine. HTTP/1.1
+ * drops them. */
+void http_respond_trailers(HttpRequest *req, int status, const HttpField *headers,
+                           size_t header_count, Buf *take, const HttpField *trailers,
+                           size_t trailer_count);
+/* Answers in the place of the holder, who has not begun to, without a body; then cancels the
+ * request. The holder still gives the request back by an answer, which is dropped. HTTP/1.1 only
+ * cancels. Loop thread; not after the request was given back. */
+void http_request_preempt(HttpRequest *req, int status, const HttpField *headers,
+                          size_t header_count);
 /* Short forms: one Content-Type header, body copied. */
 void http_respond_str(HttpRequest *req, int status, Str content_type, Str body);
 /* {"error": "...", "status": N} and a newline. */
@@ -139,13 +153,18 @@ typedef enum HttpRouteFlag {
     HTTP_ROUTE_NO_AUTH = 2,  /* health checks: credentials are not looked at */
 } HttpRouteFlag;
 
+/* Takes the next bytes of a body in place of the server, which then holds only what is appended to
+ * *body (and charges it to the budget). False when it has answered the request. Loop thread. */
+typedef bool (*HttpBodyReader)(HttpRequest *req, Str bytes, Buf *body);
+
 typedef struct HttpRoute {
     unsigned methods; /* HttpMethod bits; HEAD comes with GET; OPTIONS is answered by the router */
     const char *pattern; /* "/api/v1/label/{name}/values"; a last segment "{rest...}" takes all that
                           * follows. Literal segments win over parameters. Static text. */
     Role role;           /* least role; ROLE_NONE = any known user */
     unsigned flags;      /* HttpRouteFlag bits */
-    size_t body_bytes_max; /* after decoding; 0 = 1 MiB */
+    size_t body_bytes_max;  /* after decoding; 0 = 1 MiB */
+    HttpBodyReader on_body; /* optional, with HTTP_ROUTE_RAW_BODY; it holds to the maximum itself */
     HttpHandler handler;
     void *ctx;
 } HttpRoute;
@@ -162,6 +181,12 @@ void http_router_add(HttpRouter *router, const HttpRoute *route);
  * returns its Content-Type. Applies to paths that start with `prefix`; the longest one wins. */
 typedef Str (*HttpErrorWriter)(int status, Str message, Buf *body);
 void http_router_on_error(HttpRouter *router, const char *prefix, HttpErrorWriter writer);
+/* Asked first about each request the server refuses: true when it has answered it. `retry_after_s`
+ * -1 = none. */
+typedef bool (*HttpRefuser)(HttpRequest *req, int status, Str message, int retry_after_s);
+void http_router_on_refuse(HttpRouter *router, HttpRefuser refuser);
+/* Memory that dies with the router, for what routes need. */
+Arena *http_router_arena(HttpRouter *router);
 
 /* ---- servers ---- */
 
@@ -182,6 +207,7 @@ typedef struct HttpServerOptions {
     int64_t head_timeout_ns;  /* from the first byte to the end of the head [10 s] */
     int64_t body_timeout_ns;  /* whole body [60 s] */
     int64_t write_timeout_ns; /* a client that takes nothing of its answer [60 s] */
+    uint32_t streams_max;     /* HTTP/2: open at once on a connection [128] */
     MemBudget *budget;        /* bodies are charged to it; over it 503; NULL = not counted */
 } HttpServerOptions;
 

@@ -127,7 +127,10 @@ static void on_end(Request *r, bool cut)
         conn_resume(h->conn);
 }
 
-static const RequestOps request_ops = {on_head, on_body, on_end};
+static void on_granted(Request *r);
+
+static const RequestOps request_ops = {
+    .head = on_head, .body = on_body, .end = on_end, .granted = on_granted};
 
 /* ---- requests ---- */
 
@@ -227,7 +230,7 @@ static bool step(Http1Conn *h, Str *rest)
     return false;
 }
 
-void http1__head_granted(Request *r)
+static void on_granted(Request *r)
 {
     Http1Conn *h = r->stream;
     Str none = {0};
@@ -265,17 +268,6 @@ static size_t on_data(Connection *conn, Str bytes)
 }
 
 /* ---- life ---- */
-
-static bool on_open(Connection *conn, void *ctx)
-{
-    Http1Conn *h = MEM_NEW(Http1Conn);
-
-    h->conn = conn;
-    h->server = ctx;
-    conn_set_user(conn, h);
-    start_request(h);
-    return true;
-}
 
 static void on_eof(Connection *conn)
 {
@@ -362,8 +354,7 @@ static void on_close(Connection *conn)
     mem_free(h);
 }
 
-const ConnOps http1__conn_ops = {
-    .on_open = on_open,
+static const ConnOps conn_ops = {
     .on_data = on_data,
     .on_eof = on_eof,
     .on_drained = on_drained,
@@ -371,3 +362,15 @@ const ConnOps http1__conn_ops = {
     .on_drain = on_drain,
     .on_close = on_close,
 };
+
+size_t http1__conn_take(Connection *conn, HttpServer *server, Str bytes)
+{
+    Http1Conn *h = MEM_NEW(Http1Conn);
+
+    h->conn = conn;
+    h->server = server;
+    conn_set_user(conn, h);
+    conn_set_ops(conn, &conn_ops);
+    start_request(h);
+    return on_data(conn, bytes);
+}

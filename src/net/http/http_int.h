@@ -1,9 +1,9 @@
 /* http_int.h - the inside of net/http.
  *
- * A Request is what handlers see plus the server's part. The connection (http1_conn.c) makes it,
- * the server (http_server.c) judges its head, the router finds its handler, http_response.c turns
- * the answering calls into pieces for the connection's loop, http1_conn.c writes them. HTTP/2 will
- * be a second maker and writer: RequestOps is the seam.
+ * A Request is what handlers see plus the server's part. The connection (http1_conn.c,
+ * http2_stream.c) makes it, the server (http_server.c) judges its head, the router finds its
+ * handler, http_response.c turns the answering calls into pieces for the connection's loop, and the
+ * maker writes them: RequestOps is the seam.
  */
 #ifndef LUMA_NET_HTTP_HTTP_INT_H
 #define LUMA_NET_HTTP_HTTP_INT_H
@@ -18,11 +18,17 @@ typedef struct Request Request;
 /* How answers leave; loop thread. The request may be orphaned (client gone): implementations drop.
  */
 typedef struct RequestOps {
+    /* Many requests share the connection: each has output marks of its own. */
+    bool multiplexed;
     /* Status line and headers. `content_length` -1 = in pieces. */
     void (*head)(Request *r, int64_t content_length);
     void (*body)(Request *r, Buf *take);
     /* The answer is complete (or, when `cut`, cannot be completed). Frees the request. */
     void (*end)(Request *r, bool cut);
+    /* After HEAD_PENDING the login was granted; frees the request whose client is gone. */
+    void (*granted)(Request *r);
+    /* http_request_preempt; `headers` as Request.headers. */
+    void (*preempt)(Request *r, int status, const Buf *headers);
 } RequestOps;
 
 struct Request {
@@ -53,8 +59,10 @@ struct Request {
     /* answer */
     int status;
     Buf headers;        /* header lines with CRLF, as the answering thread made them */
+    Buf trailers;       /* likewise; what follows the body */
     bool head_only;     /* answer to HEAD */
     bool no_length;     /* 204, 304 */
+    bool untold_length; /* whole, but Content-Length is not to be said */
     Deflater *deflater; /* compressed stream */
     LoopTask end_task;
     Buf whole;     /* body of http_respond on its way to the loop */
@@ -69,6 +77,11 @@ struct Request {
     void *cancel_ctx;
     void (*on_drained)(void *); /* guarded by lock */
     void *drained_ctx;
+    /* multiplexed: */
+    Cond writable;             /* not slow any more, or cancelled */
+    int64_t output_bytes_high; /* the mark; the low one is a quarter. Set before the handler runs */
+    int64_t output_bytes;      /* guarded by lock: accepted from the holder, not yet sent */
+    bool slow;                 /* written under lock; atomic for readers */
 };
 
 static inline Request *request_of(const HttpRequest *pub)
@@ -91,6 +104,9 @@ Request *http__request_free(Request *r);
 void http__request_cancel(Request *r);
 /* A slow client has caught up. Loop thread. */
 void http__request_drained(Request *r);
+/* Adds to output_bytes of a multiplexed request and acts on its marks; loop thread when negative.
+ */
+void http__request_count(Request *r, int64_t delta);
 
 /* http_server.c: judges a request whose head is complete. */
 typedef enum HeadVerdict {
@@ -99,9 +115,6 @@ typedef enum HeadVerdict {
     HEAD_REFUSED, /* was answered with an error */
 } HeadVerdict;
 HeadVerdict http__check_head(Request *r, bool has_body, int64_t content_length);
-/* http1_conn.c: after HEAD_PENDING the login was granted; frees the request whose connection went.
- */
-void http1__head_granted(Request *r);
 /* Answers an error the server found, in the words of the path's API. */
 void http__refuse(Request *r, int status, const char *message);
 /* As http__refuse with a header. */
@@ -122,9 +135,15 @@ typedef struct RouteMatch {
 Status http__router_find(const HttpRouter *router, HttpMethod method, Str path, Arena *arena,
                          RouteMatch *ret_match);
 HttpErrorWriter http__router_error_writer(const HttpRouter *router, Str path);
+HttpRefuser http__router_refuser(const HttpRouter *router);
 
-/* http1_conn.c */
-extern const ConnOps http1__conn_ops;
+/* http_conn.c: finds out which version a new connection speaks. */
+extern const ConnOps http__conn_ops;
+
+/* http1_conn.c, http2_conn.c: the connection speaks this version: gives it its state and callbacks
+ * and shows it the first bytes; returns how many were used. */
+size_t http1__conn_take(Connection *conn, HttpServer *server, Str bytes);
+size_t http2__conn_take(Connection *conn, HttpServer *server, Str bytes);
 
 /* http_text.c */
 /* "gzip", "deflate" or none, as Accept-Encoding has it. */

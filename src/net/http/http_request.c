@@ -10,6 +10,7 @@ Request *http__request_new(HttpServer *server, Connection *conn, const RequestOp
 
     arena_init(&r->pub.arena, NULL);
     mutex_init(&r->lock);
+    cond_init(&r->writable);
     r->server = server;
     r->conn = conn_ref(conn);
     r->ops = ops;
@@ -28,11 +29,13 @@ Request *http__request_free(Request *r)
         mem_budget_release(r->server->options.budget, r->charged_bytes);
     buf_done(&r->body);
     buf_done(&r->headers);
+    buf_done(&r->trailers);
     buf_done(&r->whole);
     (void)inflater_free(r->inflater);
     (void)deflater_free(r->deflater);
     arena_done(&r->pub.arena);
     (void)conn_unref(r->conn);
+    cond_done(&r->writable);
     mutex_done(&r->lock);
     mem_free(r);
     return NULL;
@@ -65,6 +68,7 @@ void http__request_cancel(Request *r)
     /* A producer that waits for the client must hear that it is gone. */
     if (r->on_drained)
         r->on_drained(r->drained_ctx);
+    cond_broadcast(&r->writable);
 }
 
 void http_response_on_drained(HttpRequest *req, void (*fn)(void *ctx), void *ctx)
@@ -81,6 +85,24 @@ void http__request_drained(Request *r)
     MUTEX_GUARD(&r->lock);
     if (r->on_drained)
         r->on_drained(r->drained_ctx);
+}
+
+void http__request_count(Request *r, int64_t delta)
+{
+    bool drained = false;
+
+    mutex_lock(&r->lock);
+    r->output_bytes += delta;
+    if (!r->slow && r->output_bytes > r->output_bytes_high) {
+        __atomic_store_n(&r->slow, true, __ATOMIC_RELAXED);
+    } else if (r->slow && r->output_bytes <= r->output_bytes_high / 4) {
+        __atomic_store_n(&r->slow, false, __ATOMIC_RELAXED);
+        cond_broadcast(&r->writable);
+        drained = true;
+    }
+    mutex_unlock(&r->lock);
+    if (drained)
+        http__request_drained(r);
 }
 
 /* ---- headers and parameters ---- */

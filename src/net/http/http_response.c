@@ -93,13 +93,22 @@ static bool on_loop_in_order(Request *r)
     return loop_is_current(r->pub.loop) && __atomic_load_n(&r->posted, __ATOMIC_ACQUIRE) == 0;
 }
 
+/* Bytes the holder has given, before they are on their way. */
+static void count_output(Request *r, size_t len)
+{
+    if (r->ops->multiplexed)
+        http__request_count(r, (int64_t)len);
+}
+
 /* ---- whole answers ---- */
 
 static void send_whole(Request *r)
 {
     r->ops->head(r, (int64_t)r->whole.len);
-    if (!r->head_only && !r->no_length)
+    if (!r->head_only && !r->no_length) {
+        count_output(r, r->whole.len);
         r->ops->body(r, &r->whole);
+    }
     r->ops->end(r, false);
 }
 
@@ -142,6 +151,35 @@ void http_respond(HttpRequest *req, int status, const HttpField *headers, size_t
     }
     r->end_task.run = run_whole;
     loop_post(r->pub.loop, &r->end_task);
+}
+
+void http_respond_trailers(HttpRequest *req, int status, const HttpField *headers,
+                           size_t header_count, Buf *take, const HttpField *trailers,
+                           size_t trailer_count)
+{
+    Request *r = request_of(req);
+
+    for (size_t i = 0; i < trailer_count; i++)
+        append_header(&r->trailers, trailers[i].name, trailers[i].value);
+    r->untold_length = true;
+    http_respond(req, status, headers, header_count, take);
+}
+
+void http_request_preempt(HttpRequest *req, int status, const HttpField *headers,
+                          size_t header_count)
+{
+    Request *r = request_of(req);
+    Buf lines = {0};
+
+    ASSERT(loop_is_current(req->loop));
+    if (r->stream && r->ops->preempt) {
+        for (size_t i = 0; i < header_count; i++)
+            append_header(&lines, headers[i].name, headers[i].value);
+        count_answer(status);
+        r->ops->preempt(r, status, &lines);
+        buf_done(&lines);
+    }
+    http__request_cancel(r);
 }
 
 void http_respond_str(HttpRequest *req, int status, Str content_type, Str body)
@@ -239,9 +277,10 @@ static void run_piece(LoopTask *task)
     Connection *conn = conn_ref(r->conn);
     int64_t len = (int64_t)piece->bytes.len;
 
+    bool counted = len && !r->ops->multiplexed;
     (void)__atomic_fetch_sub(&r->posted, 1, __ATOMIC_RELEASE);
     send_piece(r, piece->kind, &piece->bytes);
-    if (len)
+    if (counted)
         conn_count_output(conn, -len);
     (void)conn_unref(conn);
     mem_free(piece);
@@ -249,6 +288,8 @@ static void run_piece(LoopTask *task)
 
 static void pass_piece(Request *r, PieceKind kind, Buf *take)
 {
+    if (take)
+        count_output(r, take->len);
     if (on_loop_in_order(r)) {
         send_piece(r, kind, take);
         return;
@@ -261,7 +302,7 @@ static void pass_piece(Request *r, PieceKind kind, Buf *take)
         piece->bytes = *take;
         *take = (Buf){0};
     }
-    if (piece->bytes.len)
+    if (piece->bytes.len && !r->ops->multiplexed)
         conn_count_output(r->conn, (int64_t)piece->bytes.len);
     (void)__atomic_fetch_add(&r->posted, 1, __ATOMIC_RELAXED);
     loop_post(r->pub.loop, &piece->task);
@@ -306,12 +347,15 @@ bool http_response_write(HttpRequest *req, Buf *take)
     } else if (take->len) {
         pass_piece(r, PIECE_BODY, take);
     }
-    return !conn_is_congested(r->conn) && !http_request_cancelled(req);
+    return !http_response_is_slow(req) && !http_request_cancelled(req);
 }
 
 bool http_response_is_slow(const HttpRequest *req)
 {
-    return conn_is_congested(request_of(req)->conn);
+    const Request *r = request_of(req);
+
+    return r->ops->multiplexed ? __atomic_load_n(&r->slow, __ATOMIC_RELAXED)
+                               : conn_is_congested(r->conn);
 }
 
 void http_response_flush(HttpRequest *req)
@@ -350,5 +394,13 @@ Status http_response_wait(HttpRequest *req, int64_t deadline_mono_ns, Error *err
     ASSERT(!loop_is_current(req->loop));
     if (http_request_cancelled(req))
         return error_set(err, STATUS_CANCELLED, "the client went away");
-    return conn_wait_writable(r->conn, deadline_mono_ns, err);
+    if (!r->ops->multiplexed)
+        return conn_wait_writable(r->conn, deadline_mono_ns, err);
+    MUTEX_GUARD(&r->lock);
+    while (r->slow && !r->cancelled)
+        if (!cond_wait_until(&r->writable, &r->lock, deadline_mono_ns))
+            return error_set(err, STATUS_TIMEOUT, "the client does not read its answer");
+    if (r->cancelled)
+        return error_set(err, STATUS_CANCELLED, "the client went away");
+    return STATUS_OK;
 }

@@ -32,6 +32,7 @@ struct HttpRouter {
     ErrorRule *rules;
     size_t rule_count;
     size_t rule_cap;
+    HttpRefuser refuser;
 };
 
 HttpRouter *http_router_new(void)
@@ -204,6 +205,21 @@ void http_router_on_error(HttpRouter *router, const char *prefix, HttpErrorWrite
 {
     ErrorRule rule = {str_from(prefix), writer};
     ARENA_PUSH(&router->arena, router->rules, router->rule_count, router->rule_cap, rule);
+}
+
+void http_router_on_refuse(HttpRouter *router, HttpRefuser refuser)
+{
+    router->refuser = refuser;
+}
+
+HttpRefuser http__router_refuser(const HttpRouter *router)
+{
+    return router->refuser;
+}
+
+Arena *http_router_arena(HttpRouter *router)
+{
+    return &router->arena;
 }
 
 HttpErrorWriter http__router_error_writer(const HttpRouter *router, Str path)

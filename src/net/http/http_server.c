@@ -19,6 +19,8 @@ enum {
     LINE_BYTES_DEFAULT = 64 << 10,
     HEADER_BYTES_DEFAULT = 64 << 10,
     HEADER_COUNT_DEFAULT = 128,
+    STREAMS_DEFAULT = 128,
+    OUTPUT_BYTES_DEFAULT = 4 << 20,
 };
 
 static const int64_t idle_timeout_default_ns = 120 * NS_PER_SEC;
@@ -31,9 +33,15 @@ static const int64_t write_timeout_default_ns = 60 * NS_PER_SEC;
 void http__refuse_with(Request *r, int status, const char *message, Str name, Str value)
 {
     HttpErrorWriter writer = http__router_error_writer(r->server->router, r->pub.path);
+    HttpRefuser refuser = http__router_refuser(r->server->router);
+    int64_t retry_after_s = -1;
     HttpField headers[2] = {{STR("Content-Type"), STR("application/json")}, {name, value}};
     Buf body = {0};
 
+    if (str_eq(name, STR("Retry-After")))
+        (void)str_to_i64(value, &retry_after_s);
+    if (refuser && refuser(&r->pub, status, str_from(message), (int)retry_after_s))
+        return;
     if (writer) {
         headers[0].value = writer(status, str_from(message), &body);
     } else {
@@ -76,6 +84,8 @@ static bool split_target(Request *r)
     HttpRequest *req = &r->pub;
     Str target = req->target;
 
+    if (!target.len)
+        return false;
     r->host = http_request_header(req, STR("host"));
     if (target.ptr[0] != '/' && !split_absolute(r, &target))
         return req->method == HTTP_OPTIONS && str_eq(target, STR("*"));
@@ -326,7 +336,7 @@ static void run_check_done(LoopTask *task)
     /* The body's length and coding were judged before the credentials were asked. A refusal is an
      * answer, after which the request is no longer ours. */
     if (judge(r))
-        http1__head_granted(r);
+        r->ops->granted(r);
 }
 
 static void on_check_done(AccessCheck *check)
@@ -419,7 +429,10 @@ bool http__body_add(Request *r, Str bytes)
     Status status = STATUS_OK;
     Error err;
 
-    if (r->inflater) {
+    if (r->route->on_body) {
+        if (!r->route->on_body(&r->pub, bytes, &r->body))
+            return false;
+    } else if (r->inflater) {
         status = inflater_write(r->inflater, bytes, &r->body, &err);
     } else if (bytes.len > body_bytes_max(r) - r->body.len) {
         status = STATUS_LIMIT;
@@ -508,10 +521,13 @@ Status http_server_new(Loops *loops, const HttpRouter *router, const HttpServerO
     default_time(&o->head_timeout_ns, head_timeout_default_ns);
     default_time(&o->body_timeout_ns, body_timeout_default_ns);
     default_time(&o->write_timeout_ns, write_timeout_default_ns);
+    if (!o->streams_max)
+        o->streams_max = STREAMS_DEFAULT;
+    default_size(&o->listener.output_bytes_high, OUTPUT_BYTES_DEFAULT);
     server->limits = (Http1Limits){o->line_bytes_max, o->header_bytes_max, o->header_count_max};
-    o->listener.ops = &http1__conn_ops;
+    o->listener.ops = &http__conn_ops;
     o->listener.ctx = server;
-    o->listener.alpn = "http/1.1";
+    o->listener.alpn = "h2,http/1.1";
     o->listener.refusal = STR("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
                               "Content-Length: 0\r\nConnection: close\r\n\r\n");
     /* The longest thing the parser waits for in one piece is a line. */

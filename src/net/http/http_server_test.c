@@ -1241,7 +1241,7 @@ static void test_tls_serves_and_reloads_its_certificate(void **state)
     bool complete;
     char name[64];
 
-    tls_dial(&old, "\x02h2\x08http/1.1");
+    tls_dial(&old, "\x03spy\x08http/1.1");
     const unsigned char *alpn;
     unsigned alpn_len;
     SSL_get0_alpn_selected(old.ssl, &alpn, &alpn_len);

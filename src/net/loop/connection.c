@@ -629,6 +629,10 @@ void conn_set_user(Connection *conn, void *user)
 {
     conn->user = user;
 }
+void conn_set_ops(Connection *conn, const ConnOps *ops)
+{
+    conn->ops = ops;
+}
 void *conn_listener_ctx(const Connection *conn)
 {
     return conn->listener->options.ctx;

@@ -150,6 +150,8 @@ Tls *tls_free(Tls *tls);
 Loop *conn_loop(const Connection *conn); /* any thread */
 void *conn_user(const Connection *conn);
 void conn_set_user(Connection *conn, void *user);
+/* From now on another protocol gets the callbacks, without on_open; inside on_open or on_data. */
+void conn_set_ops(Connection *conn, const ConnOps *ops);
 void *conn_listener_ctx(const Connection *conn);
 Listener *conn_listener(const Connection *conn);
 const NetAddress *conn_peer(const Connection *conn);  /* any thread */
