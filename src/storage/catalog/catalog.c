@@ -1,3 +1,4 @@
+/* catalog.c - versions: the objects by id and by name, and how changes make the next version. */
 #include "storage/catalog/catalog_int.h"
 
 enum {
@@ -5,7 +6,73 @@ enum {
     SCHEMA_ID_PROM = TABLE_ID_FIRST_BUILTIN - 1,
 };
 
-/* ---------------------------------------------------------------- building */
+/* ---------------------------------------------------------------- boxes */
+
+/* Names are unique in a space: relations of a schema, types of a schema, and so on. */
+static char name_space(CatalogKind kind)
+{
+    switch (kind) {
+    case CATALOG_TABLE:
+    case CATALOG_VIEW:
+    case CATALOG_SEQUENCE:
+    case CATALOG_INDEX:
+        return 'r';
+    case CATALOG_TYPE:
+        return 't';
+    case CATALOG_SCHEMA:
+        return 's';
+    case CATALOG_USER:
+        return 'u';
+    case CATALOG_COMMENT:
+        return 'c';
+    case CATALOG_GRANT:
+    case CATALOG_KIND_COUNT_:
+        break;
+    }
+    return 'g';
+}
+
+/* `space`, schema, NUL, name. `key` has room for all of it. */
+static Str make_key(char *key, char space, Str schema, Str name)
+{
+    key[0] = space;
+    if (schema.len)
+        memcpy(key + 1, schema.ptr, schema.len);
+    key[1 + schema.len] = '\0';
+    if (name.len)
+        memcpy(key + 2 + schema.len, name.ptr, name.len);
+    return (Str){key, 2 + schema.len + name.len};
+}
+
+static CatalogBox *box_new(CatalogKind kind, const void *object)
+{
+    CatalogBox *box = MEM_NEW(CatalogBox);
+
+    box->ref_count = 1;
+    box->kind = kind;
+    arena_init(&box->arena, NULL);
+    box->head = catalog_copy(kind, object, &box->arena);
+    char *key = arena_alloc(&box->arena, 2 + box->head->schema.len + box->head->name.len);
+    box->key = make_key(key, name_space(kind), box->head->schema, box->head->name);
+    return box;
+}
+
+static CatalogBox *box_ref(CatalogBox *box)
+{
+    (void)__atomic_add_fetch(&box->ref_count, 1, __ATOMIC_RELAXED);
+    return box;
+}
+
+static void box_unref(CatalogBox *box)
+{
+    /* acq_rel: whoever frees must see every other holder's last use. */
+    if (__atomic_sub_fetch(&box->ref_count, 1, __ATOMIC_ACQ_REL) != 0)
+        return;
+    arena_done(&box->arena);
+    mem_free(box);
+}
+
+/* ---------------------------------------------------------------- versions */
 
 CatalogVersion *catalog__version_new(uint32_t next_id)
 {
@@ -13,7 +80,6 @@ CatalogVersion *catalog__version_new(uint32_t next_id)
 
     version->ref_count = 1;
     version->next_id = next_id;
-    arena_init(&version->arena, NULL);
     return version;
 }
 
@@ -26,202 +92,198 @@ CatalogVersion *catalog_version_ref(CatalogVersion *version)
 CatalogVersion *catalog_version_unref(CatalogVersion *version)
 {
     /* acq_rel: whoever frees must see every other holder's last use. */
-    if (version && __atomic_sub_fetch(&version->ref_count, 1, __ATOMIC_ACQ_REL) == 0) {
-        map_done(&version->relations);
-        mem_free(version->tables);
-        mem_free(version->views);
-        mem_free(version->schemas);
-        arena_done(&version->arena);
-        mem_free(version);
+    if (!version || __atomic_sub_fetch(&version->ref_count, 1, __ATOMIC_ACQ_REL) != 0)
+        return NULL;
+    for (int kind = 0; kind < CATALOG_KIND_COUNT_; kind++) {
+        for (size_t i = 0; i < version->lists[kind].count; i++)
+            box_unref(version->lists[kind].boxes[i]);
+        mem_free(version->lists[kind].boxes);
     }
+    map_done(&version->names);
+    mem_free(version);
     return NULL;
 }
 
-static Str relation_key(Arena *arena, Str schema, Str name)
+static CatalogVersion *version_copy(const CatalogVersion *from)
 {
-    char *key = arena_alloc(arena, schema.len + 1 + name.len);
+    CatalogVersion *to = catalog__version_new(from->next_id);
+    size_t pos = 0;
 
-    if (schema.len)
-        memcpy(key, schema.ptr, schema.len);
-    key[schema.len] = '\0';
-    if (name.len)
-        memcpy(key + schema.len + 1, name.ptr, name.len);
-    return (Str){key, schema.len + 1 + name.len};
-}
-
-static Status put_relation(CatalogVersion *version, Str schema, Str name, const Table *table,
-                           const CatalogView *view, Error *err)
-{
-    Arena *arena = &version->arena;
-    bool created;
-    void **slot = map_put(&version->relations, relation_key(arena, schema, name), &created);
-
-    if (!created)
-        return error_set(err, STATUS_CORRUPT, "catalog: \"%.*s\".\"%.*s\" comes twice",
-                         STR_FMT(schema), STR_FMT(name));
-    CatalogRelation *relation = ARENA_NEW(arena, CatalogRelation);
-    *relation = (CatalogRelation){table, view};
-    *slot = relation;
-    return STATUS_OK;
-}
-
-/* Inserts a pointer at its place in an array sorted by the uint32_t id at the head of each object;
- * ids grow, so the place is nearly always the end. */
-#define INSERT_BY_ID(array, count, item)                                                           \
-    do {                                                                                           \
-        (array) = mem_realloc((array), ((count) + 1) * sizeof *(array));                           \
-        size_t at_ = (count)++;                                                                    \
-        for (; at_ > 0 && (array)[at_ - 1]->id > (item)->id; at_--)                                \
-            (array)[at_] = (array)[at_ - 1];                                                       \
-        (array)[at_] = (item);                                                                     \
-    } while (0)
-
-static void copy_constraints(Arena *arena, const Table *table, Table *copy)
-{
-    TableKey *keys = arena_dup(arena, table->keys, sizeof *keys * table->key_count);
-    TableCheck *checks = arena_dup(arena, table->checks, sizeof *checks * table->check_count);
-
-    for (uint32_t i = 0; i < table->key_count; i++) {
-        keys[i].name = arena_str(arena, keys[i].name);
-        keys[i].columns =
-            arena_dup(arena, keys[i].columns, sizeof *keys[i].columns * keys[i].column_count);
+    for (int kind = 0; kind < CATALOG_KIND_COUNT_; kind++) {
+        const CatalogList *list = &from->lists[kind];
+        to->lists[kind].boxes = mem_alloc((list->count + 1) * sizeof *list->boxes);
+        to->lists[kind].count = list->count;
+        for (size_t i = 0; i < list->count; i++)
+            to->lists[kind].boxes[i] = box_ref(list->boxes[i]);
     }
-    for (uint32_t i = 0; i < table->check_count; i++) {
-        checks[i].name = arena_str(arena, checks[i].name);
-        checks[i].text = arena_str(arena, checks[i].text);
+    for (const MapSlot *slot; (slot = map_next(&from->names, &pos));)
+        *map_put(&to->names, slot->key, NULL) = slot->value;
+    return to;
+}
+
+/* The place of an id in a list, or where it belongs. */
+static size_t find_place(const CatalogList *list, uint32_t id)
+{
+    size_t low = 0;
+    size_t high = list->count;
+
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        if (list->boxes[mid]->head->id < id)
+            low = mid + 1;
+        else
+            high = mid;
     }
-    copy->keys = keys;
-    copy->checks = checks;
+    return low;
 }
 
-Status catalog__add_table(CatalogVersion *version, const Table *table, Error *err)
+static CatalogBox *find_box(const CatalogVersion *version, CatalogKind kind, uint32_t id)
 {
-    Arena *arena = &version->arena;
-    Table *copy = arena_dup(arena, table, sizeof *table);
-    TableColumn *columns =
-        arena_dup(arena, table->columns, sizeof *table->columns * table->column_count);
+    const CatalogList *list = &version->lists[kind];
+    size_t at = find_place(list, id);
 
-    for (uint32_t i = 0; i < table->column_count; i++) {
-        columns[i].name = arena_str(arena, columns[i].name);
-        columns[i].default_text = arena_str(arena, columns[i].default_text);
+    return at < list->count && list->boxes[at]->head->id == id ? list->boxes[at] : NULL;
+}
+
+static void remove_box(CatalogVersion *version, CatalogBox *box)
+{
+    CatalogList *list = &version->lists[box->kind];
+    size_t at = find_place(list, box->head->id);
+
+    memmove(list->boxes + at, list->boxes + at + 1,
+            (list->count - at - 1) * sizeof *list->boxes);
+    list->count--;
+    (void)map_remove(&version->names, box->key);
+    box_unref(box);
+}
+
+static void insert_box(CatalogVersion *version, CatalogBox *box)
+{
+    CatalogList *list = &version->lists[box->kind];
+    size_t at = find_place(list, box->head->id);
+
+    list->boxes = mem_realloc(list->boxes, (list->count + 1) * sizeof *list->boxes);
+    memmove(list->boxes + at + 1, list->boxes + at, (list->count - at) * sizeof *list->boxes);
+    list->boxes[at] = box;
+    list->count++;
+    *map_put(&version->names, box->key, NULL) = box;
+    if (box->head->id >= TABLE_ID_FIRST_USER && box->head->id < TABLE_ID_FIRST_TEMPORARY)
+        version->next_id = LUMA_MAX(
+            version->next_id, catalog__max_id(&catalog__layouts[box->kind], box->head) + 1);
+}
+
+Status catalog__add(CatalogVersion *version, CatalogKind kind, const void *object, Error *err)
+{
+    CatalogBox *box = box_new(kind, object);
+
+    if (map_get(&version->names, box->key) || find_box(version, kind, box->head->id)) {
+        Status status = error_set(err, STATUS_CORRUPT, "catalog: %s \"%.*s\" comes twice",
+                                  catalog__layouts[kind].name, STR_FMT(box->head->name));
+        box_unref(box);
+        return status;
     }
-    copy->columns = columns;
-    copy->schema = arena_str(arena, table->schema);
-    copy->name = arena_str(arena, table->name);
-    copy->options = arena_str(arena, table->options);
-    copy_constraints(arena, table, copy);
-    TRY(put_relation(version, copy->schema, copy->name, copy, NULL, err));
-    INSERT_BY_ID(version->tables, version->table_count, copy);
-    return STATUS_OK;
-}
-
-Status catalog__add_view(CatalogVersion *version, const CatalogView *view, Error *err)
-{
-    Arena *arena = &version->arena;
-    CatalogView *copy = ARENA_NEW(arena, CatalogView);
-
-    *copy = (CatalogView){view->id, arena_str(arena, view->schema), arena_str(arena, view->name),
-                          arena_str(arena, view->query)};
-    TRY(put_relation(version, copy->schema, copy->name, NULL, copy, err));
-    INSERT_BY_ID(version->views, version->view_count, copy);
-    return STATUS_OK;
-}
-
-Status catalog__add_schema(CatalogVersion *version, const CatalogSchema *schema, Error *err)
-{
-    if (catalog_has_schema(version, schema->name))
-        return error_set(err, STATUS_CORRUPT, "catalog: schema \"%.*s\" comes twice",
-                         STR_FMT(schema->name));
-    CatalogSchema *copy = ARENA_NEW(&version->arena, CatalogSchema);
-    *copy = (CatalogSchema){schema->id, arena_str(&version->arena, schema->name)};
-    INSERT_BY_ID(version->schemas, version->schema_count, copy);
+    insert_box(version, box);
     return STATUS_OK;
 }
 
 CatalogVersion *catalog_version_builtin(void)
 {
     CatalogVersion *version = catalog__version_new(TABLE_ID_FIRST_USER);
-    const CatalogSchema schemas[] = {{SCHEMA_ID_PUBLIC, STR("public")},
-                                     {SCHEMA_ID_PROM, STR("prom")}};
+    const CatalogSchema schemas[] = {
+        {.id = SCHEMA_ID_PUBLIC, .version = 1, .name = STR("public")},
+        {.id = SCHEMA_ID_PROM, .version = 1, .name = STR("prom")}};
     Status status = STATUS_OK;
 
     for (size_t i = 0; i < LUMA_ARRAY_LEN(schemas) && status == STATUS_OK; i++)
-        status = catalog__add_schema(version, &schemas[i], NULL);
+        status = catalog__add(version, CATALOG_SCHEMA, &schemas[i], NULL);
     for (size_t i = 0; i < catalog__builtin_table_count && status == STATUS_OK; i++)
-        status = catalog__add_table(version, &catalog__builtin_tables[i], NULL);
+        status = catalog__add(version, CATALOG_TABLE, &catalog__builtin_tables[i], NULL);
     ASSERT(status == STATUS_OK);
     return version;
 }
 
 /* ---------------------------------------------------------------- looking up */
 
-static const CatalogRelation *find_relation(const CatalogVersion *version, Str schema, Str name)
+static const CatalogBox *find_name(const CatalogVersion *version, char space, Str schema, Str name)
 {
     char few[256];
-    size_t len = schema.len + 1 + name.len;
+    size_t len = 2 + schema.len + name.len;
 
-    if (len <= sizeof few) {
-        memcpy(few, schema.ptr, schema.len);
-        few[schema.len] = '\0';
-        memcpy(few + schema.len + 1, name.ptr, name.len);
-        return map_get(&version->relations, (Str){few, len});
-    }
-    Arena arena;
-    arena_init(&arena, NULL);
-    const CatalogRelation *found = map_get(&version->relations, relation_key(&arena, schema, name));
-    arena_done(&arena);
+    if (len <= sizeof few)
+        return map_get(&version->names, make_key(few, space, schema, name));
+    char *key = mem_alloc(len);
+    const CatalogBox *found = map_get(&version->names, make_key(key, space, schema, name));
+    mem_free(key);
     return found;
+}
+
+const CatalogHead *catalog_find(const CatalogVersion *version, CatalogKind space, Str schema,
+                                Str name, CatalogKind *ret_kind)
+{
+    const CatalogBox *box = find_name(version, name_space(space), schema, name);
+
+    if (box && ret_kind)
+        *ret_kind = box->kind;
+    return box ? box->head : NULL;
+}
+
+static const void *find_of_kind(const CatalogVersion *version, CatalogKind kind, Str schema,
+                                Str name)
+{
+    const CatalogBox *box = find_name(version, name_space(kind), schema, name);
+    return box && box->kind == kind ? box->head : NULL;
 }
 
 const Table *catalog_find_table(const CatalogVersion *version, Str schema, Str name)
 {
-    const CatalogRelation *relation = find_relation(version, schema, name);
-    return relation ? relation->table : NULL;
+    return find_of_kind(version, CATALOG_TABLE, schema, name);
 }
 
 const CatalogView *catalog_find_view(const CatalogVersion *version, Str schema, Str name)
 {
-    const CatalogRelation *relation = find_relation(version, schema, name);
-    return relation ? relation->view : NULL;
+    return find_of_kind(version, CATALOG_VIEW, schema, name);
 }
 
-const Table *catalog_table_by_id(const CatalogVersion *version, uint32_t id)
+const CatalogSequence *catalog_find_sequence(const CatalogVersion *version, Str schema, Str name)
 {
-    size_t low = 0;
-    size_t high = version->table_count;
+    return find_of_kind(version, CATALOG_SEQUENCE, schema, name);
+}
 
-    while (low < high) {
-        size_t mid = (low + high) / 2;
-        if (version->tables[mid]->id < id)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low < version->table_count && version->tables[low]->id == id ? version->tables[low]
-                                                                        : NULL;
+const CatalogType *catalog_find_type(const CatalogVersion *version, Str schema, Str name)
+{
+    return find_of_kind(version, CATALOG_TYPE, schema, name);
+}
+
+const CatalogSchema *catalog_find_schema(const CatalogVersion *version, Str name)
+{
+    return find_of_kind(version, CATALOG_SCHEMA, STR(""), name);
+}
+
+const CatalogUser *catalog_find_user(const CatalogVersion *version, Str name)
+{
+    return find_of_kind(version, CATALOG_USER, STR(""), name);
 }
 
 bool catalog_has_schema(const CatalogVersion *version, Str schema)
 {
-    for (size_t i = 0; i < version->schema_count; i++)
-        if (str_eq(version->schemas[i]->name, schema))
-            return true;
-    return false;
+    return catalog_find_schema(version, schema) != NULL;
 }
 
-const Table *catalog_next_table(const CatalogVersion *version, size_t *pos)
+const void *catalog_by_id(const CatalogVersion *version, CatalogKind kind, uint32_t id)
 {
-    return *pos < version->table_count ? version->tables[(*pos)++] : NULL;
+    const CatalogBox *box = find_box(version, kind, id);
+    return box ? box->head : NULL;
 }
 
-const CatalogView *catalog_next_view(const CatalogVersion *version, size_t *pos)
+const Table *catalog_table_by_id(const CatalogVersion *version, uint32_t id)
 {
-    return *pos < version->view_count ? version->views[(*pos)++] : NULL;
+    return catalog_by_id(version, CATALOG_TABLE, id);
 }
 
-const CatalogSchema *catalog_next_schema(const CatalogVersion *version, size_t *pos)
+const void *catalog_next(const CatalogVersion *version, CatalogKind kind, size_t *pos)
 {
-    return *pos < version->schema_count ? version->schemas[(*pos)++] : NULL;
+    const CatalogList *list = &version->lists[kind];
+    return *pos < list->count ? list->boxes[(*pos)++]->head : NULL;
 }
 
 uint32_t catalog_next_id(const CatalogVersion *version)
@@ -229,27 +291,65 @@ uint32_t catalog_next_id(const CatalogVersion *version)
     return version->next_id;
 }
 
-/* ---------------------------------------------------------------- changing */
+/* ---------------------------------------------------------------- checks */
 
 static bool is_reserved_schema(Str name)
 {
-    return str_starts(name, STR("pg_")) || str_eq(name, STR("information_schema"));
+    return (str_starts(name, STR("pg_")) && !str_starts(name, STR("pg_temp_"))) ||
+           str_eq(name, STR("information_schema"));
 }
 
-static Status check_new_relation(const CatalogVersion *version, const CatalogChange *change,
-                                 Error *err)
+static Status name_taken(const CatalogBox *other, const CatalogHead *head, Error *err)
 {
-    if (is_reserved_schema(change->schema) || str_eq(change->schema, STR("prom")))
-        return error_set_sql(err, STATUS_DENIED, "42501", 0,
-                             "permission denied for schema \"%.*s\"", STR_FMT(change->schema));
-    if (!catalog_has_schema(version, change->schema))
-        return error_set_sql(err, STATUS_NOT_FOUND, "3F000", 0, "schema \"%.*s\" does not exist",
-                             STR_FMT(change->schema));
-    const CatalogRelation *relation = find_relation(version, change->schema, change->name);
-    if (relation && !(change->kind == CATALOG_CREATE_VIEW && relation->view))
+    switch (other->kind) {
+    case CATALOG_SCHEMA:
+        return error_set_sql(err, STATUS_EXISTS, "42P06", 0, "schema \"%.*s\" already exists",
+                             STR_FMT(head->name));
+    case CATALOG_TYPE:
+        return error_set_sql(err, STATUS_EXISTS, "42710", 0, "type \"%.*s\" already exists",
+                             STR_FMT(head->name));
+    case CATALOG_USER:
+        return error_set_sql(err, STATUS_EXISTS, "42710", 0, "role \"%.*s\" already exists",
+                             STR_FMT(head->name));
+    case CATALOG_TABLE:
+    case CATALOG_VIEW:
+    case CATALOG_SEQUENCE:
+    case CATALOG_INDEX:
         return error_set_sql(err, STATUS_EXISTS, "42P07", 0, "relation \"%.*s\" already exists",
-                             STR_FMT(change->name));
-    return STATUS_OK;
+                             STR_FMT(head->name));
+    case CATALOG_COMMENT:
+    case CATALOG_GRANT:
+    case CATALOG_KIND_COUNT_:
+        break;
+    }
+    return error_set_sql(err, STATUS_CONFLICT, "40001", 0,
+                         "could not serialize access due to concurrent update");
+}
+
+static Status check_name(const CatalogVersion *version, CatalogKind kind, const CatalogHead *head,
+                         Error *err)
+{
+    char space = name_space(kind);
+    Str schema = kind == CATALOG_SCHEMA ? head->name : head->schema;
+
+    if (!str_utf8_valid(head->schema) || !str_utf8_valid(head->name))
+        return error_set_sql(err, STATUS_INVALID, "22021", 0, "names must be valid UTF-8");
+    if (kind == CATALOG_SCHEMA && is_reserved_schema(schema))
+        return error_set_sql(err, STATUS_INVALID, "42939", 0, "unacceptable schema name \"%.*s\"",
+                             STR_FMT(schema));
+    if (space == 'r' || space == 't') {
+        bool builtin = head->id < TABLE_ID_FIRST_USER;
+        if (is_reserved_schema(schema) || (!builtin && str_eq(schema, STR("prom"))))
+            return error_set_sql(err, STATUS_DENIED, "42501", 0,
+                                 "permission denied for schema \"%.*s\"", STR_FMT(schema));
+        if (!catalog_has_schema(version, schema))
+            return error_set_sql(err, STATUS_NOT_FOUND, "3F000", 0,
+                                 "schema \"%.*s\" does not exist", STR_FMT(schema));
+    }
+    const CatalogBox *other = find_name(version, space, head->schema, head->name);
+    return other && (other->kind != kind || other->head->id != head->id)
+               ? name_taken(other, head, err)
+               : STATUS_OK;
 }
 
 static Status check_table(const Table *table, Error *err)
@@ -270,139 +370,82 @@ static Status check_table(const Table *table, Error *err)
                 return error_set(err, STATUS_INVALID, "a key names column %u of %u",
                                  key->columns[k], table->column_count);
     }
-    if (table->time_column >= (int32_t)table->column_count)
+    if (table->time_column < -1 || table->time_column >= (int32_t)table->column_count)
         return error_set(err, STATUS_INVALID, "time column %d of %u", table->time_column,
                          table->column_count);
     return STATUS_OK;
 }
 
-static Status check_drop_schema(const CatalogVersion *version, Str name, Error *err)
+static Status check_expected(const CatalogBox *old, const CatalogChange *change, Error *err)
 {
-    if (str_eq(name, STR("public")) || str_eq(name, STR("prom")) || is_reserved_schema(name))
+    if (!old && !change->version_before)
+        return STATUS_OK;
+    if (old && old->head->version == change->version_before)
+        return STATUS_OK;
+    return error_set_sql(err, STATUS_CONFLICT, "40001", 0,
+                         "could not serialize access due to concurrent update");
+}
+
+static Status check_empty_schema(const CatalogVersion *version, Str schema, Error *err)
+{
+    for (int kind = 0; kind < CATALOG_KIND_COUNT_; kind++)
+        for (size_t i = 0; i < version->lists[kind].count; i++)
+            if (str_eq(version->lists[kind].boxes[i]->head->schema, schema))
+                return error_set_sql(err, STATUS_INVALID, "2BP01", 0,
+                                     "cannot drop schema \"%.*s\" because other objects depend "
+                                     "on it",
+                                     STR_FMT(schema));
+    return STATUS_OK;
+}
+
+static Status check_drop(const CatalogVersion *version, const CatalogBox *old, Error *err)
+{
+    if (old->head->id < TABLE_ID_FIRST_USER && old->kind == CATALOG_TABLE)
+        return error_set_sql(err, STATUS_DENIED, "42501", 0,
+                             "built-in table \"%.*s\" cannot be dropped",
+                             STR_FMT(old->head->name));
+    if (old->kind != CATALOG_SCHEMA)
+        return STATUS_OK;
+    if (old->head->id < TABLE_ID_FIRST_USER)
         return error_set_sql(err, STATUS_DENIED, "42501", 0, "schema \"%.*s\" cannot be dropped",
-                             STR_FMT(name));
-    if (!catalog_has_schema(version, name))
-        return error_set_sql(err, STATUS_NOT_FOUND, "3F000", 0, "schema \"%.*s\" does not exist",
-                             STR_FMT(name));
-    bool used = false;
-    for (size_t i = 0; i < version->table_count && !used; i++)
-        used = str_eq(version->tables[i]->schema, name);
-    for (size_t i = 0; i < version->view_count && !used; i++)
-        used = str_eq(version->views[i]->schema, name);
-    if (used)
-        return error_set_sql(err, STATUS_INVALID, "2BP01", 0,
-                             "cannot drop schema \"%.*s\" because other objects depend on it",
-                             STR_FMT(name));
+                             STR_FMT(old->head->name));
+    return check_empty_schema(version, old->head->name, err);
+}
+
+/* ---------------------------------------------------------------- changing */
+
+static Status apply_change(CatalogVersion *version, const CatalogChange *change, Error *err)
+{
+    if (change->op == CATALOG_SET_SEQUENCE)
+        return STATUS_OK; /* the engine's */
+    CatalogBox *old = find_box(version, change->kind, change->id);
+    TRY(check_expected(old, change, err));
+    if (change->op == CATALOG_DROP) {
+        TRY(check_drop(version, old, err));
+        remove_box(version, old);
+        return STATUS_OK;
+    }
+    const CatalogHead *head = change->object;
+    TRY(check_name(version, change->kind, head, err));
+    if (change->kind == CATALOG_TABLE)
+        TRY(check_table(change->object, err));
+    if (old)
+        remove_box(version, old);
+    insert_box(version, box_new(change->kind, change->object));
     return STATUS_OK;
 }
 
-Status catalog_check(const CatalogVersion *version, const CatalogChange *change, Error *err)
+Status catalog_apply(const CatalogVersion *version, const CatalogChange *changes,
+                     size_t change_count, CatalogVersion **ret_version, Error *err)
 {
-    if (!str_utf8_valid(change->schema) || !str_utf8_valid(change->name) ||
-        !str_utf8_valid(change->query))
-        return error_set_sql(err, STATUS_INVALID, "22021", 0,
-                             "names and view texts must be valid UTF-8");
-    switch (change->kind) {
-    case CATALOG_CREATE_SCHEMA:
-        if (is_reserved_schema(change->schema))
-            return error_set_sql(err, STATUS_INVALID, "42939", 0,
-                                 "unacceptable schema name \"%.*s\"", STR_FMT(change->schema));
-        if (catalog_has_schema(version, change->schema))
-            return error_set_sql(err, STATUS_EXISTS, "42P06", 0, "schema \"%.*s\" already exists",
-                                 STR_FMT(change->schema));
-        return STATUS_OK;
-    case CATALOG_DROP_SCHEMA:
-        return check_drop_schema(version, change->schema, err);
-    case CATALOG_CREATE_TABLE:
-        TRY(check_new_relation(version, change, err));
-        return check_table(change->table, err);
-    case CATALOG_CREATE_VIEW:
-        return check_new_relation(version, change, err);
-    case CATALOG_DROP_TABLE: {
-        const Table *table = catalog_find_table(version, change->schema, change->name);
-        if (!table)
-            return error_set_sql(err, STATUS_NOT_FOUND, "42P01", 0, "table \"%.*s\" does not exist",
-                                 STR_FMT(change->name));
-        if (table->kind != TABLE_USER)
-            return error_set_sql(err, STATUS_DENIED, "42501", 0,
-                                 "built-in table \"%.*s\" cannot be dropped",
-                                 STR_FMT(change->name));
-        return STATUS_OK;
-    }
-    case CATALOG_DROP_VIEW:
-        if (!catalog_find_view(version, change->schema, change->name))
-            return error_set_sql(err, STATUS_NOT_FOUND, "42P01", 0, "view \"%.*s\" does not exist",
-                                 STR_FMT(change->name));
-        return STATUS_OK;
-    }
-    return error_set(err, STATUS_CORRUPT, "catalog change of unknown kind %d", (int)change->kind);
-}
+    CatalogVersion *next = version_copy(version);
 
-/* Is the existing object the one that the change removes or replaces? */
-static bool is_removed(const CatalogChange *change, bool table, Str schema, Str name)
-{
-    bool kind_fits = table
-                         ? change->kind == CATALOG_DROP_TABLE
-                         : change->kind == CATALOG_DROP_VIEW || change->kind == CATALOG_CREATE_VIEW;
-    return kind_fits && str_eq(schema, change->schema) && str_eq(name, change->name);
-}
-
-static Status copy_kept(const CatalogVersion *from, const CatalogChange *change, CatalogVersion *to,
-                        Error *err)
-{
-    for (size_t i = 0; i < from->schema_count; i++)
-        if (change->kind != CATALOG_DROP_SCHEMA || !str_eq(from->schemas[i]->name, change->schema))
-            TRY(catalog__add_schema(to, from->schemas[i], err));
-    for (size_t i = 0; i < from->table_count; i++)
-        if (!is_removed(change, true, from->tables[i]->schema, from->tables[i]->name))
-            TRY(catalog__add_table(to, from->tables[i], err));
-    for (size_t i = 0; i < from->view_count; i++)
-        if (!is_removed(change, false, from->views[i]->schema, from->views[i]->name))
-            TRY(catalog__add_view(to, from->views[i], err));
-    return STATUS_OK;
-}
-
-static Status add_created(const CatalogChange *change, CatalogVersion *to, Error *err)
-{
-    switch (change->kind) {
-    case CATALOG_CREATE_SCHEMA:
-        TRY(catalog__add_schema(to, &(CatalogSchema){change->id, change->schema}, err));
-        break;
-    case CATALOG_CREATE_TABLE: {
-        Table table = *change->table;
-        table.id = change->id;
-        if (!table.store_id)
-            table.store_id = change->id;
-        table.schema = change->schema;
-        table.name = change->name;
-        TRY(catalog__add_table(to, &table, err));
-        break;
-    }
-    case CATALOG_CREATE_VIEW:
-        TRY(catalog__add_view(
-            to, &(CatalogView){change->id, change->schema, change->name, change->query}, err));
-        break;
-    case CATALOG_DROP_SCHEMA:
-    case CATALOG_DROP_TABLE:
-    case CATALOG_DROP_VIEW:
-        return STATUS_OK;
-    }
-    /* Ids are never reused, whatever is dropped later. */
-    to->next_id = LUMA_MAX(to->next_id, change->id + 1);
-    return STATUS_OK;
-}
-
-Status catalog_apply(const CatalogVersion *version, const CatalogChange *change,
-                     CatalogVersion **ret_version, Error *err)
-{
-    TRY(catalog_check(version, change, err));
-    CatalogVersion *next = catalog__version_new(version->next_id);
-    Status status = copy_kept(version, change, next, err);
-    if (status == STATUS_OK)
-        status = add_created(change, next, err);
-    if (status != STATUS_OK) {
-        catalog_version_unref(next);
-        return status;
+    for (size_t i = 0; i < change_count; i++) {
+        Status status = apply_change(next, &changes[i], err);
+        if (status != STATUS_OK) {
+            catalog_version_unref(next);
+            return status;
+        }
     }
     *ret_version = next;
     return STATUS_OK;

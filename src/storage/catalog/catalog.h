@@ -16,8 +16,10 @@
 enum {
     TABLE_ID_FIRST_BUILTIN = 16384,
     TABLE_ID_FIRST_METRIC = 20000,
-    TABLE_ID_FIRST_USER = 1 << 30
+    TABLE_ID_FIRST_USER = 1 << 30,
 };
+/* Ids of temporary objects: of this process, never in the log. */
+#define TABLE_ID_FIRST_TEMPORARY 0xC0000000u
 
 typedef enum TableKind {
     TABLE_METRICS,         /* public.metrics: every sample */
@@ -66,12 +68,20 @@ typedef struct TableCheck {
     Str text; /* SQL text of the expression */
 } TableCheck;
 
+/* What every object of the catalog begins with. */
+typedef struct CatalogHead {
+    uint32_t id;
+    uint32_t version; /* grows with each change of the object */
+    Str schema;       /* "" for schemas, users, comments and grants */
+    Str name;
+} CatalogHead;
+
 typedef struct Table {
     uint32_t id;
     uint32_t schema_version; /* grows with each ALTER */
-    TableKind kind;
     Str schema;
     Str name;
+    TableKind kind;
     const TableColumn *columns; /* attribute number = index + 1 */
     uint32_t column_count;
     int32_t time_column; /* index of the column that partitions, -1 = none */
@@ -82,7 +92,15 @@ typedef struct Table {
     uint32_t key_count;
     const TableCheck *checks; /* by name, the order in which PostgreSQL tests them */
     uint32_t check_count;
+    Str query;      /* of a materialized view, else "" */
+    bool populated; /* the materialized view has been filled */
+    uint32_t owner; /* user id, 0 = the first administrator */
+    /* In memory only: */
+    bool temporary; /* of one session; its rows are not logged */
+    uint8_t on_commit; /* TableOnCommit */
 } Table;
+
+typedef enum TableOnCommit { ON_COMMIT_PRESERVE, ON_COMMIT_DELETE, ON_COMMIT_DROP } TableOnCommit;
 
 /* The primary key, NULL = none. */
 static inline const TableKey *table_primary_key(const Table *table)
@@ -92,15 +110,164 @@ static inline const TableKey *table_primary_key(const Table *table)
 
 typedef struct CatalogView {
     uint32_t id;
+    uint32_t version;
     Str schema;
     Str name;
-    Str query; /* SQL text as given */
+    Str query;          /* SQL text as given */
+    const Str *columns; /* names given to its first columns */
+    uint32_t column_count;
+    Str options; /* "security_barrier=true", check option; "" = none */
+    uint32_t owner;
+    bool temporary; /* in memory only */
 } CatalogView;
 
 typedef struct CatalogSchema {
     uint32_t id; /* PostgreSQL's 2200 for public */
+    uint32_t version;
+    Str schema; /* "" */
     Str name;
+    uint32_t owner;
 } CatalogSchema;
+
+/* CREATE SEQUENCE. Where it stands is not here but in the engine, under state_id. */
+typedef struct CatalogSequence {
+    uint32_t id;
+    uint32_t version;
+    Str schema;
+    Str name;
+    uint32_t state_id; /* a new one per RESTART; the state begins with `first` */
+    Type type;         /* int2, int4 or int8 */
+    int64_t start;
+    int64_t increment;
+    int64_t min;
+    int64_t max;
+    int64_t cache; /* values a session takes at once */
+    bool cycle;
+    int64_t first;           /* what nextval of a fresh state gives, or what was given last */
+    bool first_called;       /* `first` was given already (setval in a new state) */
+    uint32_t owner_table;    /* OWNED BY: the sequence goes with the column; 0 = none */
+    uint32_t owner_column;   /* its attribute number */
+    bool identity;           /* made by GENERATED AS IDENTITY */
+    uint32_t owner;
+    bool temporary; /* in memory only */
+} CatalogSequence;
+
+typedef enum CatalogTypeKind { CATALOG_ENUM, CATALOG_DOMAIN, CATALOG_COMPOSITE } CatalogTypeKind;
+
+typedef struct EnumLabel {
+    Str name;
+    int64_t value; /* what columns hold; ordered as the labels are, never changed */
+} EnumLabel;
+
+typedef struct CompositeField {
+    Str name;
+    Type type;
+} CompositeField;
+
+/* CREATE TYPE, CREATE DOMAIN. The array type's OID is id + 1. */
+typedef struct CatalogType {
+    uint32_t id;
+    uint32_t version;
+    Str schema;
+    Str name;
+    CatalogTypeKind kind;
+    const EnumLabel *labels; /* ENUM: in order */
+    uint32_t label_count;
+    Type base;            /* DOMAIN: the type below all domains */
+    uint32_t base_domain; /* the domain it was made over, 0 = none */
+    bool not_null;
+    Str default_text;
+    const TableCheck *checks; /* of VALUE */
+    uint32_t check_count;
+    const CompositeField *fields; /* COMPOSITE */
+    uint32_t field_count;
+    uint32_t owner;
+    bool temporary; /* in memory only */
+} CatalogType;
+
+/* CREATE INDEX. Plain unique ones are keys of their table as well. */
+typedef struct CatalogIndex {
+    uint32_t id;
+    uint32_t version;
+    Str schema;
+    Str name;
+    uint32_t table_id;
+    Str method; /* "btree" */
+    bool unique;
+    const Str *columns; /* SQL text each, with its options: "a DESC", "lower(b)" */
+    uint32_t column_count;
+    uint32_t include_count; /* of them the last ones are INCLUDE's */
+    Str predicate;          /* WHERE, "" = none */
+    bool temporary;         /* in memory only */
+} CatalogIndex;
+
+/* COMMENT ON. The name is made of what it is about, so that each object has one. */
+typedef struct CatalogComment {
+    uint32_t id;
+    uint32_t version;
+    Str schema; /* "" */
+    Str name;   /* "<class>.<object>.<sub>" */
+    uint32_t class_id;  /* pg_description.classoid */
+    uint32_t object_id;
+    uint32_t sub_id; /* attribute number */
+    Str text;
+} CatalogComment;
+
+/* CREATE ROLE. Passwords are kept as SCRAM verifiers only. */
+typedef struct CatalogUser {
+    uint32_t id;
+    uint32_t version;
+    Str schema; /* "" */
+    Str name;
+    Str verifier; /* "" = no password */
+    uint32_t role; /* enum Role: what it may do at most */
+    bool can_login;
+    bool create_role;
+    bool create_db;
+    bool inherit;
+    int64_t valid_until_us; /* INT64_MAX = for ever */
+    const uint32_t *member_of; /* ids of roles whose privileges it has */
+    uint32_t member_of_count;
+    int64_t connection_limit; /* -1 = none */
+} CatalogUser;
+
+enum {
+    PRIVILEGE_SELECT = 1,
+    PRIVILEGE_INSERT = 2,
+    PRIVILEGE_UPDATE = 4,
+    PRIVILEGE_DELETE = 8,
+    PRIVILEGE_TRUNCATE = 16,
+    PRIVILEGE_REFERENCES = 32,
+    PRIVILEGE_TRIGGER = 64,
+    PRIVILEGE_USAGE = 128,
+    PRIVILEGE_CREATE = 256,
+    PRIVILEGE_TABLE_ALL = 127,
+};
+
+/* What one grantee may do with one object. */
+typedef struct CatalogGrant {
+    uint32_t id;
+    uint32_t version;
+    Str schema; /* "" */
+    Str name;   /* "<object>.<user>" */
+    uint32_t object_id; /* of a table, view, sequence or schema */
+    uint32_t user_id;   /* 0 = PUBLIC */
+    uint32_t privileges; /* PRIVILEGE_* */
+    uint32_t grantable;  /* of them WITH GRANT OPTION */
+} CatalogGrant;
+
+typedef enum CatalogKind {
+    CATALOG_SCHEMA,
+    CATALOG_TABLE,
+    CATALOG_VIEW,
+    CATALOG_SEQUENCE,
+    CATALOG_TYPE,
+    CATALOG_INDEX,
+    CATALOG_COMMENT,
+    CATALOG_USER,
+    CATALOG_GRANT,
+    CATALOG_KIND_COUNT_
+} CatalogKind;
 
 typedef struct CatalogVersion CatalogVersion;
 
@@ -113,49 +280,74 @@ const Table *catalog_find_table(const CatalogVersion *version, Str schema, Str n
 const Table *catalog_table_by_id(const CatalogVersion *version, uint32_t id);
 const CatalogView *catalog_find_view(const CatalogVersion *version, Str schema, Str name);
 bool catalog_has_schema(const CatalogVersion *version, Str schema);
-/* Walks all tables in id order, start with *pos = 0; NULL at the end. */
-const Table *catalog_next_table(const CatalogVersion *version, size_t *pos);
-const CatalogView *catalog_next_view(const CatalogVersion *version, size_t *pos);
-const CatalogSchema *catalog_next_schema(const CatalogVersion *version, size_t *pos);
+/* Any object: a Table, CatalogView and so on of that kind. NULL when there is none. */
+const void *catalog_by_id(const CatalogVersion *version, CatalogKind kind, uint32_t id);
+/* By name: tables, views, sequences and indexes of a schema share their names, so asking for
+ * CATALOG_TABLE finds one of them and tells its kind. Types, schemas ("" as schema), users, comments
+ * and grants have names of their own. */
+const CatalogHead *catalog_find(const CatalogVersion *version, CatalogKind space, Str schema,
+                                Str name, CatalogKind *ret_kind);
+const CatalogSequence *catalog_find_sequence(const CatalogVersion *version, Str schema, Str name);
+const CatalogType *catalog_find_type(const CatalogVersion *version, Str schema, Str name);
+const CatalogSchema *catalog_find_schema(const CatalogVersion *version, Str name);
+const CatalogUser *catalog_find_user(const CatalogVersion *version, Str name);
+/* Walks all objects of a kind in id order, start with *pos = 0; NULL at the end. */
+const void *catalog_next(const CatalogVersion *version, CatalogKind kind, size_t *pos);
+static inline const Table *catalog_next_table(const CatalogVersion *version, size_t *pos)
+{
+    return catalog_next(version, CATALOG_TABLE, pos);
+}
+static inline const CatalogView *catalog_next_view(const CatalogVersion *version, size_t *pos)
+{
+    return catalog_next(version, CATALOG_VIEW, pos);
+}
+static inline const CatalogSchema *catalog_next_schema(const CatalogVersion *version, size_t *pos)
+{
+    return catalog_next(version, CATALOG_SCHEMA, pos);
+}
 
-/* ---------------------------------------------------------------- for the engine */
+/* ---------------------------------------------------------------- changes */
 
-/* One DDL statement as the log keeps it. */
-typedef enum CatalogChangeKind {
-    CATALOG_CREATE_SCHEMA = 1,
-    CATALOG_DROP_SCHEMA = 2,
-    CATALOG_CREATE_TABLE = 3,
-    CATALOG_DROP_TABLE = 4,
-    CATALOG_CREATE_VIEW = 5, /* replaces a view of that name */
-    CATALOG_DROP_VIEW = 6,
-} CatalogChangeKind;
+typedef enum CatalogOp {
+    CATALOG_PUT,          /* a new object, or another definition of one */
+    CATALOG_DROP,         /* takes an object away */
+    CATALOG_SET_SEQUENCE, /* where a sequence stands: of the log, not of a version */
+} CatalogOp;
 
+/* One step of a DDL statement as the log keeps it. */
 typedef struct CatalogChange {
-    CatalogChangeKind kind;
-    uint32_t id;        /* of the object; given by catalog_next_id when it is created */
-    Str schema;         /* of the object; the name itself for schemas */
-    Str name;           /* "" for schemas */
-    Str query;          /* views */
-    const Table *table; /* CREATE_TABLE: all of it; id, schema and name are taken from above */
+    CatalogOp op;
+    CatalogKind kind;
+    uint32_t id;             /* of the object; of the state for SET_SEQUENCE */
+    uint32_t version_before; /* of the object that is replaced or dropped, 0 = it is new */
+    const void *object;      /* PUT: of that kind; its id is `id` */
+    int64_t value;           /* SET_SEQUENCE: the value that was given last, or is to come */
+    bool is_called;          /* it was given */
 } CatalogChange;
 
 /* The version of an empty directory: built-in schemas and tables. Returns owned. */
 CatalogVersion *catalog_version_builtin(void);
-/* The id that the next created object gets. */
+/* Ids from here on are free. */
 uint32_t catalog_next_id(const CatalogVersion *version);
-/* Would catalog_apply take the change? EXISTS 42P07/42P06, NOT_FOUND 42P01/3F000, INVALID. */
-Status catalog_check(const CatalogVersion *version, const CatalogChange *change, Error *err);
-/* A new version with the change in it; `version` stays as it is. Returns owned. */
-Status catalog_apply(const CatalogVersion *version, const CatalogChange *change,
-                     CatalogVersion **ret_version, Error *err);
+/* A new version with the changes in it, in order; `version` stays as it is, unchanged objects are
+ * shared. EXISTS 42P07/42P06/42710, NOT_FOUND 42P01/3F000, CONFLICT 40001 when an object is not of
+ * the version the change expects, INVALID. Returns owned. */
+Status catalog_apply(const CatalogVersion *version, const CatalogChange *changes,
+                     size_t change_count, CatalogVersion **ret_version, Error *err);
+/* A deep copy of an object. */
+void *catalog_copy(CatalogKind kind, const void *object, Arena *arena);
 /* docs/formats/catalog.md section 1: JSON text. What is decoded lives in the arena. */
 void catalog_change_encode(const CatalogChange *change, Buf *out);
 Status catalog_change_decode(Str bytes, Arena *arena, CatalogChange *ret_change, Error *err);
 
-/* Writes catalog.db as the checkpoint of everything up to `lsn`, in one transaction. */
-Status catalog_save(const char *path, const CatalogVersion *version, uint64_t lsn, Error *err);
+/* Writes catalog.db as the checkpoint of everything up to `lsn`, in one transaction. `sequences`:
+ * SET_SEQUENCE changes that say where sequences stand. */
+Status catalog_save(const char *path, const CatalogVersion *version, const CatalogChange *sequences,
+                    size_t sequence_count, uint64_t lsn, Error *err);
 /* NOT_FOUND when there is no file; CORRUPT when it fails its checks: the log has the truth;
- * UNSUPPORTED when a newer LumaDB wrote it. */
-Status catalog_load(const char *path, CatalogVersion **ret_version, uint64_t *ret_lsn, Error *err);
+ * UNSUPPORTED when a newer LumaDB wrote it. `ret_sequences` lie in the arena. */
+Status catalog_load(const char *path, Arena *arena, CatalogVersion **ret_version,
+                    CatalogChange **ret_sequences, size_t *ret_sequence_count, uint64_t *ret_lsn,
+                    Error *err);
 
 #endif

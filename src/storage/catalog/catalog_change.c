@@ -3,25 +3,14 @@
  * The text is JSON for people and tools. It is only ever written here, without white space and with
  * its members in one order, so it is read by expecting exactly that.
  */
-#include "storage/catalog/catalog.h"
-
 #include <inttypes.h>
 
-enum { CHANGE_FORMAT = 1, COLUMNS_MAX = 1600, CONSTRAINTS_MAX = 10000 };
+#include "storage/catalog/catalog_int.h"
 
-static const char *const kind_names[] = {
-    [CATALOG_CREATE_SCHEMA] = "create schema", [CATALOG_DROP_SCHEMA] = "drop schema",
-    [CATALOG_CREATE_TABLE] = "create table",   [CATALOG_DROP_TABLE] = "drop table",
-    [CATALOG_CREATE_VIEW] = "create view",     [CATALOG_DROP_VIEW] = "drop view",
-};
+enum { CHANGE_FORMAT = 2, ELEMENTS_MAX = 100000 };
 
-static const char *const source_names[] = {
-    [COLUMN_PLAIN] = "plain",
-    [COLUMN_STORED] = "stored",
-    [COLUMN_IDENTITY_ALWAYS] = "identity always",
-    [COLUMN_IDENTITY_DEFAULT] = "identity default",
-    [COLUMN_SERIAL] = "serial",
-};
+static const char *const op_names[] = {
+    [CATALOG_PUT] = "put", [CATALOG_DROP] = "drop", [CATALOG_SET_SEQUENCE] = "set sequence"};
 
 /* ---------------------------------------------------------------- writing */
 
@@ -38,71 +27,95 @@ static void append_text(Buf *out, Str text)
     buf_append_byte(out, '"');
 }
 
-static void append_text_member(Buf *out, const char *before, Str text)
-{
-    buf_append_str(out, str_from(before));
-    append_text(out, text);
-}
+static void append_object(Buf *out, const CatalogLayout *layout, const void *object);
 
-static const char *bool_text(bool on)
+static void append_elements(Buf *out, const CatalogField *field, const char *object)
 {
-    return on ? "true" : "false";
-}
+    const void *at = object + field->offset;
+    uint32_t count = *(const uint32_t *)(const void *)(object + field->count_offset);
 
-static void append_keys(Buf *out, const Table *table)
-{
-    buf_append_lit(out, ",\"keys\":[");
-    for (uint32_t i = 0; i < table->key_count; i++) {
-        const TableKey *key = &table->keys[i];
-        buf_printf(out, "%s{\"id\":%u", i ? "," : "", key->id);
-        append_text_member(out, ",\"name\":", key->name);
-        buf_printf(out, ",\"primary\":%s,\"index\":%s,\"nulls_equal\":%s,\"columns\":[",
-                   bool_text(key->primary), bool_text(key->is_index),
-                   bool_text(key->nulls_not_distinct));
-        for (uint32_t k = 0; k < key->column_count; k++)
-            buf_printf(out, k ? ",%u" : "%u", key->columns[k]);
-        buf_append_lit(out, "]}");
-    }
-    buf_append_lit(out, "],\"checks\":[");
-    for (uint32_t i = 0; i < table->check_count; i++) {
-        buf_printf(out, "%s{\"id\":%u", i ? "," : "", table->checks[i].id);
-        append_text_member(out, ",\"name\":", table->checks[i].name);
-        append_text_member(out, ",\"text\":", table->checks[i].text);
-        buf_append_byte(out, '}');
+    buf_append_byte(out, '[');
+    for (uint32_t i = 0; i < count; i++) {
+        if (i)
+            buf_append_byte(out, ',');
+        if (field->kind == FIELD_TEXTS)
+            append_text(out, (*(const Str *const *)at)[i]);
+        else if (field->kind == FIELD_IDS)
+            buf_printf(out, "%u", (*(const uint32_t *const *)at)[i]);
+        else if (field->kind == FIELD_U16S)
+            buf_printf(out, "%u", (*(const uint16_t *const *)at)[i]);
+        else
+            append_object(out, field->elements,
+                          *(const char *const *)at + i * field->elements->size);
     }
     buf_append_byte(out, ']');
 }
 
-static void append_table(Buf *out, const Table *table)
+static void append_type(Buf *out, Type type)
 {
-    buf_printf(out, ",\"version\":%u,\"store\":%u,\"time_column\":%d", table->schema_version,
-               table->store_id, table->time_column);
-    append_text_member(out, ",\"options\":", table->options);
-    buf_append_lit(out, ",\"columns\":[");
-    for (uint32_t i = 0; i < table->column_count; i++) {
-        const TableColumn *c = &table->columns[i];
-        append_text_member(out, i ? ",{\"name\":" : "{\"name\":", c->name);
-        /* The OID names the type for ever; TypeId is this build's numbering. */
-        buf_printf(out, ",\"type\":%u,\"typmod\":%d,\"array\":%s,\"not_null\":%s,\"dropped\":%s",
-                   type_oid((Type){.id = c->type.id, .typmod = -1}), c->type.typmod,
-                   bool_text(c->type.is_array), bool_text(c->not_null), bool_text(c->dropped));
-        buf_printf(out, ",\"source\":\"%s\"", source_names[c->source]);
-        append_text_member(out, ",\"default\":", c->default_text);
-        buf_printf(out, ",\"sequence\":%u,\"domain\":%u}", c->sequence_id, c->domain_id);
+    /* The OID names the type for ever; TypeId is this build's numbering. */
+    buf_printf(out, "{\"oid\":%u,\"typmod\":%d,\"array\":%s}",
+               type_oid((Type){.id = type.id, .typmod = -1}), type.typmod,
+               type.is_array ? "true" : "false");
+}
+
+static void append_field(Buf *out, const CatalogField *field, const char *object)
+{
+    const void *at = object + field->offset;
+
+    switch (field->kind) {
+    case FIELD_TEXT:
+        append_text(out, *(const Str *)at);
+        break;
+    case FIELD_ID:
+    case FIELD_U32:
+        buf_printf(out, "%u", *(const uint32_t *)at);
+        break;
+    case FIELD_I32:
+        buf_printf(out, "%d", *(const int32_t *)at);
+        break;
+    case FIELD_I64:
+        buf_printf(out, "%" PRId64, *(const int64_t *)at);
+        break;
+    case FIELD_BOOL:
+        buf_append_str(out, *(const bool *)at ? STR("true") : STR("false"));
+        break;
+    case FIELD_ENUM:
+        append_text(out, str_from(field->names[*(const uint32_t *)at]));
+        break;
+    case FIELD_TYPE:
+        append_type(out, *(const Type *)at);
+        break;
+    case FIELD_TEXTS:
+    case FIELD_IDS:
+    case FIELD_U16S:
+    case FIELD_LIST:
+        append_elements(out, field, object);
+        break;
     }
-    buf_append_byte(out, ']');
-    append_keys(out, table);
+}
+
+static void append_object(Buf *out, const CatalogLayout *layout, const void *object)
+{
+    for (uint32_t f = 0; f < layout->field_count; f++) {
+        buf_printf(out, "%c\"%s\":", f ? ',' : '{', layout->fields[f].name);
+        append_field(out, &layout->fields[f], object);
+    }
+    buf_append_byte(out, '}');
 }
 
 void catalog_change_encode(const CatalogChange *change, Buf *out)
 {
-    buf_printf(out, "{\"format\":%d,\"kind\":\"%s\",\"id\":%u", CHANGE_FORMAT,
-               kind_names[change->kind], change->id);
-    append_text_member(out, ",\"schema\":", change->schema);
-    append_text_member(out, ",\"name\":", change->name);
-    append_text_member(out, ",\"query\":", change->query);
-    if (change->kind == CATALOG_CREATE_TABLE)
-        append_table(out, change->table);
+    buf_printf(out, "{\"format\":%d,\"op\":\"%s\",\"kind\":\"%s\",\"id\":%u,\"before\":%u",
+               CHANGE_FORMAT, op_names[change->op], catalog__layouts[change->kind].name,
+               change->id, change->version_before);
+    if (change->op == CATALOG_PUT) {
+        buf_append_lit(out, ",\"object\":");
+        append_object(out, &catalog__layouts[change->kind], change->object);
+    } else if (change->op == CATALOG_SET_SEQUENCE) {
+        buf_printf(out, ",\"value\":%" PRId64 ",\"called\":%s", change->value,
+                   change->is_called ? "true" : "false");
+    }
     buf_append_byte(out, '}');
 }
 
@@ -113,6 +126,7 @@ typedef struct ChangeReader {
     Str rest;
     Arena *arena;
     bool failed;
+    uint32_t unknown_type; /* an OID this program has no type for */
 } ChangeReader;
 
 static bool accept(ChangeReader *r, const char *literal)
@@ -131,12 +145,19 @@ static void expect(ChangeReader *r, const char *literal)
         r->failed = true;
 }
 
-static int64_t read_int(ChangeReader *r, const char *before, int64_t min, int64_t max)
+static void expect_member(ChangeReader *r, const char *before, const char *name)
+{
+    expect(r, before);
+    expect(r, "\"");
+    expect(r, name);
+    expect(r, "\":");
+}
+
+static int64_t read_int(ChangeReader *r, int64_t min, int64_t max)
 {
     int64_t value = 0;
     size_t len = 0;
 
-    expect(r, before);
     while (len < r->rest.len && len < 20 &&
            (r->rest.ptr[len] == '-' || (r->rest.ptr[len] >= '0' && r->rest.ptr[len] <= '9')))
         len++;
@@ -148,9 +169,8 @@ static int64_t read_int(ChangeReader *r, const char *before, int64_t min, int64_
     return value;
 }
 
-static bool read_bool(ChangeReader *r, const char *before)
+static bool read_bool(ChangeReader *r)
 {
-    expect(r, before);
     if (accept(r, "true"))
         return true;
     expect(r, "false");
@@ -158,11 +178,10 @@ static bool read_bool(ChangeReader *r, const char *before)
 }
 
 /* Undoes append_text, into the arena. */
-static Str read_text(ChangeReader *r, const char *before)
+static Str read_text(ChangeReader *r)
 {
     size_t len = 0;
 
-    expect(r, before);
     expect(r, "\"");
     ptrdiff_t end = r->failed ? -1 : str_find_byte(r->rest, '"'); /* quotes inside are escaped */
     if (end < 0) {
@@ -191,149 +210,186 @@ static Str read_text(ChangeReader *r, const char *before)
     }
     r->rest = str_sub(r->rest, (size_t)end + 1, r->rest.len);
     text[len] = '\0';
+    r->failed |= !str_utf8_valid((Str){text, len});
     return (Str){text, len};
 }
 
-static ColumnSource read_source(ChangeReader *r)
+static uint32_t read_name(ChangeReader *r, const char *const *names)
 {
-    Str name = read_text(r, ",\"source\":");
+    Str name = read_text(r);
 
-    for (int source = COLUMN_PLAIN; source <= COLUMN_SERIAL; source++)
-        if (str_eq(name, str_from(source_names[source])))
-            return (ColumnSource)source;
+    for (uint32_t i = 0; names[i]; i++)
+        if (str_eq(name, str_from(names[i])))
+            return i;
     r->failed = true;
-    return COLUMN_PLAIN;
+    return 0;
 }
 
-static Status read_column(ChangeReader *r, TableColumn *ret, Error *err)
+static Type read_type(ChangeReader *r)
 {
     Type type = {0};
 
-    ret->name = read_text(r, "{\"name\":");
-    uint32_t oid = (uint32_t)read_int(r, ",\"type\":", 0, UINT32_MAX);
-    int32_t typmod = (int32_t)read_int(r, ",\"typmod\":", INT32_MIN, INT32_MAX);
-    if (!r->failed && (!type_from_oid(oid, &type) || type.is_array))
-        return error_set(err, STATUS_UNSUPPORTED, "column \"%.*s\" has unknown type %u",
-                         STR_FMT(ret->name), oid);
-    ret->type = type;
-    ret->type.typmod = typmod;
-    ret->type.is_array = read_bool(r, ",\"array\":");
-    ret->not_null = read_bool(r, ",\"not_null\":");
-    ret->dropped = read_bool(r, ",\"dropped\":");
-    ret->source = read_source(r);
-    ret->default_text = read_text(r, ",\"default\":");
-    ret->sequence_id = (uint32_t)read_int(r, ",\"sequence\":", 0, UINT32_MAX);
-    ret->domain_id = (uint32_t)read_int(r, ",\"domain\":", 0, UINT32_MAX);
+    expect_member(r, "{", "oid");
+    uint32_t oid = (uint32_t)read_int(r, 0, UINT32_MAX);
+    expect_member(r, ",", "typmod");
+    int32_t typmod = (int32_t)read_int(r, INT32_MIN, INT32_MAX);
+    expect_member(r, ",", "array");
+    bool is_array = read_bool(r);
     expect(r, "}");
-    return STATUS_OK;
+    if (!r->failed && (!type_from_oid(oid, &type) || type.is_array)) {
+        r->unknown_type = oid;
+        r->failed = true;
+    }
+    return (Type){.id = type.id, .is_array = is_array, .typmod = typmod};
 }
 
-static void read_key(ChangeReader *r, TableKey *ret)
+static void read_object(ChangeReader *r, const CatalogLayout *layout, void *object);
+
+static size_t element_size(const CatalogField *field)
 {
-    uint16_t *columns = NULL;
+    return field->kind == FIELD_TEXTS  ? sizeof(Str)
+           : field->kind == FIELD_IDS  ? sizeof(uint32_t)
+           : field->kind == FIELD_U16S ? sizeof(uint16_t)
+                                       : field->elements->size;
+}
+
+static void read_elements(ChangeReader *r, const CatalogField *field, char *object)
+{
+    size_t size = element_size(field);
+    char *elements = NULL;
+    uint32_t count = 0;
     uint32_t cap = 0;
 
-    ret->id = (uint32_t)read_int(r, "{\"id\":", 0, UINT32_MAX);
-    ret->name = read_text(r, ",\"name\":");
-    ret->primary = read_bool(r, ",\"primary\":");
-    ret->is_index = read_bool(r, ",\"index\":");
-    ret->nulls_not_distinct = read_bool(r, ",\"nulls_equal\":");
-    expect(r, ",\"columns\":[");
-    while (!accept(r, "]") && !r->failed && ret->column_count < COLUMNS_MAX) {
-        uint16_t column = (uint16_t)read_int(r, ret->column_count ? "," : "", 0, COLUMNS_MAX);
-        ARENA_PUSH(r->arena, columns, ret->column_count, cap, column);
+    expect(r, "[");
+    while (!accept(r, "]") && !r->failed) {
+        if (count)
+            expect(r, ",");
+        if (count == cap) {
+            cap = cap ? cap * 2 : 8;
+            char *more = arena_zalloc(r->arena, cap * size);
+            if (count)
+                memcpy(more, elements, count * size);
+            elements = more;
+        }
+        void *at = elements + count++ * size;
+        if (field->kind == FIELD_TEXTS)
+            *(Str *)at = read_text(r);
+        else if (field->kind == FIELD_IDS)
+            *(uint32_t *)at = (uint32_t)read_int(r, 0, UINT32_MAX);
+        else if (field->kind == FIELD_U16S)
+            *(uint16_t *)at = (uint16_t)read_int(r, 0, UINT16_MAX);
+        else
+            read_object(r, field->elements, at);
+        r->failed |= count > ELEMENTS_MAX;
     }
-    ret->columns = columns;
+    *(const void **)(void *)(object + field->offset) = elements;
+    *(uint32_t *)(void *)(object + field->count_offset) = count;
+}
+
+static void read_field(ChangeReader *r, const CatalogField *field, char *object)
+{
+    void *at = object + field->offset;
+
+    switch (field->kind) {
+    case FIELD_TEXT:
+        *(Str *)at = read_text(r);
+        break;
+    case FIELD_ID:
+    case FIELD_U32:
+        *(uint32_t *)at = (uint32_t)read_int(r, 0, UINT32_MAX);
+        break;
+    case FIELD_I32:
+        *(int32_t *)at = (int32_t)read_int(r, INT32_MIN, INT32_MAX);
+        break;
+    case FIELD_I64:
+        *(int64_t *)at = read_int(r, INT64_MIN, INT64_MAX);
+        break;
+    case FIELD_BOOL:
+        *(bool *)at = read_bool(r);
+        break;
+    case FIELD_ENUM:
+        *(uint32_t *)at = read_name(r, field->names);
+        break;
+    case FIELD_TYPE:
+        *(Type *)at = read_type(r);
+        break;
+    case FIELD_TEXTS:
+    case FIELD_IDS:
+    case FIELD_U16S:
+    case FIELD_LIST:
+        read_elements(r, field, object);
+        break;
+    }
+}
+
+/* Layouts nest two levels deep, so this recursion is bounded. */
+static void read_object(ChangeReader *r, const CatalogLayout *layout, void *object)
+{
+    for (uint32_t f = 0; f < layout->field_count && !r->failed; f++) {
+        expect_member(r, f ? "," : "{", layout->fields[f].name);
+        read_field(r, &layout->fields[f], object);
+    }
     expect(r, "}");
 }
 
-static void read_constraints(ChangeReader *r, Table *table)
+static CatalogOp read_op(ChangeReader *r)
 {
-    TableKey *keys = NULL;
-    TableCheck *checks = NULL;
-    uint32_t key_cap = 0;
-    uint32_t check_cap = 0;
-
-    expect(r, ",\"keys\":[");
-    while (!accept(r, "]") && !r->failed && table->key_count < CONSTRAINTS_MAX) {
-        TableKey key = {0};
-        if (table->key_count)
-            expect(r, ",");
-        read_key(r, &key);
-        ARENA_PUSH(r->arena, keys, table->key_count, key_cap, key);
-    }
-    expect(r, ",\"checks\":[");
-    while (!accept(r, "]") && !r->failed && table->check_count < CONSTRAINTS_MAX) {
-        TableCheck check = {0};
-        if (table->check_count)
-            expect(r, ",");
-        check.id = (uint32_t)read_int(r, "{\"id\":", 0, UINT32_MAX);
-        check.name = read_text(r, ",\"name\":");
-        check.text = read_text(r, ",\"text\":");
-        expect(r, "}");
-        ARENA_PUSH(r->arena, checks, table->check_count, check_cap, check);
-    }
-    table->keys = keys;
-    table->checks = checks;
+    static const char *const names[] = {"put", "drop", "set sequence", NULL};
+    expect_member(r, ",", "op");
+    return (CatalogOp)read_name(r, names);
 }
 
-static Status read_table(ChangeReader *r, const CatalogChange *change, Table *ret, Error *err)
+static CatalogKind read_kind(ChangeReader *r)
 {
-    Table table = {
-        .id = change->id, .kind = TABLE_USER, .schema = change->schema, .name = change->name};
-    TableColumn *columns = NULL;
-    uint32_t column_cap = 0;
-
-    table.schema_version = (uint32_t)read_int(r, ",\"version\":", 0, UINT32_MAX);
-    table.store_id = (uint32_t)read_int(r, ",\"store\":", 0, UINT32_MAX);
-    table.time_column = (int32_t)read_int(r, ",\"time_column\":", -1, COLUMNS_MAX);
-    table.options = read_text(r, ",\"options\":");
-    expect(r, ",\"columns\":[");
-    while (!accept(r, "]") && !r->failed && table.column_count < COLUMNS_MAX) {
-        TableColumn column = {0};
-        if (table.column_count)
-            expect(r, ",");
-        TRY(read_column(r, &column, err));
-        ARENA_PUSH(r->arena, columns, table.column_count, column_cap, column);
-    }
-    table.columns = columns;
-    read_constraints(r, &table);
-    *ret = table;
-    return STATUS_OK;
-}
-
-static CatalogChangeKind read_kind(ChangeReader *r)
-{
-    Str name = read_text(r, ",\"kind\":");
-
-    for (int kind = CATALOG_CREATE_SCHEMA; kind <= CATALOG_DROP_VIEW; kind++)
-        if (str_eq(name, str_from(kind_names[kind])))
-            return (CatalogChangeKind)kind;
+    expect_member(r, ",", "kind");
+    Str name = read_text(r);
+    for (int kind = 0; kind < CATALOG_KIND_COUNT_; kind++)
+        if (str_eq(name, str_from(catalog__layouts[kind].name)))
+            return (CatalogKind)kind;
     r->failed = true;
-    return CATALOG_CREATE_SCHEMA;
+    return CATALOG_SCHEMA;
+}
+
+static void read_body(ChangeReader *r, CatalogChange *change)
+{
+    const CatalogLayout *layout = &catalog__layouts[change->kind];
+
+    if (change->op == CATALOG_PUT && !r->failed) {
+        CatalogHead *object = arena_zalloc(r->arena, layout->size);
+        expect_member(r, ",", "object");
+        read_object(r, layout, object);
+        r->failed |= object->id != change->id;
+        change->object = object;
+    } else if (change->op == CATALOG_SET_SEQUENCE) {
+        expect_member(r, ",", "value");
+        change->value = read_int(r, INT64_MIN, INT64_MAX);
+        expect_member(r, ",", "called");
+        change->is_called = read_bool(r);
+    }
+    expect(r, "}");
 }
 
 Status catalog_change_decode(Str bytes, Arena *arena, CatalogChange *ret_change, Error *err)
 {
     ChangeReader r = {.rest = bytes, .arena = arena};
     CatalogChange change = {0};
-    int64_t format = read_int(&r, "{\"format\":", 0, INT32_MAX);
 
+    expect_member(&r, "{", "format");
+    int64_t format = read_int(&r, 0, INT32_MAX);
     if (!r.failed && format != CHANGE_FORMAT)
         return error_set(err, STATUS_UNSUPPORTED,
                          "catalog change of format %" PRId64 "; this version reads %d", format,
                          CHANGE_FORMAT);
+    change.op = read_op(&r);
     change.kind = read_kind(&r);
-    change.id = (uint32_t)read_int(&r, ",\"id\":", 0, UINT32_MAX);
-    change.schema = read_text(&r, ",\"schema\":");
-    change.name = read_text(&r, ",\"name\":");
-    change.query = read_text(&r, ",\"query\":");
-    if (!r.failed && change.kind == CATALOG_CREATE_TABLE) {
-        Table *table = ARENA_NEW(arena, Table);
-        TRY(read_table(&r, &change, table, err));
-        change.table = table;
-    }
-    expect(&r, "}");
+    expect_member(&r, ",", "id");
+    change.id = (uint32_t)read_int(&r, 0, UINT32_MAX);
+    expect_member(&r, ",", "before");
+    change.version_before = (uint32_t)read_int(&r, 0, UINT32_MAX);
+    read_body(&r, &change);
+    if (r.unknown_type)
+        return error_set(err, STATUS_UNSUPPORTED, "object %u has a column of unknown type %u",
+                         change.id, r.unknown_type);
     if (r.failed || r.rest.len != 0)
         return error_set(err, STATUS_CORRUPT, "catalog change of %zu bytes is malformed",
                          bytes.len);

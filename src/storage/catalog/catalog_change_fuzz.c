@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
         return 0;
     CatalogVersion *builtin = catalog_version_builtin();
     CatalogVersion *next = NULL;
-    if (catalog_apply(builtin, &change, &next, &err) == STATUS_OK) {
+    if (catalog_apply(builtin, &change, 1, &next, &err) == STATUS_OK) {
         CLEANUP(buf_done) Buf again = {0};
         catalog_change_encode(&change, &again);
         CatalogChange same;

@@ -9,7 +9,7 @@
 #include "base/checksum.h"
 #include "storage/catalog/catalog_int.h"
 
-enum { FILE_FORMAT = 1, OBJECT_BYTES_MAX = 64 << 20 };
+enum { FILE_FORMAT = 2, OBJECT_BYTES_MAX = 64 << 20 };
 
 static void close_db(sqlite3 **db)
 {
@@ -65,63 +65,49 @@ static uint32_t meta_crc(uint64_t lsn, uint32_t next_id)
 /* ---------------------------------------------------------------- saving */
 
 static Status save_object(sqlite3 *db, sqlite3_stmt *insert, const char *path,
-                          const CatalogChange *object, Error *err)
+                          const CatalogChange *change, Error *err)
 {
-    static const char *const kinds[] = {[CATALOG_CREATE_SCHEMA] = "schema",
-                                        [CATALOG_CREATE_TABLE] = "table",
-                                        [CATALOG_CREATE_VIEW] = "view"};
+    const CatalogHead *head = change->object; /* NULL: a sequence's state */
+    Str schema = head && head->schema.len ? head->schema : STR("");
+    Str name = head && head->name.len ? head->name : STR("");
+    const char *kind = head ? catalog__layouts[change->kind].name : "sequence state";
     CLEANUP(buf_done) Buf body = {0};
 
-    catalog_change_encode(object, &body);
+    catalog_change_encode(change, &body);
     (void)sqlite3_reset(insert);
-    int code = sqlite3_bind_int64(insert, 1, object->id);
-    code |= sqlite3_bind_text(insert, 2, kinds[object->kind], -1, SQLITE_STATIC);
-    code |= sqlite3_bind_text64(insert, 3, object->schema.ptr, object->schema.len, SQLITE_STATIC,
-                                SQLITE_UTF8);
-    code |= sqlite3_bind_text64(insert, 4, object->name.len ? object->name.ptr : "",
-                                object->name.len, SQLITE_STATIC, SQLITE_UTF8);
+    int code = sqlite3_bind_int64(insert, 1, change->id);
+    code |= sqlite3_bind_text(insert, 2, kind, -1, SQLITE_STATIC);
+    code |= sqlite3_bind_text64(insert, 3, schema.ptr, schema.len, SQLITE_STATIC, SQLITE_UTF8);
+    code |= sqlite3_bind_text64(insert, 4, name.ptr, name.len, SQLITE_STATIC, SQLITE_UTF8);
     code |= sqlite3_bind_blob64(insert, 5, body.ptr, body.len, SQLITE_STATIC);
-    code |= sqlite3_bind_int64(insert, 6, object_crc(object->id, buf_str(&body)));
+    code |= sqlite3_bind_int64(insert, 6, object_crc(change->id, buf_str(&body)));
     if (code != SQLITE_OK || sqlite3_step(insert) != SQLITE_DONE)
         return sql_error(db, path, "write", err);
     return STATUS_OK;
 }
 
-static Status save_objects(sqlite3 *db, const char *path, const CatalogVersion *version, Error *err)
+static Status save_objects(sqlite3 *db, const char *path, const CatalogVersion *version,
+                           const CatalogChange *sequences, size_t sequence_count, Error *err)
 {
     CLEANUP(finalize) sqlite3_stmt *insert = NULL;
 
     if (sqlite3_prepare_v2(db, "INSERT INTO objects VALUES (?, ?, ?, ?, ?, ?)", -1, &insert,
                            NULL) != SQLITE_OK)
         return sql_error(db, path, "write", err);
-    for (size_t i = 0; i < version->schema_count; i++)
-        if (version->schemas[i]->id >= TABLE_ID_FIRST_USER)
-            TRY(save_object(db, insert, path,
-                            &(CatalogChange){.kind = CATALOG_CREATE_SCHEMA,
-                                             .id = version->schemas[i]->id,
-                                             .schema = version->schemas[i]->name},
-                            err));
-    for (size_t i = 0; i < version->table_count; i++) {
-        const Table *table = version->tables[i];
-        if (table->kind == TABLE_USER)
-            TRY(save_object(db, insert, path,
-                            &(CatalogChange){.kind = CATALOG_CREATE_TABLE,
-                                             .id = table->id,
-                                             .schema = table->schema,
-                                             .name = table->name,
-                                             .table = table},
-                            err));
-    }
-    for (size_t i = 0; i < version->view_count; i++) {
-        const CatalogView *view = version->views[i];
-        TRY(save_object(db, insert, path,
-                        &(CatalogChange){.kind = CATALOG_CREATE_VIEW,
-                                         .id = view->id,
-                                         .schema = view->schema,
-                                         .name = view->name,
-                                         .query = view->query},
-                        err));
-    }
+    for (int kind = 0; kind < CATALOG_KIND_COUNT_; kind++)
+        for (size_t i = 0; i < version->lists[kind].count; i++) {
+            const CatalogHead *head = version->lists[kind].boxes[i]->head;
+            /* Built-in objects are stored when ALTER or GRANT changed them. */
+            if (head->id >= TABLE_ID_FIRST_USER || head->version > 1)
+                TRY(save_object(db, insert, path,
+                                &(CatalogChange){.op = CATALOG_PUT,
+                                                 .kind = (CatalogKind)kind,
+                                                 .id = head->id,
+                                                 .object = head},
+                                err));
+        }
+    for (size_t i = 0; i < sequence_count; i++)
+        TRY(save_object(db, insert, path, &sequences[i], err));
     return STATUS_OK;
 }
 
@@ -141,7 +127,8 @@ static Status save_meta(sqlite3 *db, const char *path, uint64_t lsn, uint32_t ne
     return STATUS_OK;
 }
 
-Status catalog_save(const char *path, const CatalogVersion *version, uint64_t lsn, Error *err)
+Status catalog_save(const char *path, const CatalogVersion *version, const CatalogChange *sequences,
+                    size_t sequence_count, uint64_t lsn, Error *err)
 {
     CLEANUP(close_db) sqlite3 *db = NULL;
 
@@ -155,7 +142,7 @@ Status catalog_save(const char *path, const CatalogVersion *version, uint64_t ls
             " name TEXT, definition BLOB, crc INTEGER);"
             "DELETE FROM meta; DELETE FROM objects",
             err));
-    TRY(save_objects(db, path, version, err)); /* closing without COMMIT rolls back */
+    TRY(save_objects(db, path, version, sequences, sequence_count, err)); /* closing without COMMIT rolls back */
     TRY(save_meta(db, path, lsn, version->next_id, err));
     return run(db, path, "COMMIT", err);
 }
@@ -179,6 +166,9 @@ static Status load_meta(sqlite3 *db, const char *path, uint64_t *ret_lsn, uint32
         return error_set(err, STATUS_UNSUPPORTED,
                          "%s has format %lld, this version of LumaDB reads up to %d", path,
                          (long long)format, FILE_FORMAT);
+    if (format < FILE_FORMAT)
+        return error_set(err, STATUS_CORRUPT, "%s has format %lld and is made again from the log",
+                         path, (long long)format);
     if ((uint32_t)sqlite3_column_int64(query, 3) != meta_crc(lsn, next_id))
         return error_set(err, STATUS_CORRUPT, "%s: the row of table meta fails its checksum", path);
     *ret_lsn = lsn;
@@ -186,26 +176,37 @@ static Status load_meta(sqlite3 *db, const char *path, uint64_t *ret_lsn, uint32
     return STATUS_OK;
 }
 
-static Status add_object(CatalogVersion *version, const CatalogChange *object, Error *err)
+/* What a file is read into. */
+typedef struct Loading {
+    CatalogVersion *version;
+    Arena *arena; /* of the sequences */
+    CatalogChange *sequences;
+    size_t sequence_count;
+    size_t sequence_cap;
+} Loading;
+
+static Status add_object(Loading *to, const CatalogChange *change, Error *err)
 {
-    switch (object->kind) {
-    case CATALOG_CREATE_SCHEMA:
-        return catalog__add_schema(version, &(CatalogSchema){object->id, object->schema}, err);
-    case CATALOG_CREATE_TABLE:
-        return catalog__add_table(version, object->table, err);
-    case CATALOG_CREATE_VIEW:
-        return catalog__add_view(
-            version, &(CatalogView){object->id, object->schema, object->name, object->query}, err);
-    case CATALOG_DROP_SCHEMA:
-    case CATALOG_DROP_TABLE:
-    case CATALOG_DROP_VIEW:
-        break;
+    if (change->op == CATALOG_SET_SEQUENCE) {
+        ARENA_PUSH(to->arena, to->sequences, to->sequence_count, to->sequence_cap, *change);
+        return STATUS_OK;
     }
-    return error_set(err, STATUS_CORRUPT, "catalog object %u is of kind %d", object->id,
-                     (int)object->kind);
+    if (change->op != CATALOG_PUT)
+        return error_set(err, STATUS_CORRUPT, "catalog object %u is of a wrong kind", change->id);
+    if (change->id >= TABLE_ID_FIRST_USER)
+        return catalog__add(to->version, change->kind, change->object, err);
+    /* Another definition of a built-in object. */
+    CatalogVersion *next;
+    const CatalogHead *old = catalog_by_id(to->version, change->kind, change->id);
+    CatalogChange replace = *change;
+    replace.version_before = old ? old->version : 0;
+    TRY(catalog_apply(to->version, &replace, 1, &next, err));
+    catalog_version_unref(to->version);
+    to->version = next;
+    return STATUS_OK;
 }
 
-static Status load_objects(sqlite3 *db, const char *path, CatalogVersion *version, Error *err)
+static Status load_objects(sqlite3 *db, const char *path, Loading *to, Error *err)
 {
     CLEANUP(finalize) sqlite3_stmt *query = NULL;
     CLEANUP(arena_done) Arena arena = {0};
@@ -226,7 +227,7 @@ static Status load_objects(sqlite3 *db, const char *path, CatalogVersion *versio
             return error_set(err, STATUS_CORRUPT, "%s: object %lld fails its checksum", path,
                              (long long)id);
         TRY(catalog_change_decode(body, &arena, &object, err));
-        TRY(add_object(version, &object, err));
+        TRY(add_object(to, &object, err));
         arena_reset(&arena);
     }
     if (code != SQLITE_DONE)
@@ -234,7 +235,9 @@ static Status load_objects(sqlite3 *db, const char *path, CatalogVersion *versio
     return STATUS_OK;
 }
 
-Status catalog_load(const char *path, CatalogVersion **ret_version, uint64_t *ret_lsn, Error *err)
+Status catalog_load(const char *path, Arena *arena, CatalogVersion **ret_version,
+                    CatalogChange **ret_sequences, size_t *ret_sequence_count, uint64_t *ret_lsn,
+                    Error *err)
 {
     CLEANUP(close_db) sqlite3 *db = NULL;
     uint64_t lsn = 0;
@@ -245,14 +248,16 @@ Status catalog_load(const char *path, CatalogVersion **ret_version, uint64_t *re
         return error_set(err, STATUS_NOT_FOUND, "there is no %s", path);
     TRY(open_db(path, SQLITE_OPEN_READWRITE, &db, err));
     TRY(load_meta(db, path, &lsn, &next_id, err));
-    CatalogVersion *version = catalog_version_builtin();
-    version->next_id = LUMA_MAX(version->next_id, next_id);
-    Status status = load_objects(db, path, version, err);
+    Loading loading = {.version = catalog_version_builtin(), .arena = arena};
+    loading.version->next_id = LUMA_MAX(loading.version->next_id, next_id);
+    Status status = load_objects(db, path, &loading, err);
     if (status != STATUS_OK) {
-        catalog_version_unref(version);
+        catalog_version_unref(loading.version);
         return status;
     }
-    *ret_version = version;
+    *ret_version = loading.version;
+    *ret_sequences = loading.sequences;
+    *ret_sequence_count = loading.sequence_count;
     *ret_lsn = lsn;
     return STATUS_OK;
 }

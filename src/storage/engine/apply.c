@@ -59,22 +59,45 @@ static void apply_metadata(Engine *engine, const WriteBatch *batch)
     }
 }
 
-Status engine__apply_change(Engine *engine, const CatalogChange *change, Error *err)
+/* The rows of tables, and where sequences stand, follow their definitions. */
+static void follow(Engine *engine, const CatalogChange *change, bool replay)
+{
+    const Table *old_table = catalog_by_id(engine->catalog, CATALOG_TABLE, change->id);
+    const CatalogSequence *old = catalog_by_id(engine->catalog, CATALOG_SEQUENCE, change->id);
+    const Table *table = change->kind == CATALOG_TABLE ? change->object : NULL;
+    const CatalogSequence *sequence = change->kind == CATALOG_SEQUENCE ? change->object : NULL;
+
+    if (change->op == CATALOG_SET_SEQUENCE) {
+        sequence_store_apply(engine->sequences, change->id, change->value, change->is_called,
+                             replay);
+        return;
+    }
+    if (change->kind == CATALOG_TABLE) {
+        if (table)
+            row_store_create(engine->rows, table);
+        if (old_table && (!table || table->store_id != old_table->store_id))
+            row_store_drop(engine->rows, old_table->store_id);
+    }
+    if (change->kind == CATALOG_SEQUENCE && old &&
+        (!sequence || sequence->state_id != old->state_id))
+        sequence_store_drop(engine->sequences, old->state_id);
+}
+
+Status engine__apply_changes(Engine *engine, const CatalogChange *changes, size_t change_count,
+                             bool replay, Error *err)
 {
     CatalogVersion *next;
 
-    TRY(catalog_apply(engine->catalog, change, &next, err)); /* only this thread replaces it */
-    if (change->kind == CATALOG_CREATE_TABLE)
-        row_store_create(engine->rows, catalog_table_by_id(next, change->id));
-    if (change->kind == CATALOG_DROP_TABLE)
-        row_store_drop(engine->rows,
-                       catalog_find_table(engine->catalog, change->schema, change->name)->store_id);
+    /* Only this thread replaces the version. */
+    TRY(catalog_apply(engine->catalog, changes, change_count, &next, err));
+    for (size_t i = 0; i < change_count; i++)
+        follow(engine, &changes[i], replay);
     mutex_lock(&engine->catalog_lock);
     CatalogVersion *old = engine->catalog;
     engine->catalog = next;
     mutex_unlock(&engine->catalog_lock);
     catalog_version_unref(old);
-    engine->catalog_changes++;
+    engine->catalog_changes += change_count;
     return STATUS_OK;
 }
 

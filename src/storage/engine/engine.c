@@ -84,7 +84,13 @@ Status engine__save_catalog(Engine *engine, Lsn lsn, Error *err)
     CLEANUP(arena_done) Arena arena = {0};
 
     arena_init(&arena, NULL);
-    TRY(catalog_save(path_in(&arena, engine, "catalog.db").ptr, engine->catalog, lsn, err));
+    CatalogChange *sequences;
+    CatalogVersion *catalog = engine__catalog(engine);
+    size_t count = sequence_store_list(engine->sequences, catalog, &arena, &sequences);
+    Status status = catalog_save(path_in(&arena, engine, "catalog.db").ptr, catalog, sequences,
+                                 count, lsn, err);
+    catalog_version_unref(catalog);
+    TRY(status);
     engine->catalog_changes = 0;
     return STATUS_OK;
 }
@@ -112,11 +118,17 @@ static Status load_catalog(Engine *engine, Arena *arena, EngineReport *report, L
                            Error *err)
 {
     Error why = {0};
-    Status status =
-        catalog_load(path_in(arena, engine, "catalog.db").ptr, &engine->catalog, ret_lsn, &why);
+    CatalogChange *sequences;
+    size_t count;
+    Status status = catalog_load(path_in(arena, engine, "catalog.db").ptr, arena, &engine->catalog,
+                                 &sequences, &count, ret_lsn, &why);
 
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
+        for (size_t i = 0; i < count; i++)
+            sequence_store_apply(engine->sequences, sequences[i].id, sequences[i].value,
+                                 sequences[i].is_called, true);
         return STATUS_OK;
+    }
     if (status == STATUS_UNSUPPORTED) {
         if (err)
             *err = why;
@@ -162,6 +174,48 @@ static void create_row_tables(Engine *engine)
 
 /* ---------------------------------------------------------------- open and close */
 
+static Status log_sequence(void *ctx, uint32_t state_id, int64_t value, bool is_called, Error *err)
+{
+    WriteBatch *batch;
+
+    TRY(write_batch_new(ctx, &batch, err));
+    Status status = write_batch_catalog(batch,
+                                        &(CatalogChange){.op = CATALOG_SET_SEQUENCE,
+                                                         .kind = CATALOG_SEQUENCE,
+                                                         .id = state_id,
+                                                         .value = value,
+                                                         .is_called = is_called},
+                                        err);
+    if (status != STATUS_OK) {
+        (void)write_batch_free(batch);
+        return status;
+    }
+    return engine_write_wait(ctx, batch, NULL, err);
+}
+
+Status engine_sequence_next(Engine *engine, const CatalogSequence *sequence, uint32_t count,
+                            int64_t *ret_values, Error *err)
+{
+    return sequence_store_next(engine->sequences, sequence, count, ret_values, err);
+}
+
+Status engine_sequence_set(Engine *engine, const CatalogSequence *sequence, int64_t value,
+                           bool is_called, Error *err)
+{
+    return sequence_store_set(engine->sequences, sequence, value, is_called, err);
+}
+
+void engine_sequence_get(Engine *engine, const CatalogSequence *sequence, int64_t *ret_value,
+                         int64_t *ret_log_count, bool *ret_is_called)
+{
+    sequence_store_get(engine->sequences, sequence, ret_value, ret_log_count, ret_is_called);
+}
+
+void engine_sequence_drop(Engine *engine, uint32_t state_id)
+{
+    sequence_store_drop(engine->sequences, state_id);
+}
+
 static Engine *new_engine(const EngineOptions *options)
 {
     Engine *engine = mem_alloc_aligned(sizeof *engine); /* shards stand on cache lines */
@@ -177,6 +231,7 @@ static Engine *new_engine(const EngineOptions *options)
     engine->exemplars = exemplar_store_new(engine->budget);
     engine->metadata = metadata_store_new(engine->budget);
     engine->metric_tables = metric_tables_new(engine->budget);
+    engine->sequences = sequence_store_new(log_sequence, engine);
     /* Wall time and address space make a start that no earlier run had. */
     engine->next_txn =
         hash_u64((uint64_t)clock_wall_ns() ^ (uintptr_t)engine ^ ((uint64_t)getpid() << 40)) | 1;
@@ -193,6 +248,7 @@ static Engine *new_engine(const EngineOptions *options)
 static Engine *free_engine(Engine *engine)
 {
     wal_close(engine->wal);
+    sequence_store_free(engine->sequences);
     metric_tables_free(engine->metric_tables);
     metadata_store_free(engine->metadata);
     exemplar_store_free(engine->exemplars);
@@ -245,6 +301,9 @@ static Status open_stores(Engine *engine, const EngineOptions *options, EngineRe
         .segment_bytes_max = (uint64_t)LUMA_MAX(options->wal_segment_bytes, 0),
     };
     TRY(engine__replay(engine, &wal, catalog_lsn, report, err));
+    uint32_t state_max = sequence_store_prune(engine->sequences, engine->catalog);
+    engine->next_id = LUMA_MAX(catalog_next_id(engine->catalog), state_max + 1);
+    engine->next_temporary_id = TABLE_ID_FIRST_TEMPORARY;
     TRY(renew_catalog_file(engine, catalog_lsn, &arena, report, err));
     return thread_start(&engine->applier, "applier", engine__applier_main, engine, err);
 }

@@ -133,7 +133,30 @@ typedef struct CreateTable {
     bool if_not_exists;
 } CreateTable;
 
-/* Durable when they return. EXISTS / NOT_FOUND carry SQLSTATE 42P07 / 42P01. */
+/* An id for a new object of the catalog, for its rows (store_id) or a state; given once, and for
+ * ever once a change with it is written. Temporary objects have ids of their own. */
+uint32_t engine_new_id(Engine *engine);
+uint32_t engine_new_temporary_id(Engine *engine);
+/* Adds a catalog change (copied) to the batch, which makes it DDL: it goes by engine_write_wait, and
+ * its changes become durable and visible with its rows. Checked by engine_write_wait, see
+ * catalog_apply. */
+Status write_batch_catalog(WriteBatch *batch, const CatalogChange *change, Error *err);
+/* Room for the rows of a table that only the caller knows yet (a temporary one, or one that an open
+ * transaction makes or rewrites): write_batch_rows and scans take it from here on. */
+void engine_open_store(Engine *engine, const Table *table);
+void engine_drop_store(Engine *engine, uint32_t store_id);
+
+/* Sequences: values are durable before they are given. Rollback does not bring them back. */
+Status engine_sequence_next(Engine *engine, const CatalogSequence *sequence, uint32_t count,
+                            int64_t *ret_values, Error *err);
+Status engine_sequence_set(Engine *engine, const CatalogSequence *sequence, int64_t value,
+                           bool is_called, Error *err);
+void engine_sequence_get(Engine *engine, const CatalogSequence *sequence, int64_t *ret_value,
+                         int64_t *ret_log_count, bool *ret_is_called);
+/* Forgets a state that is in no definition (any more). */
+void engine_sequence_drop(Engine *engine, uint32_t state_id);
+
+/* One change each. Durable when they return. EXISTS / NOT_FOUND carry SQLSTATE 42P07 / 42P01. */
 Status engine_create_table(Engine *engine, const CreateTable *create, uint32_t *ret_id, Error *err);
 Status engine_drop_table(Engine *engine, Str schema, Str name, bool if_exists, Error *err);
 Status engine_create_schema(Engine *engine, Str name, bool if_not_exists, Error *err);

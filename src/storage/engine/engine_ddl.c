@@ -1,4 +1,8 @@
-/* engine_ddl.c - schema changes: one at a time, each an entry of the log. */
+/* engine_ddl.c - catalog changes on their way to the log, and schema changes of one statement.
+ *
+ * A batch with catalog changes is written while it is its turn: it is checked against the current
+ * version, and nothing comes between the check and the applier. Ids come from a counter that never
+ * goes back, so an object that was given up leaves a gap. */
 #include "storage/engine/engine_int.h"
 
 /* Catalog changes after which catalog.db is written again, so that its loss costs little. */
@@ -19,32 +23,87 @@ static void end_turn(Engine *engine)
     cond_signal(&engine->ddl_free);
 }
 
-/* Checks and writes a change while it is our turn, so that nothing comes between. */
-static Status write_change(Engine *engine, CatalogChange *change, Error *err)
+uint32_t engine_new_id(Engine *engine)
 {
-    CatalogVersion *catalog = engine__catalog(engine);
-    WriteBatch *batch;
+    return __atomic_fetch_add(&engine->next_id, 1, __ATOMIC_RELAXED);
+}
 
-    change->id = catalog_next_id(catalog);
-    Status status = catalog_check(catalog, change, err);
-    catalog_version_unref(catalog);
-    TRY(status);
-    TRY(write_batch_new(engine, &batch, err));
-    batch->change = change;
-    Lsn lsn;
-    TRY(engine_write_wait(engine, batch, &lsn, err));
-    /* Ours is the last change until the turn ends. The log has it, so a failure loses nothing. */
-    if (engine->catalog_changes >= CATALOG_SAVE_CHANGES)
-        (void)engine__save_catalog(engine, lsn, NULL);
+uint32_t engine_new_temporary_id(Engine *engine)
+{
+    return __atomic_fetch_add(&engine->next_temporary_id, 1, __ATOMIC_RELAXED);
+}
+
+Status write_batch_catalog(WriteBatch *batch, const CatalogChange *change, Error *)
+{
+    CatalogChange copy = *change;
+
+    if (change->object)
+        copy.object = catalog_copy(change->kind, change->object, &batch->arena);
+    ARENA_PUSH(&batch->arena, batch->changes, batch->change_count, batch->change_cap, copy);
     return STATUS_OK;
 }
 
-static Status change_schema(Engine *engine, CatalogChange *change, Error *err)
+void engine_open_store(Engine *engine, const Table *table)
 {
-    take_turn(engine);
-    Status status = write_change(engine, change, err);
-    end_turn(engine);
+    row_store_create(engine->rows, table);
+}
+
+void engine_drop_store(Engine *engine, uint32_t store_id)
+{
+    row_store_drop(engine->rows, store_id);
+}
+
+bool engine__changes_catalog(const WriteBatch *batch)
+{
+    for (size_t i = 0; i < batch->change_count; i++)
+        if (batch->changes[i].op != CATALOG_SET_SEQUENCE)
+            return true;
+    return false;
+}
+
+static Status check_changes(Engine *engine, const WriteBatch *batch, Error *err)
+{
+    CatalogVersion *catalog = engine__catalog(engine);
+    CatalogVersion *next = NULL;
+    Status status = catalog_apply(catalog, batch->changes, batch->change_count, &next, err);
+
+    catalog_version_unref(next);
+    catalog_version_unref(catalog);
     return status;
+}
+
+Status engine__write_ddl(Engine *engine, WriteBatch *batch, Lsn *ret_lsn, Error *err)
+{
+    Lsn lsn = 0;
+
+    take_turn(engine);
+    Status status = check_changes(engine, batch, err);
+    if (status == STATUS_OK)
+        status = engine__write_and_wait(engine, batch, &lsn, err);
+    else
+        (void)write_batch_free(batch);
+    /* Ours is the last change until the turn ends. The log has it, so a failure loses nothing. */
+    if (status == STATUS_OK && engine->catalog_changes >= CATALOG_SAVE_CHANGES)
+        (void)engine__save_catalog(engine, lsn, NULL);
+    end_turn(engine);
+    if (status == STATUS_OK && ret_lsn)
+        *ret_lsn = lsn;
+    return status;
+}
+
+/* ---------------------------------------------------------------- one statement */
+
+static Status write_change(Engine *engine, const CatalogChange *change, Error *err)
+{
+    WriteBatch *batch;
+
+    TRY(write_batch_new(engine, &batch, err));
+    Status status = write_batch_catalog(batch, change, err);
+    if (status != STATUS_OK) {
+        (void)write_batch_free(batch);
+        return status;
+    }
+    return engine_write_wait(engine, batch, NULL, err);
 }
 
 static int32_t find_time_column(const CreateTable *create)
@@ -59,9 +118,22 @@ static int32_t find_time_column(const CreateTable *create)
     return -1;
 }
 
+static uint32_t existing_table(Engine *engine, Str schema, Str name)
+{
+    CatalogVersion *catalog = engine__catalog(engine);
+    const Table *old = catalog_find_table(catalog, schema, name);
+    uint32_t id = old ? old->id : 0;
+
+    catalog_version_unref(catalog);
+    return id;
+}
+
 Status engine_create_table(Engine *engine, const CreateTable *create, uint32_t *ret_id, Error *err)
 {
-    Table table = {.schema_version = 1,
+    Table table = {.id = engine_new_id(engine),
+                   .schema_version = 1,
+                   .schema = create->schema,
+                   .name = create->name,
                    .kind = TABLE_USER,
                    .columns = create->columns,
                    .column_count = create->column_count,
@@ -71,74 +143,94 @@ Status engine_create_table(Engine *engine, const CreateTable *create, uint32_t *
                    .key_count = create->key_count,
                    .checks = create->checks,
                    .check_count = create->check_count};
-    CatalogChange change = {.kind = CATALOG_CREATE_TABLE,
-                            .schema = create->schema,
-                            .name = create->name,
-                            .table = &table};
 
+    table.store_id = table.id;
     if (create->time_column.len && table.time_column < 0)
         return error_set_sql(err, STATUS_INVALID, "42703", 0, "column \"%.*s\" does not exist",
                              STR_FMT(create->time_column));
-    Status status = change_schema(engine, &change, err);
+    Status status = write_change(
+        engine,
+        &(CatalogChange){
+            .op = CATALOG_PUT, .kind = CATALOG_TABLE, .id = table.id, .object = &table},
+        err);
     if (status == STATUS_EXISTS && create->if_not_exists) {
-        CatalogVersion *catalog = engine__catalog(engine);
-        const Table *old = catalog_find_table(catalog, create->schema, create->name);
-        if (old) {
-            change.id = old->id;
-            status = STATUS_OK;
-        }
-        catalog_version_unref(catalog);
+        table.id = existing_table(engine, create->schema, create->name);
+        status = table.id ? STATUS_OK : status;
     }
     if (status == STATUS_OK && ret_id)
-        *ret_id = change.id;
+        *ret_id = table.id;
     return status;
 }
 
-static Status drop(Engine *engine, CatalogChange *change, bool if_exists, Error *err)
+static Status drop(Engine *engine, CatalogKind kind, Str schema, Str name, bool if_exists,
+                   Error *err)
 {
-    Status status = change_schema(engine, change, err);
-    return status == STATUS_NOT_FOUND && if_exists ? STATUS_OK : status;
+    CatalogVersion *catalog = engine__catalog(engine);
+    CatalogKind found;
+    const CatalogHead *head = catalog_find(catalog, kind, schema, name, &found);
+    CatalogChange change = {.op = CATALOG_DROP, .kind = kind};
+    bool missing = !head || found != kind;
+
+    if (!missing) {
+        change.id = head->id;
+        change.version_before = head->version;
+    }
+    catalog_version_unref(catalog);
+    if (missing && if_exists)
+        return STATUS_OK;
+    if (missing && kind == CATALOG_SCHEMA)
+        return error_set_sql(err, STATUS_NOT_FOUND, "3F000", 0, "schema \"%.*s\" does not exist",
+                             STR_FMT(name));
+    if (missing)
+        return error_set_sql(err, STATUS_NOT_FOUND, "42P01", 0, "%s \"%.*s\" does not exist",
+                             kind == CATALOG_TABLE ? "table" : "view", STR_FMT(name));
+    return write_change(engine, &change, err);
 }
 
 Status engine_drop_table(Engine *engine, Str schema, Str name, bool if_exists, Error *err)
 {
-    return drop(engine,
-                &(CatalogChange){.kind = CATALOG_DROP_TABLE, .schema = schema, .name = name},
-                if_exists, err);
+    return drop(engine, CATALOG_TABLE, schema, name, if_exists, err);
 }
 
 Status engine_create_schema(Engine *engine, Str name, bool if_not_exists, Error *err)
 {
-    Status status =
-        change_schema(engine, &(CatalogChange){.kind = CATALOG_CREATE_SCHEMA, .schema = name}, err);
+    CatalogSchema schema = {.id = engine_new_id(engine), .version = 1, .name = name};
+    Status status = write_change(
+        engine,
+        &(CatalogChange){
+            .op = CATALOG_PUT, .kind = CATALOG_SCHEMA, .id = schema.id, .object = &schema},
+        err);
+
     return status == STATUS_EXISTS && if_not_exists ? STATUS_OK : status;
 }
 
 Status engine_drop_schema(Engine *engine, Str name, bool if_exists, Error *err)
 {
-    return drop(engine, &(CatalogChange){.kind = CATALOG_DROP_SCHEMA, .schema = name}, if_exists,
-                err);
+    return drop(engine, CATALOG_SCHEMA, STR(""), name, if_exists, err);
 }
 
 Status engine_create_view(Engine *engine, Str schema, Str name, Str query, bool replace, Error *err)
 {
-    CatalogChange change = {
-        .kind = CATALOG_CREATE_VIEW, .schema = schema, .name = name, .query = query};
-
-    take_turn(engine);
     CatalogVersion *catalog = engine__catalog(engine);
-    bool there = catalog_find_view(catalog, schema, name) != NULL;
+    const CatalogView *old = replace ? catalog_find_view(catalog, schema, name) : NULL;
+    CatalogView view = {.id = old ? old->id : engine_new_id(engine),
+                        .version = old ? old->version + 1 : 1,
+                        .schema = schema,
+                        .name = name,
+                        .query = query};
+    uint32_t before = old ? old->version : 0;
+
     catalog_version_unref(catalog);
-    Status status = there && !replace
-                        ? error_set_sql(err, STATUS_EXISTS, "42P07", 0,
-                                        "relation \"%.*s\" already exists", STR_FMT(name))
-                        : write_change(engine, &change, err);
-    end_turn(engine);
-    return status;
+    return write_change(engine,
+                        &(CatalogChange){.op = CATALOG_PUT,
+                                         .kind = CATALOG_VIEW,
+                                         .id = view.id,
+                                         .version_before = before,
+                                         .object = &view},
+                        err);
 }
 
 Status engine_drop_view(Engine *engine, Str schema, Str name, bool if_exists, Error *err)
 {
-    return drop(engine, &(CatalogChange){.kind = CATALOG_DROP_VIEW, .schema = schema, .name = name},
-                if_exists, err);
+    return drop(engine, CATALOG_VIEW, schema, name, if_exists, err);
 }

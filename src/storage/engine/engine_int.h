@@ -10,6 +10,7 @@
 #include "storage/engine/exemplar_store.h"
 #include "storage/engine/metadata_store.h"
 #include "storage/engine/metric_tables.h"
+#include "storage/engine/sequence_store.h"
 #include "storage/hot/segment_map.h"
 #include "storage/metrics/metric_store.h"
 #include "storage/rows/row_store.h"
@@ -31,6 +32,7 @@ struct Engine {
     ExemplarStore *exemplars;
     MetadataStore *metadata;
     MetricTables *metric_tables;
+    SequenceStore *sequences;
     Wal *wal;
     uint64_t next_txn; /* atomic: relaxed; starts at random, so that no two runs share an id */
 
@@ -47,6 +49,9 @@ struct Engine {
     Mutex catalog_lock;
     CatalogVersion *catalog;  /* guarded by catalog_lock: a reference to the current version */
     uint64_t catalog_changes; /* the applier's: since catalog.db was written */
+
+    uint32_t next_id;           /* atomic: relaxed; of objects of the catalog */
+    uint32_t next_temporary_id; /* atomic: relaxed */
 
     Mutex ddl_lock;
     Cond ddl_free;
@@ -93,7 +98,9 @@ struct WriteBatch {
     WriteRows *rows;
     size_t row_batch_count;
     size_t row_batch_cap;
-    const CatalogChange *change; /* DDL: alone in its batch; the waiting caller's */
+    CatalogChange *changes; /* arena: DDL */
+    size_t change_count;
+    size_t change_cap;
 
     /* In flight. */
     SeriesRef *defs; /* arena: series whose definitions the entries carry */
@@ -112,6 +119,14 @@ struct WriteBatch {
 
 /* ---- write_path.c ---- */
 void engine__applier_main(void *engine);
+/* Takes the batch, whatever is in it. */
+Status engine__write_and_wait(Engine *engine, WriteBatch *batch, Lsn *ret_lsn, Error *err);
+
+/* ---- engine_ddl.c ---- */
+/* Has the batch changes of the catalog, more than where sequences stand? */
+bool engine__changes_catalog(const WriteBatch *batch);
+/* As engine__write_and_wait, for such a batch: one at a time, checked before. */
+Status engine__write_ddl(Engine *engine, WriteBatch *batch, Lsn *ret_lsn, Error *err);
 
 /* ---- write_encode.c ---- */
 /* Encodes everything in the batch into batch->entries. Caller's thread. */
@@ -119,8 +134,9 @@ Status engine__encode(WriteBatch *batch, Error *err);
 
 /* ---- apply.c: the applier's (and replay's) way into the stores ---- */
 void engine__apply_batch(Engine *engine, const WriteBatch *batch);
-/* Publishes the next catalog version and makes or drops the table's rows. */
-Status engine__apply_change(Engine *engine, const CatalogChange *change, Error *err);
+/* Publishes the next catalog version and makes or drops the tables' rows. */
+Status engine__apply_changes(Engine *engine, const CatalogChange *changes, size_t change_count,
+                             bool replay, Error *err);
 
 /* ---- replay.c ---- */
 Status engine__replay(Engine *engine, const WalOptions *options, Lsn catalog_lsn,

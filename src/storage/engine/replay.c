@@ -217,7 +217,7 @@ static Status replay_catalog(Replay *replay, const WalEntry *entry, Error *err)
         return STATUS_OK;
     TRY(wal_catalog_decode(entry, &text, err));
     TRY(catalog_change_decode(text, &replay->arena, &change, err));
-    Status status = engine__apply_change(replay->engine, &change, err);
+    Status status = engine__apply_changes(replay->engine, &change, 1, true, err);
     /* Changes were checked before they were written: what does not fit misses one before it. */
     return status == STATUS_OK ? STATUS_OK : STATUS_CORRUPT;
 }

@@ -130,6 +130,8 @@ static Status each_cut(WriteBatch *batch, EncodeCut encode, void *ctx, Error *er
 {
     for (size_t i = 0; i < batch->row_batch_count; i++) {
         const WriteRows *rows = &batch->rows[i];
+        if (rows->store_id >= TABLE_ID_FIRST_TEMPORARY)
+            continue; /* not logged */
         uint32_t step = rows_per_entry(&rows->batch);
         for (uint32_t from = 0; from < rows->batch.row_count; from += step) {
             RecordBatch cut;
@@ -178,10 +180,24 @@ static Status count_cut(WriteBatch *, const WriteRows *, const RecordBatch *, vo
     return STATUS_OK;
 }
 
+/* Tables come before their rows. */
+static void encode_changes(WriteBatch *batch, Whole *whole)
+{
+    CLEANUP(buf_done) Buf text = {0};
+
+    for (size_t i = 0; i < batch->change_count; i++) {
+        buf_clear(&text);
+        catalog_change_encode(&batch->changes[i], &text);
+        wal_catalog_encode(buf_str(&text), batch->engine->encoding, part_out(whole));
+        finish_part(whole, WAL_ENTRY_CATALOG);
+    }
+}
+
 static Status encode_parts(WriteBatch *batch, Whole *whole, Error *err)
 {
     WalEncoding encoding = batch->engine->encoding;
 
+    encode_changes(batch, whole);
     if (has_samples(batch)) {
         TRY(encode_samples(batch, part_out(whole), err));
         finish_part(whole, WAL_ENTRY_SAMPLES);
@@ -234,8 +250,12 @@ static Status encode_transaction(WriteBatch *batch, Error *err)
     uint64_t txn_id = __atomic_fetch_add(&batch->engine->next_txn, 1, __ATOMIC_RELAXED);
 
     TRY(each_cut(batch, encode_cut_as_entry, &txn_id, err));
-    wal_commit_encode(txn_id, batch->engine->encoding,
-                      &add_entry(batch, WAL_ENTRY_COMMIT)->payload);
+    /* With catalog changes the commit is the last part of a group that has them. */
+    Whole whole = {.entry = add_entry(batch, WAL_ENTRY_GROUP), .single = !batch->change_count};
+    encode_changes(batch, &whole);
+    wal_commit_encode(txn_id, batch->engine->encoding, part_out(&whole));
+    finish_part(&whole, WAL_ENTRY_COMMIT);
+    buf_done(&whole.part);
     return STATUS_OK;
 }
 
@@ -243,19 +263,13 @@ Status engine__encode(WriteBatch *batch, Error *err)
 {
     size_t row_bytes = 0;
 
-    if (batch->change) {
-        CLEANUP(buf_done) Buf text = {0};
-        catalog_change_encode(batch->change, &text);
-        wal_catalog_encode(buf_str(&text), batch->engine->encoding,
-                           &add_entry(batch, WAL_ENTRY_CATALOG)->payload);
-        return STATUS_OK;
-    }
     collect_defs(batch);
-    size_t part_count =
-        (size_t)has_samples(batch) + (batch->exemplar_count > 0) + (batch->metadata_count > 0);
+    size_t part_count = batch->change_count + (size_t)has_samples(batch) +
+                        (batch->exemplar_count > 0) + (batch->metadata_count > 0);
     for (size_t i = 0; i < batch->row_batch_count; i++)
-        row_bytes += batch_bytes(&batch->rows[i].batch);
-    if (!part_count && row_bytes > ROWS_ENTRY_BYTES)
+        if (batch->rows[i].store_id < TABLE_ID_FIRST_TEMPORARY)
+            row_bytes += batch_bytes(&batch->rows[i].batch);
+    if (part_count == batch->change_count && row_bytes > ROWS_ENTRY_BYTES)
         return encode_transaction(batch, err);
     TRY(each_cut(batch, count_cut, &part_count, err));
     return part_count ? encode_whole(batch, part_count, err) : STATUS_OK;

@@ -158,15 +158,16 @@ static void answer(WriteBatch *batch)
 
 static void finish_batch(Engine *engine, WriteBatch *batch)
 {
-    if (!batch->error && batch->change) {
+    if (!batch->error && batch->change_count) {
         Error err = {0};
-        Status status = engine__apply_change(engine, batch->change, &err);
+        Status status =
+            engine__apply_changes(engine, batch->changes, batch->change_count, false, &err);
         if (status != STATUS_OK)
             fail(batch, status, &err);
     }
     if (batch->error)
         release_keys(batch);
-    else if (batch->entry_count)
+    else
         engine__apply_batch(engine, batch);
     /* Whole batches come in LSN order. */
     if (!batch->error && batch->entry_count)
@@ -222,6 +223,12 @@ static void on_waited(void *ctx, Status status, const Error *err, Lsn lsn)
 }
 
 Status engine_write_wait(Engine *engine, WriteBatch *batch, Lsn *ret_lsn, Error *err)
+{
+    return engine__changes_catalog(batch) ? engine__write_ddl(engine, batch, ret_lsn, err)
+                                          : engine__write_and_wait(engine, batch, ret_lsn, err);
+}
+
+Status engine__write_and_wait(Engine *engine, WriteBatch *batch, Lsn *ret_lsn, Error *err)
 {
     WriteWait wait = {.err = err};
 
