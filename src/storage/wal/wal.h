@@ -49,7 +49,8 @@ typedef enum WalEncoding {
     X(CATALOG, 5, "catalog")                     /* DDL, users: bytes the catalog understands */   \
     X(COMMIT, 6, "commit")                       /* end of a transaction */                        \
     X(CHECKPOINT_SERIES, 7, "checkpoint_series") /* live series, so that older segments can go */  \
-    X(GROUP, 8, "group")                         /* entries of one request: wal_group.h */
+    X(GROUP, 8, "group")                         /* entries of one request: wal_group.h */         \
+    X(DELETES, 9, "deletes")                     /* rows of a table that go */
 /* clang-format on */
 typedef enum WalEntryType {
 #define X(id, value, name) WAL_ENTRY_##id = value,

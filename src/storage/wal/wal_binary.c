@@ -313,6 +313,74 @@ Status wal__binary_samples_decode(Str payload, Arena *arena, WalSamples *ret, Er
     return STATUS_OK;
 }
 
+/* --- deletes --- */
+
+void wal__binary_deletes_encode(const WalDeletes *deletes, Buf *out)
+{
+    int64_t *values = mem_alloc(sizeof *values * (deletes->count + 1u));
+
+    buf_append_byte(out, FORM);
+    buf_append_varint(out, deletes->table_id);
+    buf_append_varint(out, deletes->txn_id);
+    buf_append_byte(out, deletes->all);
+    buf_append_varint(out, deletes->count);
+    for (uint32_t i = 0; i < deletes->count; i++)
+        values[i] = (int64_t)deletes->rows[i].lsn;
+    wal__pack_deltas_i64(out, values, deletes->count);
+    for (uint32_t i = 0; i < deletes->count; i++)
+        values[i] = (int64_t)deletes->rows[i].position;
+    wal__pack_deltas_i64(out, values, deletes->count);
+    mem_free(values);
+}
+
+static Status read_deletes_head(BufReader *r, Str payload, WalDeletes *ret, Error *err)
+{
+    TRY(begin(r, payload, "deletes", err));
+    uint64_t table_id = buf_read_varint(r);
+    ret->txn_id = buf_read_varint(r);
+    ret->table_id = (uint32_t)table_id;
+    return r->failed || table_id > UINT32_MAX ? corrupt(err, "deletes") : STATUS_OK;
+}
+
+Status wal__binary_deletes_txn_decode(Str payload, uint64_t *ret_txn_id, Error *err)
+{
+    BufReader r;
+    WalDeletes deletes = {0};
+
+    TRY(read_deletes_head(&r, payload, &deletes, err));
+    *ret_txn_id = deletes.txn_id;
+    return STATUS_OK;
+}
+
+Status wal__binary_deletes_decode(Str payload, Arena *arena, WalDeletes *ret, Error *err)
+{
+    BufReader r;
+    WalDeletes deletes = {0};
+    WalRowName *rows;
+    int64_t *lsns;
+    int64_t *positions;
+
+    TRY(read_deletes_head(&r, payload, &deletes, err));
+    uint8_t all = buf_read_u8(&r);
+    uint64_t count = buf_read_varint(&r);
+    /* Equal steps take a few bytes for any count. */
+    if (r.failed || all > 1 || count > WAL_DELETES_MAX)
+        return corrupt(err, "deletes");
+    deletes.all = all;
+    deletes.count = (uint32_t)count;
+    TRY(WAL_ALLOC(arena, &rows, count, err));
+    TRY(WAL_ALLOC(arena, &lsns, count, err));
+    TRY(WAL_ALLOC(arena, &positions, count, err));
+    wal__unpack_deltas_i64(&r, lsns, deletes.count);
+    wal__unpack_deltas_i64(&r, positions, deletes.count);
+    TRY(finish(&r, "deletes", err));
+    for (uint32_t i = 0; i < deletes.count; i++)
+        rows[i] = (WalRowName){(Lsn)lsns[i], (uint64_t)positions[i]};
+    deletes.rows = rows;
+    *ret = deletes;
+    return STATUS_OK;
+}
+
 /* --- metadata, exemplars, commits --- */
 
 void wal__binary_metadata_encode(WalMetadataList list, Buf *out)

@@ -28,6 +28,9 @@ Status wal__binary_samples_decode(Str payload, Arena *arena, WalSamples *ret, Er
 void wal__binary_rows_encode(const WalRows *rows, Buf *out);
 Status wal__binary_rows_decode(Str payload, Arena *arena, WalRows *ret, Error *err);
 Status wal__binary_rows_txn_decode(Str payload, uint64_t *ret_txn_id, Error *err);
+void wal__binary_deletes_encode(const WalDeletes *deletes, Buf *out);
+Status wal__binary_deletes_decode(Str payload, Arena *arena, WalDeletes *ret, Error *err);
+Status wal__binary_deletes_txn_decode(Str payload, uint64_t *ret_txn_id, Error *err);
 void wal__binary_metadata_encode(WalMetadataList list, Buf *out);
 Status wal__binary_metadata_decode(Str payload, Arena *arena, WalMetadataList *ret, Error *err);
 void wal__binary_exemplars_encode(WalExemplarList list, Buf *out);
@@ -41,6 +44,9 @@ Status wal__json_samples_decode(Str payload, Arena *arena, WalSamples *ret, Erro
 void wal__json_rows_encode(const WalRows *rows, Buf *out);
 Status wal__json_rows_decode(Str payload, Arena *arena, WalRows *ret, Error *err);
 Status wal__json_rows_txn_decode(Str payload, uint64_t *ret_txn_id, Error *err);
+void wal__json_deletes_encode(const WalDeletes *deletes, Buf *out);
+Status wal__json_deletes_decode(Str payload, Arena *arena, WalDeletes *ret, Error *err);
+Status wal__json_deletes_txn_decode(Str payload, uint64_t *ret_txn_id, Error *err);
 void wal__json_metadata_encode(WalMetadataList list, Buf *out);
 Status wal__json_metadata_decode(Str payload, Arena *arena, WalMetadataList *ret, Error *err);
 void wal__json_exemplars_encode(WalExemplarList list, Buf *out);

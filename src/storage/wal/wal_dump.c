@@ -78,6 +78,7 @@ static Status put_content(const Dump *dump, const WalEntry *entry, Arena *arena,
 {
     WalSamples samples;
     WalRows rows;
+    WalDeletes deletes;
     WalMetadataList metadata;
     WalExemplarList exemplars;
     WalSeriesList series;
@@ -91,6 +92,10 @@ static Status put_content(const Dump *dump, const WalEntry *entry, Arena *arena,
     case WAL_ENTRY_ROWS:
         TRY(wal_rows_decode(entry, arena, &rows, err));
         return wal_rows_encode(&rows, WAL_ENCODING_JSON, arena, out, err);
+    case WAL_ENTRY_DELETES:
+        TRY(wal_deletes_decode(entry, arena, &deletes, err));
+        wal_deletes_encode(&deletes, WAL_ENCODING_JSON, out);
+        return STATUS_OK;
     case WAL_ENTRY_METADATA:
         TRY(wal_metadata_decode(entry, arena, &metadata, err));
         wal_metadata_encode(metadata, WAL_ENCODING_JSON, out);

@@ -60,6 +60,23 @@ Status wal_rows_txn(const WalEntry *entry, uint64_t *ret_txn_id, Error *err)
     DECODE(rows_txn, ret_txn_id, err);
 }
 
+void wal_deletes_encode(const WalDeletes *deletes, WalEncoding encoding, Buf *out)
+{
+    ASSERT(deletes->count <= WAL_DELETES_MAX);
+    encoding == WAL_ENCODING_JSON ? wal__json_deletes_encode(deletes, out)
+                                  : wal__binary_deletes_encode(deletes, out);
+}
+
+Status wal_deletes_decode(const WalEntry *entry, Arena *arena, WalDeletes *ret, Error *err)
+{
+    DECODE(deletes, arena, ret, err);
+}
+
+Status wal_deletes_txn(const WalEntry *entry, uint64_t *ret_txn_id, Error *err)
+{
+    DECODE(deletes_txn, ret_txn_id, err);
+}
+
 void wal_metadata_encode(WalMetadataList list, WalEncoding encoding, Buf *out)
 {
     encoding == WAL_ENCODING_JSON ? wal__json_metadata_encode(list, out)

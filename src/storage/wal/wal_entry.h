@@ -54,6 +54,21 @@ typedef struct WalRows {
     RecordBatch batch; /* decoded: plain columns, schema is NULL; encoding flattens */
 } WalRows;
 
+/* A row by the write that stored it: `position` counts the rows that this write put into the
+ * table. So a lost entry never makes a delete hit another row. */
+typedef struct WalRowName {
+    Lsn lsn;
+    uint64_t position;
+} WalRowName;
+
+typedef struct WalDeletes {
+    uint32_t table_id;
+    bool all;        /* every row written before (TRUNCATE) */
+    uint64_t txn_id; /* 0 = commits by itself */
+    const WalRowName *rows;
+    uint32_t count; /* at most WAL_DELETES_MAX */
+} WalDeletes;
+
 typedef struct WalMetadata {
     Str metric;
     Str type; /* "counter", ... */
@@ -88,6 +103,15 @@ Status wal_rows_decode(const WalEntry *entry, Arena *arena, WalRows *ret, Error 
 
 /* Only the transaction of a ROWS entry, at the price of its first bytes. */
 Status wal_rows_txn(const WalEntry *entry, uint64_t *ret_txn_id, Error *err);
+
+/* Rows that one entry may name. */
+enum { WAL_DELETES_MAX = 1 << 19 };
+
+void wal_deletes_encode(const WalDeletes *deletes, WalEncoding encoding, Buf *out);
+Status wal_deletes_decode(const WalEntry *entry, Arena *arena, WalDeletes *ret, Error *err);
+
+/* Only the transaction of a DELETES entry. */
+Status wal_deletes_txn(const WalEntry *entry, uint64_t *ret_txn_id, Error *err);
 
 void wal_metadata_encode(WalMetadataList list, WalEncoding encoding, Buf *out);
 Status wal_metadata_decode(const WalEntry *entry, Arena *arena, WalMetadataList *ret, Error *err);

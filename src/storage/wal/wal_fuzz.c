@@ -28,6 +28,7 @@ static bool to_json(const WalEntry *entry, Arena *arena, Buf *json, Buf *binary)
 {
     WalSamples samples;
     WalRows rows;
+    WalDeletes deletes;
     WalMetadataList metadata;
     WalExemplarList exemplars;
     WalSeriesList series;
@@ -45,6 +46,12 @@ static bool to_json(const WalEntry *entry, Arena *arena, Buf *json, Buf *binary)
         return wal_rows_decode(entry, arena, &rows, NULL) == STATUS_OK &&
                wal_rows_encode(&rows, WAL_ENCODING_JSON, arena, json, NULL) == STATUS_OK &&
                wal_rows_encode(&rows, WAL_ENCODING_BINARY, arena, binary, NULL) == STATUS_OK;
+    case WAL_ENTRY_DELETES:
+        if (wal_deletes_decode(entry, arena, &deletes, NULL) != STATUS_OK)
+            return false;
+        wal_deletes_encode(&deletes, WAL_ENCODING_JSON, json);
+        wal_deletes_encode(&deletes, WAL_ENCODING_BINARY, binary);
+        return true;
     case WAL_ENTRY_METADATA:
         if (wal_metadata_decode(entry, arena, &metadata, NULL) != STATUS_OK)
             return false;

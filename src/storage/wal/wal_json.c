@@ -218,6 +218,70 @@ Status wal__json_samples_decode(Str payload, Arena *arena, WalSamples *ret, Erro
     return STATUS_OK;
 }
 
+/* --- deletes --- */
+
+void wal__json_deletes_encode(const WalDeletes *deletes, Buf *out)
+{
+    buf_printf(out, "{\"table\":%" PRIu32 ",\"txn\":%" PRIu64 ",\"all\":%s,\"rows\":[",
+               deletes->table_id, deletes->txn_id, deletes->all ? "true" : "false");
+    for (uint32_t i = 0; i < deletes->count; i++)
+        buf_printf(out, "%s[%" PRIu64 ",%" PRIu64 "]", i ? "," : "", deletes->rows[i].lsn,
+                   deletes->rows[i].position);
+    buf_append_lit(out, "]}");
+}
+
+static void read_deletes_head(JsonText *t, WalDeletes *ret)
+{
+    json_text_expect(t, "{\"table\":");
+    ret->table_id = (uint32_t)json_text_read_uint(t, UINT32_MAX);
+    json_text_expect(t, ",\"txn\":");
+    ret->txn_id = json_text_read_uint(t, UINT64_MAX);
+    json_text_expect(t, ",\"all\":");
+}
+
+Status wal__json_deletes_txn_decode(Str payload, uint64_t *ret_txn_id, Error *err)
+{
+    JsonText t = json_text(payload, NULL);
+    WalDeletes deletes = {0};
+
+    read_deletes_head(&t, &deletes);
+    if (t.failed)
+        return corrupt(err, "deletes");
+    *ret_txn_id = deletes.txn_id;
+    return STATUS_OK;
+}
+
+Status wal__json_deletes_decode(Str payload, Arena *arena, WalDeletes *ret, Error *err)
+{
+    JsonText t = json_text(payload, arena);
+    WalDeletes deletes = {0};
+    WalRowName *rows = NULL;
+    uint32_t cap = 0;
+
+    read_deletes_head(&t, &deletes);
+    deletes.all = json_text_next(&t, "true");
+    if (!deletes.all)
+        json_text_expect(&t, "false");
+    json_text_expect(&t, ",\"rows\":[");
+    for (bool more = !json_text_next(&t, "]"); more && !t.failed; more = json_text_more(&t, ']')) {
+        WalRowName row;
+        json_text_expect(&t, "[");
+        row.lsn = json_text_read_uint(&t, UINT64_MAX);
+        json_text_expect(&t, ",");
+        row.position = json_text_read_uint(&t, UINT64_MAX);
+        json_text_expect(&t, "]");
+        if (deletes.count == WAL_DELETES_MAX)
+            t.failed = true;
+        else
+            ARENA_PUSH(arena, rows, deletes.count, cap, row);
+    }
+    json_text_expect(&t, "}");
+    TRY(finish(&t, "deletes", err));
+    deletes.rows = rows;
+    *ret = deletes;
+    return STATUS_OK;
+}
+
 /* --- metadata, exemplars, commits --- */
 
 void wal__json_metadata_encode(WalMetadataList list, Buf *out)
