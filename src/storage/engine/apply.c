@@ -109,8 +109,8 @@ void engine__apply_batch(Engine *engine, const WriteBatch *batch)
         apply_samples(engine, batch);
     apply_exemplars(engine, batch);
     apply_metadata(engine, batch);
-    for (size_t i = 0; i < batch->row_batch_count; i++) {
-        row_table_append(batch->rows[i].table, batch->lsn, &batch->rows[i].batch, false);
+    for (size_t i = 0; i < batch->table_count; i++)
+        row_changes_apply(batch->tables[i].changes, batch->lsn);
+    for (size_t i = 0; i < batch->row_batch_count; i++)
         counter_add(COUNTER_ROWS_STORED, batch->rows[i].batch.row_count);
-    }
 }

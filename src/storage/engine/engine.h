@@ -74,6 +74,8 @@ typedef enum LabelCodec {
  * COMMIT. UNAVAILABLE when hot memory is full or the log has failed. Batches belong to one thread.
  */
 Status write_batch_new(Engine *engine, WriteBatch **ret_batch, Error *err);
+/* Charges what a new, empty batch will gather: over the budget it is refused with 53200. */
+void write_batch_charge(WriteBatch *batch, MemBudget *budget);
 WriteBatch *write_batch_free(WriteBatch *batch); /* NULL is fine; returns NULL */
 
 /* A sender's cursor; keep one per connection or target (NULL stands for a fresh one). Confined to
@@ -102,10 +104,32 @@ Status write_batch_exemplar(WriteBatch *batch, SeriesRef ref, int64_t ts_ms, dou
 Status write_batch_metadata(WriteBatch *batch, Str metric, Str type, Str unit, Str help,
                             Error *err);
 /* Rows of a table; `rows` has one column per column of the table, in order; it is copied. NOT NULL
- * and types are checked by the caller (query or ingest), keys by engine_write (EXISTS
- * 23505). Rows of metrics, prom.<metric>, exemplars and metric_metadata become samples, exemplars
+ * and types are checked by the caller (query or ingest), keys here and again by engine_write
+ * (EXISTS 23505; CONFLICT 40001 while another write is about to store the key). Rows of metrics, prom.<metric>, exemplars and metric_metadata become samples, exemplars
  * and metadata; INVALID with a SQLSTATE says which value cannot. */
 Status write_batch_rows(WriteBatch *batch, const Table *table, const RecordBatch *rows, Error *err);
+/* Rows of user tables, logs and traces that go, by the ids that a scan gave (SCAN_COLUMN_ROW_ID);
+ * an UPDATE is a delete and rows in one batch. CONFLICT 40001, here or of engine_write, when another
+ * write has deleted or replaced one of them. Other tables: UNSUPPORTED 0A000. */
+Status write_batch_delete(WriteBatch *batch, const Table *table, const uint64_t *row_ids,
+                          uint32_t count, Error *err);
+/* All rows of the table go, whoever wrote them, and those of this batch before this. */
+Status write_batch_truncate(WriteBatch *batch, const Table *table, Error *err);
+
+/* What a batch gathers stands under the number of a command. A snapshot that looks through the
+ * batch (snapshot_see) sees the commands that were complete then. */
+void write_batch_next_command(WriteBatch *batch);
+/* Takes back everything since the mark, the commands included: savepoints, failed statements. */
+typedef struct WriteMark {
+    uint32_t command;
+    size_t samples;
+    size_t histograms;
+    size_t exemplars;
+    size_t metadata;
+} WriteMark;
+WriteMark write_batch_mark(const WriteBatch *batch);
+void write_batch_rollback(WriteBatch *batch, WriteMark mark);
+
 /* What the batch holds by now. */
 uint64_t write_batch_sample_count(const WriteBatch *batch);
 
@@ -173,8 +197,16 @@ Snapshot *snapshot_free(Snapshot *snapshot);
 const CatalogVersion *snapshot_catalog(const Snapshot *snapshot);
 Lsn snapshot_lsn(const Snapshot *snapshot);
 
+/* From now on scans of the snapshot see what `batch` has gathered in complete commands, too; rows
+ * only. The batch must outlive the scans, or be rolled back to what they see. NULL = no batch. */
+void snapshot_see(Snapshot *snapshot, const WriteBatch *batch);
+
 /* Finds a table, prom.<metric> included; NULL when there is none. Lives as long as the snapshot. */
 const Table *snapshot_find_table(Snapshot *snapshot, Str schema, Str name);
+
+/* As a column of a projection: the row's id, int8, where rows can be deleted. Ids are given in the
+ * order of appending, per table, and never twice. */
+enum { SCAN_COLUMN_ROW_ID = 0xffff };
 
 typedef struct ScanSpec {
     const Table *table;

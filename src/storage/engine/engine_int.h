@@ -13,6 +13,7 @@
 #include "storage/engine/sequence_store.h"
 #include "storage/hot/segment_map.h"
 #include "storage/metrics/metric_store.h"
+#include "storage/rows/row_changes.h"
 #include "storage/rows/row_store.h"
 #include "storage/wal/wal.h"
 #include "storage/wal/wal_entry.h"
@@ -59,12 +60,20 @@ struct Engine {
 };
 
 typedef struct WriteRows {
-    RowTable *table; /* a reference */
     uint32_t store_id;
     uint32_t schema_version;
     RecordBatch batch; /* in the batch's arena */
-    bool reserved;     /* its keys are */
 } WriteRows;
+
+/* What a batch does to one table of the row store. */
+typedef struct WriteTable {
+    uint32_t store_id;
+    uint32_t schema_version;
+    RowChanges *changes; /* owned */
+    RowName *deletes;    /* arena: once reserved, for the log */
+    uint32_t delete_count;
+    bool truncate;
+} WriteTable;
 
 /* One entry of the log on its way. */
 typedef struct WriteEntry {
@@ -95,7 +104,11 @@ struct WriteBatch {
     WalMetadata *metadata;
     size_t metadata_count;
     size_t metadata_cap;
-    WriteRows *rows;
+    WriteTable *tables;
+    size_t table_count;
+    size_t table_cap;
+    uint32_t command; /* of what is added now, from 1 on */
+    WriteRows *rows;  /* of `tables`, once reserved */
     size_t row_batch_count;
     size_t row_batch_cap;
     CatalogChange *changes; /* arena: DDL */
@@ -116,6 +129,10 @@ struct WriteBatch {
     EngineWriteDone on_done;
     void *ctx;
 };
+
+/* ---- write_batch.c ---- */
+/* The batch's changes of a table of the row store, NULL = none. */
+RowChanges *engine__changes(const WriteBatch *batch, uint32_t store_id);
 
 /* ---- write_path.c ---- */
 void engine__applier_main(void *engine);
@@ -152,6 +169,8 @@ struct Snapshot {
     Lsn lsn;
     CatalogVersion *catalog;
     MetricSnapshot *metrics;
+    const WriteBatch *changes; /* seen on top, NULL = none */
+    uint32_t command;          /* of `changes`: those before this one */
     Mutex lock;  /* guards the arena and the tables in it */
     Arena arena; /* tables of metrics that were looked up */
 };

@@ -37,6 +37,7 @@ typedef struct Replay {
     Map txns;              /* id (8 bytes) -> PendingTxn */
     Lsn lsn;               /* of the entry being applied */
     uint64_t unknown_refs; /* samples whose series no entry defines */
+    uint64_t unknown_rows; /* deletes of rows that no entry holds */
 } Replay;
 
 /* ---------------------------------------------------------------- series */
@@ -175,6 +176,24 @@ static Status replay_rows(Replay *replay, const WalEntry *entry, Error *err)
     return status == STATUS_INVALID ? STATUS_CORRUPT : status;
 }
 
+static Status replay_deletes(Replay *replay, const WalEntry *entry, Error *err)
+{
+    WalDeletes deletes;
+
+    TRY(wal_deletes_decode(entry, &replay->arena, &deletes, err));
+    RowTable *table = row_store_find(replay->engine->rows, deletes.table_id);
+    if (!table)
+        return STATUS_OK; /* dropped later */
+    if (deletes.all)
+        row_table_truncate(table, replay->lsn);
+    for (uint32_t i = 0; i < deletes.count; i++)
+        if (!row_table_delete_named(table, replay->lsn, deletes.rows[i].lsn,
+                                    deletes.rows[i].position))
+            replay->unknown_rows++;
+    row_table_unref(table);
+    return STATUS_OK;
+}
+
 static Status replay_metadata(Replay *replay, const WalEntry *entry, Error *err)
 {
     WalMetadataList list;
@@ -240,6 +259,8 @@ static Status replay_part(Replay *replay, const WalEntry *entry, Error *err)
         return replay_samples(replay, entry, err);
     case WAL_ENTRY_ROWS:
         return replay_rows(replay, entry, err);
+    case WAL_ENTRY_DELETES:
+        return replay_deletes(replay, entry, err);
     case WAL_ENTRY_METADATA:
         return replay_metadata(replay, entry, err);
     case WAL_ENTRY_EXEMPLARS:
@@ -331,10 +352,12 @@ static Status replay_commit(Replay *replay, const WalEntry *entry, Error *err)
     return status;
 }
 
-/* Does the entry wait for a COMMIT? Only ROWS entries can. */
+/* Does the entry wait for a COMMIT? Only ROWS and DELETES entries can. */
 static Status transaction_of(const WalEntry *entry, uint64_t *ret_id, Error *err)
 {
     *ret_id = 0;
+    if (entry->type == WAL_ENTRY_DELETES)
+        return wal_deletes_txn(entry, ret_id, err);
     return entry->type == WAL_ENTRY_ROWS ? wal_rows_txn(entry, ret_id, err) : STATUS_OK;
 }
 
@@ -376,6 +399,11 @@ static void summarize(Replay *replay, const WalReport *found)
             note_damage(report, damage->text);
     }
     report->damaged_places += (uint32_t)found->damage_dropped;
+    if (replay->unknown_rows) {
+        (void)snprintf(text, sizeof text, "%llu deletes name rows that are lost",
+                       (unsigned long long)replay->unknown_rows);
+        note_damage(report, text);
+    }
     if (replay->unknown_refs) {
         (void)snprintf(text, sizeof text,
                        "%llu samples belong to series whose definitions are lost",

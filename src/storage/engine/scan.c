@@ -35,10 +35,16 @@ bool scan_can_filter(const Table *table, uint16_t column, ScanOp op)
     return column < table->column_count && row_filter_can(table->columns[column].type, op);
 }
 
+static bool is_row_table(const Table *table)
+{
+    return table->kind == TABLE_LOGS || table->kind == TABLE_TRACES || table->kind == TABLE_USER;
+}
+
 static Status check_spec(const ScanSpec *spec, Error *err)
 {
     for (uint32_t i = 0; i < spec->column_count; i++)
-        if (spec->columns[i] >= spec->table->column_count)
+        if (spec->columns[i] >= spec->table->column_count &&
+            (spec->columns[i] != SCAN_COLUMN_ROW_ID || !is_row_table(spec->table)))
             return error_set(err, STATUS_INTERNAL, "scan of column %u of %u", spec->columns[i],
                              spec->table->column_count);
     for (uint32_t i = 0; i < spec->predicate_count; i++) {
@@ -189,9 +195,17 @@ static Status open_rows(Scan *scan, Snapshot *snapshot, Error *err)
         return error_set_sql(err, STATUS_NOT_FOUND, "42P01", 0,
                              "table \"%.*s\" was dropped while the query ran",
                              STR_FMT(spec->table->name));
-    return row_scan_new(scan->row_table, snapshot->lsn, spec->table, spec->columns,
-                        spec->column_count, spec->predicates, spec->predicate_count, &scan->rows,
-                        err);
+    RowScanSpec rows = {
+        .lsn = snapshot->lsn,
+        .schema = spec->table,
+        .columns = spec->columns,
+        .column_count = spec->column_count,
+        .predicates = spec->predicates,
+        .predicate_count = spec->predicate_count,
+        .changes =
+            snapshot->changes ? engine__changes(snapshot->changes, spec->table->store_id) : NULL,
+        .command = snapshot->command};
+    return row_scan_new(scan->row_table, &rows, &scan->rows, err);
 }
 
 static Status open_scan(Scan *scan, Snapshot *snapshot, Error *err)

@@ -35,6 +35,12 @@ const CatalogVersion *snapshot_catalog(const Snapshot *snapshot)
     return snapshot->catalog;
 }
 
+void snapshot_see(Snapshot *snapshot, const WriteBatch *batch)
+{
+    snapshot->changes = batch;
+    snapshot->command = batch ? batch->command : 0;
+}
+
 Lsn snapshot_lsn(const Snapshot *snapshot)
 {
     return snapshot->lsn;

@@ -32,9 +32,16 @@ Status write_batch_new(Engine *engine, WriteBatch **ret_batch, Error *err)
     TRY(check_room(engine, err));
     WriteBatch *batch = MEM_NEW(WriteBatch);
     batch->engine = engine;
+    batch->command = 1;
     arena_init(&batch->arena, NULL);
     *ret_batch = batch;
     return STATUS_OK;
+}
+
+void write_batch_charge(WriteBatch *batch, MemBudget *budget)
+{
+    ASSERT(!batch->arena.blocks);
+    batch->arena.budget = budget;
 }
 
 WriteBatch *write_batch_free(WriteBatch *batch)
@@ -43,8 +50,9 @@ WriteBatch *write_batch_free(WriteBatch *batch)
         return NULL;
     for (size_t i = 0; i < batch->entry_count; i++)
         buf_done(&batch->entries[i]->payload);
-    for (size_t i = 0; i < batch->row_batch_count; i++)
-        row_table_unref(batch->rows[i].table);
+    for (size_t i = 0; i < batch->table_count; i++)
+        row_changes_free(batch->tables[i].changes);
+    mem_free(batch->tables);
     mem_budget_release(batch->engine->budget, batch->charged_bytes);
     mem_free(batch->refs);
     mem_free(batch->ts_ms);
@@ -184,9 +192,34 @@ uint64_t write_batch_sample_count(const WriteBatch *batch)
 
 /* ---------------------------------------------------------------- rows */
 
+RowChanges *engine__changes(const WriteBatch *batch, uint32_t store_id)
+{
+    for (size_t i = 0; i < batch->table_count; i++)
+        if (batch->tables[i].store_id == store_id)
+            return batch->tables[i].changes;
+    return NULL;
+}
+
+static Status need_changes(WriteBatch *batch, const Table *table, RowChanges **ret, Error *err)
+{
+    *ret = engine__changes(batch, table->store_id);
+    if (*ret)
+        return STATUS_OK;
+    RowTable *rows = row_store_find(batch->engine->rows, table->store_id);
+    if (!rows)
+        return error_set_sql(err, STATUS_NOT_FOUND, "42P01", 0, "table \"%.*s\" does not exist",
+                             STR_FMT(table->name));
+    *ret = row_changes_new(rows, &batch->arena);
+    MEM_GROW(batch->tables, batch->table_cap, batch->table_count + 1);
+    batch->tables[batch->table_count++] = (WriteTable){.store_id = table->store_id,
+                                                       .schema_version = table->schema_version,
+                                                       .changes = *ret};
+    return STATUS_OK;
+}
+
 Status write_batch_rows(WriteBatch *batch, const Table *table, const RecordBatch *rows, Error *err)
 {
-    WriteRows write = {.store_id = table->store_id, .schema_version = table->schema_version};
+    RowChanges *changes;
 
     if (!rows->row_count)
         return STATUS_OK;
@@ -201,18 +234,73 @@ Status write_batch_rows(WriteBatch *batch, const Table *table, const RecordBatch
     case TABLE_USER:
         break;
     }
-    TRY(batch_copy(rows, &batch->arena, &write.batch, err));
-    write.batch.schema = NULL;
-    write.table = row_store_find(batch->engine->rows, table->store_id);
-    if (!write.table)
-        return error_set_sql(err, STATUS_NOT_FOUND, "42P01", 0, "table \"%.*s\" does not exist",
+    TRY(need_changes(batch, table, &changes, err));
+    return row_changes_insert(changes, batch->command, rows, err);
+}
+
+static Status check_kind(const Table *table, const char *what, Error *err)
+{
+    switch (table->kind) {
+    case TABLE_METRICS:
+    case TABLE_METRIC:
+    case TABLE_EXEMPLARS:
+    case TABLE_METRIC_METADATA:
+        return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", 0,
+                             "%s of \"%.*s\" is not supported: its rows are samples of series", what,
                              STR_FMT(table->name));
-    Status status = row_table_check(write.table, &write.batch, err);
-    if (status != STATUS_OK) {
-        row_table_unref(write.table);
-        return status;
+    case TABLE_LOGS:
+    case TABLE_TRACES:
+    case TABLE_USER:
+        break;
     }
-    MEM_GROW(batch->rows, batch->row_batch_cap, batch->row_batch_count + 1);
-    batch->rows[batch->row_batch_count++] = write;
     return STATUS_OK;
+}
+
+Status write_batch_delete(WriteBatch *batch, const Table *table, const uint64_t *row_ids,
+                          uint32_t count, Error *err)
+{
+    RowChanges *changes;
+
+    TRY(check_kind(table, "DELETE and UPDATE", err));
+    if (!count)
+        return STATUS_OK;
+    TRY(need_changes(batch, table, &changes, err));
+    return row_changes_delete(changes, batch->command, row_ids, count, err);
+}
+
+Status write_batch_truncate(WriteBatch *batch, const Table *table, Error *err)
+{
+    RowChanges *changes;
+
+    TRY(check_kind(table, "TRUNCATE", err));
+    TRY(need_changes(batch, table, &changes, err));
+    row_changes_truncate(changes, batch->command);
+    return STATUS_OK;
+}
+
+/* ---------------------------------------------------------------- commands */
+
+void write_batch_next_command(WriteBatch *batch)
+{
+    batch->command++;
+}
+
+WriteMark write_batch_mark(const WriteBatch *batch)
+{
+    return (WriteMark){.command = batch->command,
+                       .samples = batch->sample_count,
+                       .histograms = batch->histogram_count,
+                       .exemplars = batch->exemplar_count,
+                       .metadata = batch->metadata_count};
+}
+
+void write_batch_rollback(WriteBatch *batch, WriteMark mark)
+{
+    batch->sample_count = mark.samples;
+    batch->histogram_count = mark.histograms;
+    batch->exemplar_count = mark.exemplars;
+    batch->metadata_count = mark.metadata;
+    for (size_t i = 0; i < batch->table_count; i++)
+        row_changes_rollback(batch->tables[i].changes, mark.command);
+    batch->command = mark.command;
 }

@@ -12,6 +12,10 @@
 #include "storage/engine/engine_int.h"
 #include "storage/wal/wal_group.h"
 
+/* Deletes that one part names, at about two bytes each. */
+enum { DELETES_PART = 1 << 18 };
+_Static_assert((int)DELETES_PART <= (int)WAL_DELETES_MAX, "an entry may name as many");
+
 /* Rows are cut so that entries stay well below WAL_ENTRY_BYTES_MAX and within the bound of values
  * that a reader takes (docs/formats/wal.md section 4.4). */
 enum { ROWS_ENTRY_BYTES = 8 << 20, ROWS_ENTRY_VALUES = 1 << 20 };
@@ -143,6 +147,33 @@ static Status each_cut(WriteBatch *batch, EncodeCut encode, void *ctx, Error *er
     return STATUS_OK;
 }
 
+/* Calls `encode` for each part of the deletes of each table. */
+typedef Status (*EncodeDeletes)(WriteBatch *batch, const WalDeletes *deletes, void *ctx,
+                                Error *err);
+static Status each_deletes(WriteBatch *batch, EncodeDeletes encode, void *ctx, Error *err)
+{
+    for (size_t i = 0; i < batch->table_count; i++) {
+        const WriteTable *table = &batch->tables[i];
+        if (table->store_id >= TABLE_ID_FIRST_TEMPORARY)
+            continue; /* the log does not hold them */
+        WalDeletes deletes = {.table_id = table->store_id, .all = table->truncate};
+        if (deletes.all)
+            TRY(encode(batch, &deletes, ctx, err));
+        for (uint32_t from = 0; from < table->delete_count; from += DELETES_PART) {
+            WalRowName *names;
+            deletes.all = false;
+            deletes.count = LUMA_MIN(table->delete_count - from, (uint32_t)DELETES_PART);
+            TRY(arena_try_alloc(&batch->arena, sizeof *names * deletes.count, &names, err));
+            for (uint32_t k = 0; k < deletes.count; k++)
+                names[k] =
+                    (WalRowName){table->deletes[from + k].lsn, table->deletes[from + k].position};
+            deletes.rows = names;
+            TRY(encode(batch, &deletes, ctx, err));
+        }
+    }
+    return STATUS_OK;
+}
+
 /* The one entry under construction and the part before it is put there. */
 typedef struct Whole {
     WriteEntry *entry;
@@ -171,6 +202,23 @@ static Status encode_cut_as_part(WriteBatch *batch, const WriteRows *rows, const
 
     TRY(encode_rows(batch, rows, cut, 0, part_out(whole), err));
     finish_part(whole, WAL_ENTRY_ROWS);
+    return STATUS_OK;
+}
+
+static Status encode_deletes_as_part(WriteBatch *batch, const WalDeletes *deletes, void *ctx,
+                                     Error *err)
+{
+    Whole *whole = ctx;
+
+    (void)err;
+    wal_deletes_encode(deletes, batch->engine->encoding, part_out(whole));
+    finish_part(whole, WAL_ENTRY_DELETES);
+    return STATUS_OK;
+}
+
+static Status count_deletes(WriteBatch *, const WalDeletes *, void *ctx, Error *)
+{
+    ++*(size_t *)ctx;
     return STATUS_OK;
 }
 
@@ -212,6 +260,7 @@ static Status encode_parts(WriteBatch *batch, Whole *whole, Error *err)
         wal_metadata_encode(list, encoding, part_out(whole));
         finish_part(whole, WAL_ENTRY_METADATA);
     }
+    TRY(each_deletes(batch, encode_deletes_as_part, whole, err));
     return each_cut(batch, encode_cut_as_part, whole, err);
 }
 
@@ -245,10 +294,23 @@ static Status encode_cut_as_entry(WriteBatch *batch, const WriteRows *rows, cons
     return STATUS_OK;
 }
 
+static Status encode_deletes_as_entry(WriteBatch *batch, const WalDeletes *deletes, void *ctx,
+                                      Error *err)
+{
+    WalDeletes one = *deletes;
+
+    (void)err;
+    one.txn_id = *(uint64_t *)ctx;
+    wal_deletes_encode(&one, batch->engine->encoding,
+                       &add_entry(batch, WAL_ENTRY_DELETES)->payload);
+    return STATUS_OK;
+}
+
 static Status encode_transaction(WriteBatch *batch, Error *err)
 {
     uint64_t txn_id = __atomic_fetch_add(&batch->engine->next_txn, 1, __ATOMIC_RELAXED);
 
+    TRY(each_deletes(batch, encode_deletes_as_entry, &txn_id, err));
     TRY(each_cut(batch, encode_cut_as_entry, &txn_id, err));
     /* With catalog changes the commit is the last part of a group that has them. */
     Whole whole = {.entry = add_entry(batch, WAL_ENTRY_GROUP), .single = !batch->change_count};
@@ -269,8 +331,12 @@ Status engine__encode(WriteBatch *batch, Error *err)
     for (size_t i = 0; i < batch->row_batch_count; i++)
         if (batch->rows[i].store_id < TABLE_ID_FIRST_TEMPORARY)
             row_bytes += batch_bytes(&batch->rows[i].batch);
+    for (size_t i = 0; i < batch->table_count; i++)
+        if (batch->tables[i].store_id < TABLE_ID_FIRST_TEMPORARY)
+            row_bytes += sizeof(RowName) * batch->tables[i].delete_count;
     if (part_count == batch->change_count && row_bytes > ROWS_ENTRY_BYTES)
         return encode_transaction(batch, err);
+    TRY(each_deletes(batch, count_deletes, &part_count, err));
     TRY(each_cut(batch, count_cut, &part_count, err));
     return part_count ? encode_whole(batch, part_count, err) : STATUS_OK;
 }

@@ -51,20 +51,30 @@ static void on_durable(WalAppend *append, Status status, const Error *err)
     resolve(batch, 1);
 }
 
-static Status reserve_keys(WriteBatch *batch, Error *err)
+/* Rows and keys of all tables; what the log gets of them. A failed batch releases them at its end.
+ */
+static Status reserve(WriteBatch *batch, Error *err)
 {
-    for (size_t i = 0; i < batch->row_batch_count; i++) {
-        TRY(row_table_reserve(batch->rows[i].table, &batch->rows[i].batch, err));
-        batch->rows[i].reserved = true;
+    for (size_t i = 0; i < batch->table_count; i++) {
+        WriteTable *table = &batch->tables[i];
+        const RecordBatch *rows;
+        uint32_t count;
+        TRY(row_changes_reserve(table->changes, err));
+        TRY(row_changes_rows(table->changes, &rows, &count, err));
+        row_changes_names(table->changes, &table->deletes, &table->delete_count, &table->truncate);
+        for (uint32_t k = 0; k < count; k++) {
+            MEM_GROW(batch->rows, batch->row_batch_cap, batch->row_batch_count + 1);
+            batch->rows[batch->row_batch_count++] =
+                (WriteRows){table->store_id, table->schema_version, rows[k]};
+        }
     }
     return STATUS_OK;
 }
 
-static void release_keys(WriteBatch *batch)
+static void release(WriteBatch *batch)
 {
-    for (size_t i = 0; i < batch->row_batch_count; i++)
-        if (batch->rows[i].reserved)
-            row_table_release(batch->rows[i].table, &batch->rows[i].batch);
+    for (size_t i = 0; i < batch->table_count; i++)
+        row_changes_release(batch->tables[i].changes);
 }
 
 static void charge(WriteBatch *batch)
@@ -88,7 +98,7 @@ static Status prepare(WriteBatch *batch, Error *err)
 {
     TRY(metric_store_admit(batch->engine->metrics, batch->sample_count + batch->histogram_count,
                            err));
-    TRY(reserve_keys(batch, err));
+    TRY(reserve(batch, err));
     TRY(engine__encode(batch, err));
     charge(batch);
     return STATUS_OK;
@@ -158,6 +168,8 @@ static void answer(WriteBatch *batch)
 
 static void finish_batch(Engine *engine, WriteBatch *batch)
 {
+    if (!batch->entry_count)
+        batch->lsn = engine->visible_lsn; /* nothing, or only what the log does not hold */
     if (!batch->error && batch->change_count) {
         Error err = {0};
         Status status =
@@ -166,7 +178,7 @@ static void finish_batch(Engine *engine, WriteBatch *batch)
             fail(batch, status, &err);
     }
     if (batch->error)
-        release_keys(batch);
+        release(batch);
     else
         engine__apply_batch(engine, batch);
     /* Whole batches come in LSN order. */

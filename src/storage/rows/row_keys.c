@@ -1,20 +1,25 @@
 #include "storage/rows/row_keys.h"
 
-#include <inttypes.h>
-
 #include "format/pgtype/numeric.h"
+#include "format/pgtype/pgtype.h"
 
 void row_keys_init(RowKeys *keys, MemBudget *budget)
 {
     *keys = (RowKeys){.budget = budget};
-    mutex_init(&keys->lock);
+}
+
+void row_keys_clear(RowKeys *keys)
+{
+    if (keys->budget)
+        mem_budget_release(keys->budget, (int64_t)(keys->slot_count * sizeof *keys->slots));
+    mem_free(keys->slots);
+    keys->slots = NULL;
+    keys->slot_count = keys->count = 0;
 }
 
 void row_keys_done(RowKeys *keys)
 {
-    mem_budget_release(keys->budget, (int64_t)(keys->slot_count * sizeof *keys->slots));
-    mem_free(keys->slots);
-    mutex_done(&keys->lock);
+    row_keys_clear(keys);
 }
 
 /* ---------------------------------------------------------------- key bytes */
@@ -110,29 +115,62 @@ static void append_value(const Column *c, uint32_t row, Buf *out)
     }
 }
 
-/* Does the row take part in the key? NULLs are distinct from each other. */
-static bool has_key(const TableKey *key, const RecordBatch *rows, uint32_t row)
-{
-    for (uint32_t i = 0; i < key->column_count; i++)
-        if (column_is_null(&rows->columns[key->columns[i]], row))
-            return key->nulls_not_distinct;
-    return true;
-}
-
-static Hash128 key_hash(const TableKey *key, const RecordBatch *rows, uint32_t row, Buf *scratch)
+/* `picks` = where the key's columns are in `columns`; NULL = one after another. */
+static bool hash_values(const TableKey *key, const Column *columns, const uint16_t *picks,
+                        uint32_t row, Buf *scratch, Hash128 *ret)
 {
     buf_clear(scratch);
     buf_append_u32(scratch, key->id); /* the keys of a table share one set */
     for (uint32_t i = 0; i < key->column_count; i++) {
-        const Column *c = &rows->columns[key->columns[i]];
+        const Column *c = &columns[picks ? picks[i] : i];
         bool null = column_is_null(c, row);
+        if (null && !key->nulls_not_distinct)
+            return false;
         buf_append_byte(scratch, null);
         if (!null)
             append_value(c, row, scratch);
     }
-    Hash128 hash = hash128_secret(scratch->ptr, scratch->len);
-    hash.low |= 1; /* so that no key looks like an empty slot */
-    return hash;
+    *ret = hash128_secret(scratch->ptr, scratch->len);
+    ret->low |= 1; /* so that no key looks like an empty slot */
+    return true;
+}
+
+bool row_key_of_row(const TableKey *key, const RecordBatch *rows, uint32_t row, Buf *scratch,
+                    Hash128 *ret_hash)
+{
+    return hash_values(key, rows->columns, key->columns, row, scratch, ret_hash);
+}
+
+bool row_key_of_values(const TableKey *key, const Column *values, uint32_t row, Buf *scratch,
+                       Hash128 *ret_hash)
+{
+    return hash_values(key, values, NULL, row, scratch, ret_hash);
+}
+
+Status row_key_exists(const TableKey *key, const Table *table, const RecordBatch *rows,
+                      uint32_t row, Error *err)
+{
+    CLEANUP(buf_done) Buf names = {0};
+    CLEANUP(buf_done) Buf values = {0};
+    PgSettings settings;
+
+    pg_settings_init(&settings);
+    for (uint32_t i = 0; i < key->column_count; i++) {
+        const Column *c = &rows->columns[key->columns[i]];
+        buf_printf(&names, "%s%.*s", i ? ", " : "", STR_FMT(table->columns[key->columns[i]].name));
+        if (i)
+            buf_append_lit(&values, ", ");
+        if (column_is_null(c, row))
+            buf_append_lit(&values, "null");
+        else
+            pgtype_append_text(c, row, &settings, &values);
+    }
+    (void)error_set_sql(err, STATUS_EXISTS, "23505", 0,
+                        "duplicate key value violates unique constraint \"%.*s\"",
+                        STR_FMT(key->name));
+    error_detail(err, "Key (%.*s)=(%.*s) already exists.", (int)names.len, names.ptr,
+                 (int)values.len, values.ptr);
+    return STATUS_EXISTS;
 }
 
 /* ---------------------------------------------------------------- the set */
@@ -142,152 +180,65 @@ static size_t find_slot(const RowKeys *keys, Hash128 hash)
     size_t mask = keys->slot_count - 1;
     size_t at = hash.high & mask;
 
-    while (keys->slots[at].low &&
-           (keys->slots[at].low != hash.low || keys->slots[at].high != hash.high))
+    while (keys->slots[at].hash.low && (keys->slots[at].hash.low != hash.low ||
+                                        keys->slots[at].hash.high != hash.high))
         at = (at + 1) & mask;
     return at;
 }
 
-static void grow(RowKeys *keys, size_t extra)
+static void grow(RowKeys *keys)
 {
-    size_t need = keys->count + extra;
-    size_t slot_count = LUMA_MAX(keys->slot_count, (size_t)64);
-
-    while (need > slot_count / 4 * 3)
-        slot_count *= 2;
-    if (slot_count == keys->slot_count)
-        return;
+    size_t slot_count = LUMA_MAX(keys->slot_count * 2, (size_t)64);
     RowKeys old = *keys;
+
     keys->slots = mem_zalloc(slot_count * sizeof *keys->slots);
     keys->slot_count = slot_count;
     for (size_t i = 0; i < old.slot_count; i++)
-        if (old.slots[i].low)
-            keys->slots[find_slot(keys, old.slots[i])] = old.slots[i];
-    mem_budget_force(keys->budget, (int64_t)((slot_count - old.slot_count) * sizeof *keys->slots));
+        if (old.slots[i].hash.low)
+            keys->slots[find_slot(keys, old.slots[i].hash)] = old.slots[i];
+    if (keys->budget)
+        mem_budget_force(keys->budget,
+                         (int64_t)((slot_count - old.slot_count) * sizeof *keys->slots));
     mem_free(old.slots);
 }
 
-/* False when it is there already. */
-static bool insert(RowKeys *keys, Hash128 hash)
+RowKeySlot *row_keys_find(const RowKeys *keys, Hash128 hash)
 {
-    size_t at = find_slot(keys, hash);
-    if (keys->slots[at].low)
-        return false;
-    keys->slots[at] = hash;
-    keys->count++;
-    return true;
+    if (!keys->count)
+        return NULL;
+    RowKeySlot *slot = &keys->slots[find_slot(keys, hash)];
+    return slot->hash.low ? slot : NULL;
+}
+
+RowKeySlot *row_keys_put(RowKeys *keys, Hash128 hash)
+{
+    if (keys->count >= keys->slot_count / 4 * 3)
+        grow(keys);
+    RowKeySlot *slot = &keys->slots[find_slot(keys, hash)];
+    if (!slot->hash.low) {
+        *slot = (RowKeySlot){.hash = hash, .row_id = ROW_ID_NONE};
+        keys->count++;
+    }
+    return slot;
 }
 
 /* Linear probing without tombstones: later members of the run move up. */
-static void erase(RowKeys *keys, Hash128 hash)
+void row_keys_erase(RowKeys *keys, Hash128 hash)
 {
+    if (!keys->count)
+        return;
     size_t mask = keys->slot_count - 1;
     size_t hole = find_slot(keys, hash);
 
-    if (!keys->slots[hole].low)
+    if (!keys->slots[hole].hash.low)
         return;
-    for (size_t at = (hole + 1) & mask; keys->slots[at].low; at = (at + 1) & mask) {
-        size_t home = keys->slots[at].high & mask;
+    for (size_t at = (hole + 1) & mask; keys->slots[at].hash.low; at = (at + 1) & mask) {
+        size_t home = keys->slots[at].hash.high & mask;
         if (((at - home) & mask) >= ((at - hole) & mask)) {
             keys->slots[hole] = keys->slots[at];
             hole = at;
         }
     }
-    keys->slots[hole] = (Hash128){0};
+    keys->slots[hole] = (RowKeySlot){0};
     keys->count--;
-}
-
-static void describe_key(const Table *table, const TableKey *key, const RecordBatch *rows, uint32_t row, Error *err)
-{
-    CLEANUP(buf_done) Buf names = {0};
-    CLEANUP(buf_done) Buf values = {0};
-
-    for (uint32_t i = 0; i < key->column_count; i++) {
-        const Column *c = &rows->columns[key->columns[i]];
-        const char *comma = i ? ", " : "";
-        buf_printf(&names, "%s%.*s", comma, STR_FMT(table->columns[key->columns[i]].name));
-        if (column_is_null(c, row))
-            buf_printf(&values, "%snull", comma);
-        else if (type_is_integer(c->type))
-            buf_printf(&values, "%s%" PRId64, comma, column_i64(c, row));
-        else if (type_is_text(c->type))
-            buf_printf(&values, "%s%.*s", comma, STR_FMT(column_str(c, row)));
-        else
-            buf_printf(&values, "%s...", comma);
-    }
-    error_detail(err, "Key (%.*s)=(%.*s) already exists.", (int)names.len, names.ptr,
-                 (int)values.len, values.ptr);
-}
-
-/* The keys of one row; those before `key_end` were inserted when it is refused. */
-static bool insert_row(RowKeys *keys, const Table *table, const RecordBatch *rows, uint32_t row,
-                       Buf *scratch, uint32_t *ret_key)
-{
-    for (uint32_t k = 0; k < table->key_count; k++) {
-        *ret_key = k;
-        if (has_key(&table->keys[k], rows, row) &&
-            !insert(keys, key_hash(&table->keys[k], rows, row, scratch)))
-            return false;
-    }
-    return true;
-}
-
-static void erase_row(RowKeys *keys, const Table *table, const RecordBatch *rows, uint32_t row,
-                      uint32_t key_end, Buf *scratch)
-{
-    for (uint32_t k = 0; k < key_end; k++)
-        if (has_key(&table->keys[k], rows, row))
-            erase(keys, key_hash(&table->keys[k], rows, row, scratch));
-}
-
-Status row_keys_reserve(RowKeys *keys, const Table *table, const RecordBatch *rows, Error *err)
-{
-    CLEANUP(buf_done) Buf scratch = {0};
-    uint32_t row = 0;
-    uint32_t key = 0;
-
-    if (!table->key_count)
-        return STATUS_OK;
-    mutex_lock(&keys->lock);
-    grow(keys, (size_t)rows->row_count * table->key_count);
-    while (row < rows->row_count && insert_row(keys, table, rows, row, &scratch, &key))
-        row++;
-    if (row < rows->row_count) {
-        erase_row(keys, table, rows, row, key, &scratch);
-        for (uint32_t undo = 0; undo < row; undo++)
-            erase_row(keys, table, rows, undo, table->key_count, &scratch);
-    }
-    mutex_unlock(&keys->lock);
-    if (row == rows->row_count)
-        return STATUS_OK;
-    (void)error_set_sql(err, STATUS_EXISTS, "23505", 0,
-                        "duplicate key value violates unique constraint \"%.*s\"",
-                        STR_FMT(table->keys[key].name));
-    describe_key(table, &table->keys[key], rows, row, err);
-    return STATUS_EXISTS;
-}
-
-void row_keys_release(RowKeys *keys, const Table *table, const RecordBatch *rows)
-{
-    CLEANUP(buf_done) Buf scratch = {0};
-
-    if (!table->key_count)
-        return;
-    MUTEX_GUARD(&keys->lock);
-    for (uint32_t row = 0; row < rows->row_count; row++)
-        erase_row(keys, table, rows, row, table->key_count, &scratch);
-}
-
-void row_keys_load(RowKeys *keys, const Table *table, const RecordBatch *rows)
-{
-    CLEANUP(buf_done) Buf scratch = {0};
-
-    if (!table->key_count)
-        return;
-    MUTEX_GUARD(&keys->lock);
-    grow(keys, (size_t)rows->row_count * table->key_count);
-    for (uint32_t row = 0; row < rows->row_count; row++)
-        for (uint32_t k = 0; k < table->key_count; k++)
-            if (has_key(&table->keys[k], rows, row))
-                (void)insert(keys, key_hash(&table->keys[k], rows, row, &scratch));
 }

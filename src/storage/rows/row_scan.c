@@ -1,33 +1,51 @@
-/* row_scan.c - reading a table's rows: a piece per segment, filters exact, columns borrowed. */
-#include "storage/rows/row_int.h"
+/* row_scan.c - reading a table's rows: a piece per segment, filters exact, columns borrowed.
+ *
+ * The rows of the reader's own changes follow as pieces of their own. What is needed of the changes
+ * is copied when the scan is made, so they may grow while it runs. */
+#include <stdlib.h>
+
+#include "storage/rows/row_changes_int.h"
+
+/* A batch of the reader's own rows. */
+typedef struct OwnRows {
+    const RecordBatch *rows;
+    uint64_t first;
+    const uint8_t *live; /* per row; NULL = all */
+} OwnRows;
 
 struct RowScan {
     Arena arena; /* owns the arrays below */
+    RowScanSpec spec;
     RowSegment **segments;
     uint32_t *visible; /* rows of each that the snapshot sees */
     uint32_t segment_count;
-    uint32_t next; /* atomic: relaxed; the next segment to claim */
+    OwnRows *own;
+    uint32_t own_count;
+    uint64_t *gone; /* stored rows that the reader has deleted, ascending */
+    uint32_t gone_count;
+    uint64_t only_row; /* found by key: no other holds; ROW_ID_NONE = all rows */
+    uint32_t next;     /* atomic: relaxed; the next segment, then own batch, to claim */
     uint64_t estimate;
-    const Table *schema; /* the reader's view of the columns */
-    const uint16_t *columns;
-    uint32_t column_count;
-    const ScanPredicate *predicates;
-    uint32_t predicate_count;
 };
 
 struct RowPiece {
     RowScan *scan;
-    RowSegment *segment; /* the scan's reference */
+    RowSegment *segment; /* the scan's reference; NULL = own rows */
+    const OwnRows *own;
+    const RowDeletes *deletes; /* as of now; later deletes are not seen by the scan's LSN anyway */
     uint32_t visible;
     uint32_t pos;
+    uint32_t gone; /* next of scan->gone that may be in the segment */
     Arena arena;        /* owns filters */
     RowFilter *filters; /* one per predicate, for this segment's dictionaries */
 };
 
+/* ---------------------------------------------------------------- making a scan */
+
 static bool segment_may_match(const RowScan *scan, const RowSegment *segment)
 {
-    for (uint32_t i = 0; i < scan->predicate_count; i++) {
-        const ScanPredicate *p = &scan->predicates[i];
+    for (uint32_t i = 0; i < scan->spec.predicate_count; i++) {
+        const ScanPredicate *p = &scan->spec.predicates[i];
         if (p->column < segment->column_count &&
             !row_filter_may_match(p, &segment->columns[p->column].range))
             return false;
@@ -35,15 +53,16 @@ static bool segment_may_match(const RowScan *scan, const RowSegment *segment)
     return true;
 }
 
-static Status check_spec(const Table *schema, const uint16_t *columns, uint32_t column_count,
-                         const ScanPredicate *predicates, uint32_t predicate_count, Error *err)
+static Status check_spec(const RowScanSpec *spec, Error *err)
 {
-    for (uint32_t i = 0; i < column_count; i++)
-        if (columns[i] >= schema->column_count)
-            return error_set(err, STATUS_INTERNAL, "scan of column %u of %u", columns[i],
+    const Table *schema = spec->schema;
+
+    for (uint32_t i = 0; i < spec->column_count; i++)
+        if (spec->columns[i] >= schema->column_count && spec->columns[i] != ROW_COLUMN_ID)
+            return error_set(err, STATUS_INTERNAL, "scan of column %u of %u", spec->columns[i],
                              schema->column_count);
-    for (uint32_t i = 0; i < predicate_count; i++) {
-        const ScanPredicate *p = &predicates[i];
+    for (uint32_t i = 0; i < spec->predicate_count; i++) {
+        const ScanPredicate *p = &spec->predicates[i];
         if (p->column >= schema->column_count)
             return error_set(err, STATUS_INTERNAL, "filter of column %u of %u", p->column,
                              schema->column_count);
@@ -54,24 +73,238 @@ static Status check_spec(const Table *schema, const uint16_t *columns, uint32_t 
     return STATUS_OK;
 }
 
-Status row_scan_new(RowTable *table, Lsn lsn, const Table *schema, const uint16_t *columns,
-                    uint32_t column_count, const ScanPredicate *predicates,
-                    uint32_t predicate_count, RowScan **ret_scan, Error *err)
+/* Rows that the snapshot sees when nothing in the segment is deleted. */
+static uint32_t visible_rows(const RowScan *scan, const RowSegment *segment)
 {
-    TRY(check_spec(schema, columns, column_count, predicates, predicate_count, err));
-    RowScan *scan = MEM_NEW(RowScan);
-    scan->schema = schema;
-    scan->columns = columns;
-    scan->column_count = column_count;
-    scan->predicates = predicates;
-    scan->predicate_count = predicate_count;
-    arena_init(&scan->arena, NULL);
+    Lsn truncated = __atomic_load_n(&segment->truncated_lsn, __ATOMIC_RELAXED);
+
+    if ((truncated && truncated <= scan->spec.lsn) || !segment_may_match(scan, segment))
+        return 0;
+    return row_segment_visible(segment, scan->spec.lsn);
+}
+
+static void collect_segments(RowScan *scan, RowTable *table)
+{
     scan->segment_count = row_table__segments(table, &scan->arena, &scan->segments);
     scan->visible = ARENA_NEW_ARRAY(&scan->arena, uint32_t, scan->segment_count);
     for (uint32_t i = 0; i < scan->segment_count; i++) {
-        if (segment_may_match(scan, scan->segments[i]))
-            scan->visible[i] = row_segment_visible(scan->segments[i], lsn);
-        scan->estimate += scan->visible[i];
+        const RowDeletes *deletes = row_segment_deletes(scan->segments[i]);
+        uint32_t dead = deletes ? __atomic_load_n(&deletes->dead_count, __ATOMIC_RELAXED) : 0;
+        scan->visible[i] = visible_rows(scan, scan->segments[i]);
+        scan->estimate += scan->visible[i] > dead ? scan->visible[i] - dead : 0;
+    }
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static Status collect_gone(RowScan *scan, const RowChanges *changes, Error *err)
+{
+    if (!changes->deleted_count)
+        return STATUS_OK;
+    TRY(arena_try_alloc(&scan->arena, sizeof *scan->gone * changes->deleted_count, &scan->gone,
+                        err));
+    for (uint32_t i = 0; i < changes->deleted_count; i++)
+        if (changes->deleted[i].command < scan->spec.command)
+            scan->gone[scan->gone_count++] = changes->deleted[i].row_id;
+    qsort(scan->gone, scan->gone_count, sizeof *scan->gone, compare_ids);
+    return STATUS_OK;
+}
+
+static Status collect_own(RowScan *scan, const RowChanges *changes, Error *err)
+{
+    uint32_t command = scan->spec.command;
+    uint8_t *live;
+
+    TRY(arena_try_alloc(&scan->arena, sizeof *scan->own * (changes->batch_count + 1), &scan->own,
+                        err));
+    for (uint32_t b = 0; b < changes->batch_count; b++) {
+        const PendingBatch *batch = &changes->batches[b];
+        uint32_t count = batch->rows.row_count;
+        uint32_t alive = 0;
+        if (batch->command >= command)
+            break;
+        TRY(arena_try_alloc(&scan->arena, count, &live, err));
+        for (uint32_t i = 0; i < count; i++) {
+            uint64_t number = batch->first + i;
+            uint32_t by = number < changes->deleted_by_cap ? changes->deleted_by[number] : 0;
+            live[i] = !by || by > command;
+            alive += live[i];
+        }
+        if (!alive)
+            continue;
+        RecordBatch *rows = arena_dup(&scan->arena, &batch->rows, sizeof batch->rows);
+        scan->own[scan->own_count++] = (OwnRows){rows, batch->first, alive < count ? live : NULL};
+        scan->estimate += alive;
+    }
+    return STATUS_OK;
+}
+
+static Status collect_changes(RowScan *scan, const RowChanges *changes, Error *err)
+{
+    if (changes->truncated && changes->truncated <= scan->spec.command) {
+        memset(scan->visible, 0, sizeof *scan->visible * scan->segment_count);
+        scan->estimate = 0;
+    }
+    TRY(collect_gone(scan, changes, err));
+    return collect_own(scan, changes, err);
+}
+
+/* ---------------------------------------------------------------- by key */
+
+/* The constant that the predicates compare the column with for equality, or NULL. */
+static const Column *equals_const(const RowScanSpec *spec, uint16_t column)
+{
+    for (uint32_t i = 0; i < spec->predicate_count; i++)
+        if (spec->predicates[i].column == column && spec->predicates[i].op == SCAN_EQ)
+            return &spec->predicates[i].value;
+    return NULL;
+}
+
+static bool key_values(const RowScanSpec *spec, const TableKey *key, Column *values)
+{
+    for (uint32_t i = 0; i < key->column_count; i++) {
+        const Column *value = equals_const(spec, key->columns[i]);
+        if (!value || column_is_null(value, 0))
+            return false;
+        values[i] = *value;
+    }
+    return true;
+}
+
+typedef enum KeyHit {
+    KEY_HIT_UNKNOWN, /* an older row may have the key for this snapshot: look at all */
+    KEY_HIT_NONE,
+    KEY_HIT_ROW,
+} KeyHit;
+
+/* What the newest row with the key tells about this snapshot. */
+static KeyHit look_at_stored(const RowScan *scan, RowTable *table, Hash128 hash,
+                             uint64_t *ret_row_id)
+{
+    const RowSegment *segment;
+    uint32_t row;
+    uint64_t write_id;
+    Lsn lsn = scan->spec.lsn;
+
+    MUTEX_GUARD(&table->lock);
+    if (table->truncate_lsn > lsn)
+        return KEY_HIT_UNKNOWN;
+    const RowKeySlot *slot = row_keys_find(&table->keys, hash);
+    if (!slot || slot->row_id == ROW_ID_NONE ||
+        !row_table__locate(table, slot->row_id, &segment, &row))
+        return KEY_HIT_NONE;
+    if (row_segment_write(segment, row, &write_id) > lsn)
+        return KEY_HIT_UNKNOWN;
+    if (row_delete_seen(row_deletes_get(row_segment_deletes(segment), row), lsn))
+        return KEY_HIT_NONE;
+    *ret_row_id = slot->row_id;
+    return KEY_HIT_ROW;
+}
+
+/* The own rows first: they replace what is stored. */
+static KeyHit look_up(const RowScan *scan, RowTable *table, Hash128 hash, uint64_t *ret_row_id)
+{
+    const RowChanges *changes = scan->spec.changes;
+    const RowKeySlot *slot = changes ? row_keys_find(&changes->keys, hash) : NULL;
+
+    if (slot && !row_changes__pending_dead(changes, slot->row_id)) {
+        *ret_row_id = ROW_ID_PENDING | slot->row_id;
+        return KEY_HIT_ROW;
+    }
+    if (changes && changes->truncated)
+        return KEY_HIT_NONE;
+    KeyHit hit = look_at_stored(scan, table, hash, ret_row_id);
+    if (hit == KEY_HIT_ROW && changes && row_changes__deletes(changes, *ret_row_id))
+        return KEY_HIT_NONE;
+    return hit;
+}
+
+/* Are all changes of earlier commands? Only then their keys tell what the scan sees. */
+static bool sees_all(const RowScanSpec *spec)
+{
+    const RowChanges *changes = spec->changes;
+
+    return !changes || (changes->command_last < spec->command);
+}
+
+static bool same_key(const TableKey *a, const TableKey *b)
+{
+    return a->id == b->id && a->column_count == b->column_count &&
+           memcmp(a->columns, b->columns, sizeof *a->columns * a->column_count) == 0;
+}
+
+/* Takes the first of the reader's keys that the predicates fix and the table knows as well. */
+static KeyHit find_by_key(const RowScan *scan, RowTable *table, uint64_t *ret_row_id)
+{
+    CLEANUP(buf_done) Buf scratch = {0};
+    const RowScanSpec *spec = &scan->spec;
+    Column values[ROW_KEY_COLUMNS_MAX];
+    Hash128 hash;
+
+    if (!sees_all(spec))
+        return KEY_HIT_UNKNOWN;
+    for (uint32_t i = 0; i < table->schema.key_count; i++) {
+        const TableKey *key = &table->schema.keys[i];
+        if (i >= spec->schema->key_count || !same_key(key, &spec->schema->keys[i]) ||
+            key->column_count > ROW_KEY_COLUMNS_MAX || !key_values(spec, key, values) ||
+            !row_key_of_values(key, values, 0, &scratch, &hash))
+            continue;
+        return look_up(scan, table, hash, ret_row_id);
+    }
+    return KEY_HIT_UNKNOWN;
+}
+
+/* Leaves only the piece with the row. */
+static void narrow_to_row(RowScan *scan, uint64_t row_id)
+{
+    uint32_t row;
+
+    scan->estimate = 1;
+    for (uint32_t i = 0; i < scan->segment_count; i++)
+        if (row_id & ROW_ID_PENDING || !row_segment_find(scan->segments[i], row_id, &row))
+            scan->visible[i] = 0;
+    uint64_t number = row_id & ~ROW_ID_PENDING;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < scan->own_count; i++)
+        if (row_id & ROW_ID_PENDING && number >= scan->own[i].first &&
+            number - scan->own[i].first < scan->own[i].rows->row_count)
+            scan->own[kept++] = scan->own[i];
+    scan->own_count = kept;
+    scan->only_row = row_id;
+}
+
+static Status init_scan(RowScan *scan, RowTable *table, Error *err)
+{
+    uint64_t row_id;
+    KeyHit hit =
+        scan->spec.predicate_count ? find_by_key(scan, table, &row_id) : KEY_HIT_UNKNOWN;
+
+    if (hit == KEY_HIT_NONE)
+        return STATUS_OK;
+    collect_segments(scan, table);
+    if (scan->spec.changes)
+        TRY(collect_changes(scan, scan->spec.changes, err));
+    if (hit == KEY_HIT_ROW)
+        narrow_to_row(scan, row_id);
+    return STATUS_OK;
+}
+
+Status row_scan_new(RowTable *table, const RowScanSpec *spec, RowScan **ret_scan, Error *err)
+{
+    TRY(check_spec(spec, err));
+    RowScan *scan = MEM_NEW(RowScan);
+    scan->spec = *spec;
+    scan->only_row = ROW_ID_NONE;
+    arena_init(&scan->arena, NULL);
+    Status status = init_scan(scan, table, err);
+    if (status != STATUS_OK) {
+        (void)row_scan_free(scan);
+        return status;
     }
     *ret_scan = scan;
     return STATUS_OK;
@@ -93,22 +326,76 @@ uint64_t row_scan_estimate(const RowScan *scan)
     return scan->estimate;
 }
 
+/* ---------------------------------------------------------------- pieces */
+
+static uint32_t first_gone(const RowScan *scan, uint64_t row_id)
+{
+    uint32_t low = 0;
+    uint32_t high = scan->gone_count;
+
+    while (low < high) {
+        uint32_t mid = (low + high) / 2;
+        if (scan->gone[mid] < row_id)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+static RowPiece *new_piece(RowScan *scan)
+{
+    RowPiece *piece = MEM_NEW(RowPiece);
+
+    piece->scan = scan;
+    arena_init(&piece->arena, NULL);
+    return piece;
+}
+
+static RowPiece *segment_piece(RowScan *scan, uint32_t i)
+{
+    RowPiece *piece = new_piece(scan);
+    uint32_t row;
+
+    piece->segment = scan->segments[i];
+    piece->visible = scan->visible[i];
+    piece->deletes = row_segment_deletes(piece->segment);
+    piece->gone = first_gone(scan, row_segment_row_id(piece->segment, 0));
+    if (scan->only_row != ROW_ID_NONE &&
+        row_segment_find(piece->segment, scan->only_row, &row)) {
+        piece->pos = row / 8 * 8;
+        piece->visible = LUMA_MIN(piece->visible, row + 1);
+    }
+    return piece;
+}
+
+static RowPiece *own_piece(RowScan *scan, uint32_t i)
+{
+    RowPiece *piece = new_piece(scan);
+
+    piece->own = &scan->own[i];
+    piece->visible = piece->own->rows->row_count;
+    if (scan->only_row != ROW_ID_NONE) {
+        piece->pos = (uint32_t)((scan->only_row & ~ROW_ID_PENDING) - piece->own->first);
+        piece->visible = piece->pos + 1;
+    }
+    return piece;
+}
+
 RowPiece *row_scan_next(RowScan *scan)
 {
+    uint32_t end = scan->segment_count + scan->own_count;
+
     for (;;) {
         uint32_t i = __atomic_fetch_add(&scan->next, 1, __ATOMIC_RELAXED);
-        if (i >= scan->segment_count) {
-            __atomic_store_n(&scan->next, scan->segment_count, __ATOMIC_RELAXED);
+        if (i >= end) {
+            __atomic_store_n(&scan->next, end, __ATOMIC_RELAXED);
             return NULL;
         }
-        if (!scan->visible[i])
-            continue;
-        RowPiece *piece = MEM_NEW(RowPiece);
-        piece->scan = scan;
-        piece->segment = scan->segments[i];
-        piece->visible = scan->visible[i];
-        arena_init(&piece->arena, NULL);
-        return piece;
+        if (i >= scan->segment_count)
+            return own_piece(scan, i - scan->segment_count);
+        if (scan->visible[i])
+            return segment_piece(scan, i);
     }
 }
 
@@ -121,43 +408,91 @@ RowPiece *row_piece_close(RowPiece *piece)
     return NULL;
 }
 
-static const Column *segment_dict(const RowSegment *segment, uint32_t column)
+static const Column *piece_dict(const RowPiece *piece, uint32_t column)
 {
-    return column < segment->column_count ? segment->columns[column].dict : NULL;
+    const RowSegment *segment = piece->segment;
+    return segment && column < segment->column_count ? segment->columns[column].dict : NULL;
 }
 
 static Status prepare_filters(RowPiece *piece, Error *err)
 {
-    const RowScan *scan = piece->scan;
-    RowFilter *filters = ARENA_NEW_ARRAY(&piece->arena, RowFilter, scan->predicate_count);
+    const RowScanSpec *spec = &piece->scan->spec;
+    RowFilter *filters = ARENA_NEW_ARRAY(&piece->arena, RowFilter, spec->predicate_count);
 
-    for (uint32_t i = 0; i < scan->predicate_count; i++) {
-        const ScanPredicate *p = &scan->predicates[i];
-        TRY(row_filter_init(&filters[i], p, segment_dict(piece->segment, p->column), &piece->arena,
-                            err));
+    for (uint32_t i = 0; i < spec->predicate_count; i++) {
+        const ScanPredicate *p = &spec->predicates[i];
+        TRY(row_filter_init(&filters[i], p, piece_dict(piece, p->column), &piece->arena, err));
     }
     piece->filters = filters;
+    return STATUS_OK;
+}
+
+/* ---------------------------------------------------------------- columns */
+
+static Status get_row_ids(RowPiece *piece, uint32_t count, Arena *arena, Column *ret, Error *err)
+{
+    TRY(column_init(ret, arena, TYPE_OF(INT8), count, false, err));
+    uint64_t *ids = column_values(ret);
+    for (uint32_t i = 0; i < count; i++)
+        ids[i] = piece->own ? ROW_ID_PENDING | (piece->own->first + piece->pos + i)
+                            : row_segment_row_id(piece->segment, piece->pos + i);
     return STATUS_OK;
 }
 
 static Status get_column(RowPiece *piece, uint32_t column, uint32_t count, Arena *arena,
                          Column *ret, Error *err)
 {
-    return row_segment_column(piece->segment, column, piece->scan->schema->columns[column].type,
-                              piece->pos, count, arena, ret, err);
+    if (column == ROW_COLUMN_ID)
+        return get_row_ids(piece, count, arena, ret, err);
+    Type type = piece->scan->spec.schema->columns[column].type;
+    if (piece->segment)
+        return row_segment_column(piece->segment, column, type, piece->pos, count, arena, ret, err);
+    if (column >= piece->own->rows->column_count)
+        return column_init_null(ret, arena, type, count, err);
+    return column_slice(&piece->own->rows->columns[column], piece->pos, count, arena, ret, err);
+}
+
+/* ---------------------------------------------------------------- filtering */
+
+static bool has_dead_rows(const RowPiece *piece)
+{
+    if (piece->own)
+        return piece->own->live != NULL;
+    return piece->deletes || piece->gone < piece->scan->gone_count;
+}
+
+static void mask_dead(RowPiece *piece, uint32_t count, uint8_t *mask)
+{
+    const RowScan *scan = piece->scan;
+    uint32_t row;
+
+    if (piece->own) {
+        for (uint32_t i = 0; i < count; i++)
+            mask[i] &= piece->own->live[piece->pos + i];
+        return;
+    }
+    for (uint32_t i = 0; i < count && piece->deletes; i++)
+        mask[i] &= !row_delete_seen(row_deletes_get(piece->deletes, piece->pos + i),
+                                    scan->spec.lsn);
+    uint64_t last = row_segment_row_id(piece->segment, piece->pos + count - 1);
+    for (; piece->gone < scan->gone_count && scan->gone[piece->gone] <= last; piece->gone++)
+        if (row_segment_find(piece->segment, scan->gone[piece->gone], &row) && row >= piece->pos)
+            mask[row - piece->pos] = 0;
 }
 
 /* Which of the next `count` rows hold: *ret_kept of them, by index in `rows`. */
 static Status filter_rows(RowPiece *piece, uint32_t count, Arena *arena, uint32_t *rows,
                           uint32_t *ret_kept, Error *err)
 {
-    const RowScan *scan = piece->scan;
+    const RowScanSpec *spec = &piece->scan->spec;
     uint8_t mask[BATCH_ROWS];
 
     memset(mask, 1, count);
-    for (uint32_t i = 0; i < scan->predicate_count; i++) {
+    if (has_dead_rows(piece))
+        mask_dead(piece, count, mask);
+    for (uint32_t i = 0; i < spec->predicate_count; i++) {
         Column column;
-        TRY(get_column(piece, scan->predicates[i].column, count, arena, &column, err));
+        TRY(get_column(piece, spec->predicates[i].column, count, arena, &column, err));
         row_filter_apply(&piece->filters[i], &column, mask);
     }
     *ret_kept = row_filter_rows(mask, count, rows);
@@ -167,19 +502,19 @@ static Status filter_rows(RowPiece *piece, uint32_t count, Arena *arena, uint32_
 static Status project(RowPiece *piece, uint32_t count, const uint32_t *rows, uint32_t kept,
                       Arena *arena, RecordBatch *ret, Error *err)
 {
-    const RowScan *scan = piece->scan;
+    const RowScanSpec *spec = &piece->scan->spec;
     Column *columns;
 
-    TRY(arena_try_alloc(arena, sizeof *columns * LUMA_MAX(scan->column_count, 1), &columns, err));
-    for (uint32_t i = 0; i < scan->column_count; i++) {
+    TRY(arena_try_alloc(arena, sizeof *columns * LUMA_MAX(spec->column_count, 1), &columns, err));
+    for (uint32_t i = 0; i < spec->column_count; i++) {
         Column column;
-        TRY(get_column(piece, scan->columns[i], count, arena, &column, err));
+        TRY(get_column(piece, spec->columns[i], count, arena, &column, err));
         if (kept == count)
             columns[i] = column;
         else
             TRY(column_take(&column, rows, kept, arena, &columns[i], err));
     }
-    *ret = (RecordBatch){.columns = columns, .column_count = scan->column_count, .row_count = kept};
+    *ret = (RecordBatch){.columns = columns, .column_count = spec->column_count, .row_count = kept};
     return STATUS_OK;
 }
 
@@ -192,7 +527,7 @@ Status row_piece_next(RowPiece *piece, Arena *arena, RecordBatch *ret_batch, Err
     while (piece->pos < piece->visible) {
         uint32_t count = LUMA_MIN(piece->visible - piece->pos, (uint32_t)BATCH_ROWS);
         uint32_t kept = count;
-        if (piece->scan->predicate_count)
+        if (piece->scan->spec.predicate_count || has_dead_rows(piece))
             TRY(filter_rows(piece, count, arena, rows, &kept, err));
         if (kept)
             TRY(project(piece, count, rows, kept, arena, ret_batch, err));

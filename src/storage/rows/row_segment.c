@@ -82,6 +82,9 @@ static void free_segment(Segment *base)
     for (uint32_t i = 0; i < segment->column_count; i++)
         free_column(&segment->columns[i]);
     mem_free(segment->marks);
+    mem_free(segment->row_ids);
+    mem_free(segment->write_ids);
+    row_deletes_unref(segment->deletes);
     mem_budget_release(segment->budget, segment->charged_bytes);
     mem_free(segment);
 }
@@ -116,7 +119,7 @@ static View text_copy(RowSegment *segment, RowColumn *c, const View *view)
 
 /* ---------------------------------------------------------------- appending */
 
-/* Bits are stored one by one with relaxed atomics: readers look at the same bytes (invariant 3). */
+/* Bits are stored one by one with relaxed atomics: readers look at the same bytes (invariant 4). */
 static void store_bit(uint8_t *bits, uint32_t i, bool on)
 {
     uint8_t mask = (uint8_t)(1u << (i & 7));
@@ -383,9 +386,97 @@ RowSegment *row_segment_seal(const RowSegment *open)
     sealed->cap = sealed->row_count = open->row_count;
     sealed->mark_count = open->mark_count;
     memcpy(sealed->marks, open->marks, sizeof *open->marks * open->mark_count);
+    sealed->row_id_base = open->row_id_base;
+    sealed->first_write_id = open->first_write_id;
     for (uint32_t i = 0; i < open->column_count; i++)
         seal_column(sealed, &sealed->columns[i], &open->columns[i], open->row_count);
     return sealed;
+}
+
+/* ---------------------------------------------------------------- rows by id and by write */
+
+static uint32_t published_marks(const RowSegment *segment)
+{
+    return __atomic_load_n(&segment->mark_count, __ATOMIC_ACQUIRE);
+}
+
+static uint32_t published_rows(const RowSegment *segment)
+{
+    uint32_t mark_count = published_marks(segment);
+    return mark_count ? segment->marks[mark_count - 1].row_end : 0;
+}
+
+bool row_segment_find(const RowSegment *segment, uint64_t row_id, uint32_t *ret_row)
+{
+    uint32_t low = 0;
+    uint32_t high = published_rows(segment);
+    uint32_t row_count = high;
+
+    if (!segment->row_ids) {
+        *ret_row = (uint32_t)(row_id - segment->row_id_base);
+        return row_id >= segment->row_id_base && row_id - segment->row_id_base < high;
+    }
+    while (low < high) {
+        uint32_t mid = (low + high) / 2;
+        if (segment->row_ids[mid] < row_id)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    *ret_row = low;
+    return low < row_count && segment->row_ids[low] == row_id;
+}
+
+/* The first mark at or above `lsn_offset`; mark_count when there is none. */
+static uint32_t first_mark(const RowSegment *segment, uint32_t lsn_offset)
+{
+    uint32_t low = 0;
+    uint32_t high = published_marks(segment);
+
+    while (low < high) {
+        uint32_t mid = (low + high) / 2;
+        if (segment->marks[mid].lsn_offset < lsn_offset)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+/* `mark` is the first one of its LSN. */
+static uint64_t write_id_of(const RowSegment *segment, uint32_t mark)
+{
+    if (segment->write_ids)
+        return segment->write_ids[mark];
+    return mark ? segment->row_id_base + segment->marks[mark - 1].row_end : segment->first_write_id;
+}
+
+Lsn row_segment_write(const RowSegment *segment, uint32_t row, uint64_t *ret_write_id)
+{
+    uint32_t low = 0;
+    uint32_t high = published_marks(segment);
+
+    while (low < high) { /* first mark that ends behind the row */
+        uint32_t mid = (low + high) / 2;
+        if (segment->marks[mid].row_end <= row)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    uint32_t offset = segment->marks[low].lsn_offset;
+    *ret_write_id = write_id_of(segment, first_mark(segment, offset));
+    return segment->lsn_base + offset;
+}
+
+bool row_segment_find_write(const RowSegment *segment, Lsn lsn, uint64_t *ret_write_id)
+{
+    if (lsn < segment->lsn_base || lsn - segment->lsn_base > UINT32_MAX)
+        return false;
+    uint32_t mark = first_mark(segment, (uint32_t)(lsn - segment->lsn_base));
+    if (mark >= published_marks(segment) || segment->lsn_base + segment->marks[mark].lsn_offset != lsn)
+        return false;
+    *ret_write_id = write_id_of(segment, mark);
+    return true;
 }
 
 /* ---------------------------------------------------------------- reading */

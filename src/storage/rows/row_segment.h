@@ -11,7 +11,9 @@
  *      prefix up to the last mark with lsn <= L and so sees each write entirely or not at all.
  *   2. What lies before a published mark never changes. mark_count is stored with release after the
  *      rows it covers, and loaded with acquire.
- *   3. Bits of published rows may share a byte with bits still being written, so readers of an open
+ *   3. Row r has the id row_id_base + r; a segment that reclaim has written anew lists its ids
+ *      instead. Ids ascend over the segments of a table, so do LSNs.
+ *   4. Bits of published rows may share a byte with bits still being written, so readers of an open
  *      segment copy the last bytes of bitmaps (row_segment_column does).
  *
  * Threads: one appender; any readers that hold a reference.
@@ -22,6 +24,7 @@
 #include "arrow/batch.h"
 #include "base/mem.h"
 #include "storage/hot/segment_map.h"
+#include "storage/rows/row_deletes.h"
 #include "storage/rows/row_filter.h"
 
 typedef uint64_t Lsn;
@@ -60,6 +63,12 @@ typedef struct RowSegment {
     uint32_t row_count;  /* the appender's; readers use marks */
     uint32_t mark_count; /* atomic: release after rows and mark are written */
     RowMark *marks;      /* owned, `cap` places */
+    uint64_t row_id_base;    /* id of row 0 */
+    uint64_t first_write_id; /* id of the first row that the write of mark 0 put into the table */
+    uint64_t *row_ids;       /* owned; NULL = from row_id_base on without gaps */
+    uint64_t *write_ids;     /* owned, with row_ids: first_write_id of every mark */
+    Lsn truncated_lsn;       /* atomic: relaxed; TRUNCATE deleted all rows, 0 = it did not */
+    RowDeletes *deletes;     /* owned reference, atomic: published once under the table's lock */
     uint32_t column_count;
     RowColumn columns[];
 } RowSegment;
@@ -84,8 +93,22 @@ void row_segment_append(RowSegment *segment, Lsn lsn, const RecordBatch *rows, u
                         uint32_t count);
 /* The sealed copy; reference count 1. The appender. */
 RowSegment *row_segment_seal(const RowSegment *open);
-/* Rows that a snapshot at `lsn` sees: a prefix. */
+/* Rows that a snapshot at `lsn` sees: a prefix; deleted ones among them. */
 uint32_t row_segment_visible(const RowSegment *segment, Lsn lsn);
+static inline uint64_t row_segment_row_id(const RowSegment *segment, uint32_t row)
+{
+    return segment->row_ids ? segment->row_ids[row] : segment->row_id_base + row;
+}
+static inline RowDeletes *row_segment_deletes(const RowSegment *segment)
+{
+    return __atomic_load_n(&segment->deletes, __ATOMIC_ACQUIRE);
+}
+/* The row of an id; false when it is not here. Any thread, as the two below. */
+bool row_segment_find(const RowSegment *segment, uint64_t row_id, uint32_t *ret_row);
+/* The write that stored a row: its LSN, and the id of the first row that it put into the table. */
+Lsn row_segment_write(const RowSegment *segment, uint32_t row, uint64_t *ret_write_id);
+/* The same by LSN; false when no write of that LSN is here. */
+bool row_segment_find_write(const RowSegment *segment, Lsn lsn, uint64_t *ret_write_id);
 /* Rows [from, from + count) of a column, `count` of them visible, from a multiple of 8; a column
  * added to the table later is all NULL. Borrows from the segment and the arena. */
 Status row_segment_column(const RowSegment *segment, uint32_t column, Type type, uint32_t from,

@@ -138,16 +138,6 @@ Status row_table_check(const RowTable *table, const RecordBatch *rows, Error *er
     return STATUS_OK;
 }
 
-Status row_table_reserve(RowTable *table, const RecordBatch *rows, Error *err)
-{
-    return row_keys_reserve(&table->keys, &table->schema, rows, err);
-}
-
-void row_table_release(RowTable *table, const RecordBatch *rows)
-{
-    row_keys_release(&table->keys, &table->schema, rows);
-}
-
 uint64_t row_table_row_count(RowTable *table)
 {
     return __atomic_load_n(&table->row_count, __ATOMIC_RELAXED);
@@ -162,6 +152,7 @@ static void seal_last(RowTable *table)
 
     (void)segment_map_insert(table->map, &sealed->base);
     mutex_lock(&table->lock);
+    sealed->deletes = row_deletes_ref(open->deletes);
     table->segments[table->segment_count - 1] = sealed;
     mutex_unlock(&table->lock);
     row_segment_unref(open);
@@ -174,19 +165,35 @@ static RowSegment *open_segment(RowTable *table, Lsn lsn)
                                           (uint32_t)LUMA_MIN(cap, (uint64_t)ROW_SEGMENT_ROWS_MAX),
                                           lsn, table->schema.store_id, table->budget);
 
+    segment->row_id_base = table->next_row_id;
+    segment->first_write_id = table->last_write_id;
     MUTEX_GUARD(&table->lock);
     MEM_GROW(table->segments, table->segment_cap, table->segment_count + 1);
     table->segments[table->segment_count++] = segment;
     return segment;
 }
 
-void row_table_append(RowTable *table, Lsn lsn, const RecordBatch *rows, bool load_keys)
+static void load_row_keys(RowTable *table, const RecordBatch *rows, uint64_t row_id)
+{
+    CLEANUP(buf_done) Buf scratch = {0};
+    Hash128 hash;
+
+    MUTEX_GUARD(&table->lock);
+    for (uint32_t row = 0; row < rows->row_count; row++)
+        for (uint32_t k = 0; k < table->schema.key_count; k++)
+            if (row_key_of_row(&table->schema.keys[k], rows, row, &scratch, &hash))
+                row_keys_put(&table->keys, hash)->row_id = row_id + row;
+}
+
+uint64_t row_table_append(RowTable *table, Lsn lsn, const RecordBatch *rows, bool load_keys)
 {
     RowSegment *open = table->segment_count ? table->segments[table->segment_count - 1] : NULL;
+    uint64_t row_id = table->next_row_id;
     uint32_t done = 0;
 
-    if (load_keys)
-        row_keys_load(&table->keys, &table->schema, rows);
+    if (lsn != table->last_lsn)
+        table->last_write_id = row_id;
+    table->last_lsn = lsn;
     while (done < rows->row_count) {
         if (!open || open->sealed || !row_segment_takes(open, lsn)) {
             if (open && !open->sealed)
@@ -196,10 +203,35 @@ void row_table_append(RowTable *table, Lsn lsn, const RecordBatch *rows, bool lo
         uint32_t count = LUMA_MIN(rows->row_count - done, open->cap - open->row_count);
         row_segment_append(open, lsn, rows, done, count);
         done += count;
+        table->next_row_id += count;
         __atomic_store_n(&table->row_count, table->row_count + count, __ATOMIC_RELAXED);
     }
     if (open && !open->sealed && open->row_count == open->cap)
         seal_last(table);
+    if (load_keys && table->schema.key_count)
+        load_row_keys(table, rows, row_id);
+    return row_id;
+}
+
+void row_table_truncate(RowTable *table, Lsn lsn)
+{
+    RowKeys kept;
+
+    if (table->segment_count && !table->segments[table->segment_count - 1]->sealed)
+        seal_last(table); /* later rows go into another segment */
+    row_keys_init(&kept, table->budget);
+    mutex_lock(&table->lock);
+    for (uint32_t i = 0; i < table->segment_count; i++)
+        if (!table->segments[i]->truncated_lsn)
+            __atomic_store_n(&table->segments[i]->truncated_lsn, lsn, __ATOMIC_RELAXED);
+    for (size_t i = 0; i < table->keys.slot_count; i++)
+        if (table->keys.slots[i].hash.low && table->keys.slots[i].owner)
+            row_keys_put(&kept, table->keys.slots[i].hash)->owner = table->keys.slots[i].owner;
+    row_keys_done(&table->keys);
+    table->keys = kept;
+    table->truncate_lsn = lsn;
+    mutex_unlock(&table->lock);
+    __atomic_store_n(&table->row_count, 0, __ATOMIC_RELAXED);
 }
 
 uint32_t row_table__segments(RowTable *table, Arena *arena, RowSegment ***ret_segments)

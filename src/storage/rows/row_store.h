@@ -6,9 +6,9 @@
  * is small and a large one is made of large pieces. The open one is replaced by its sealed copy
  * when it is full, which goes into the segment map (storage/hot). A scan takes references to the
  * segments of one table and reads, without locks, the prefix of each that its snapshot's LSN
- * covers.
+ * covers, without the rows that are deleted at that LSN.
  *
- * Threads: row_store_create, row_store_drop and row_table_append by the applier, in LSN order; the
+ * Threads: row_store_create, row_store_drop, row_table_append and the deletes by the applier, in LSN order; the
  * rest from any thread. Locks are held for the time of copying pointers.
  */
 #ifndef LUMA_STORAGE_ROWS_ROW_STORE_H
@@ -23,6 +23,7 @@ typedef uint64_t Lsn;
 typedef struct RowStore RowStore;
 typedef struct RowTable RowTable;
 typedef struct RowScan RowScan;
+typedef struct RowChanges RowChanges; /* of a write under way: row_changes.h */
 typedef struct RowPiece RowPiece; /* a segment's part of a scan, worked by one thread */
 
 /* Everything stored is charged to `budget` without asking: it is durable already. `map` gets the
@@ -38,24 +39,39 @@ RowTable *row_table_unref(RowTable *table); /* returns NULL */
 
 /* Does the batch have the table's columns, by number and type? STATUS_INVALID. */
 Status row_table_check(const RowTable *table, const RecordBatch *rows, Error *err);
-/* Primary keys: all rows or none; EXISTS 23505. No-ops without a key. */
-Status row_table_reserve(RowTable *table, const RecordBatch *rows, Error *err);
-void row_table_release(RowTable *table, const RecordBatch *rows);
-/* Appends all rows as one write of `lsn`, which is at least that of the call before. Their keys are
- * reserved already, or `load_keys` adds them (replay). */
-void row_table_append(RowTable *table, Lsn lsn, const RecordBatch *rows, bool load_keys);
+/* Appends all rows as one write of `lsn`, which is at least that of the call before; returns the
+ * id of the first. `load_keys` enters their keys (replay). */
+uint64_t row_table_append(RowTable *table, Lsn lsn, const RecordBatch *rows, bool load_keys);
+/* Deletes the row that the write of `write_lsn` put here as its `position`-th; false = there is
+ * none. Replay. */
+bool row_table_delete_named(RowTable *table, Lsn lsn, Lsn write_lsn, uint64_t position);
+/* All rows stored so far go at `lsn`. */
+void row_table_truncate(RowTable *table, Lsn lsn);
 uint64_t row_table_row_count(RowTable *table);
 
-/* `columns` and `predicates` (AND) must outlive the scan; both index the table's columns. */
-Status row_scan_new(RowTable *table, Lsn lsn, const Table *schema, const uint16_t *columns,
-                    uint32_t column_count, const ScanPredicate *predicates,
-                    uint32_t predicate_count, RowScan **ret_scan, Error *err);
+/* As a column of a scan: the row's id, int8. */
+enum { ROW_COLUMN_ID = 0xffff };
+
+/* What a scan reads; the arrays must outlive it, the changes its creation. */
+typedef struct RowScanSpec {
+    Lsn lsn;
+    const Table *schema;     /* the reader's view of the columns */
+    const uint16_t *columns; /* index the table's columns, as predicates do; or ROW_COLUMN_ID */
+    uint32_t column_count;
+    const ScanPredicate *predicates; /* AND */
+    uint32_t predicate_count;
+    const RowChanges *changes; /* seen on top, up to ... */
+    uint32_t command;          /* ... before this one; NULL = none */
+} RowScanSpec;
+
+/* Equality on all columns of a key finds its row without looking at others. */
+Status row_scan_new(RowTable *table, const RowScanSpec *spec, RowScan **ret_scan, Error *err);
 RowScan *row_scan_free(RowScan *scan); /* after every piece is closed; returns NULL */
 uint64_t row_scan_estimate(const RowScan *scan);
 /* Claims the next piece, NULL at the end. Any thread, concurrently. */
 RowPiece *row_scan_next(RowScan *scan);
-/* The next batch of 1 .. BATCH_ROWS rows, row_count 0 at the end. It borrows from the segment and
- * the arena. */
+/* The next batch of 1 .. BATCH_ROWS rows, row_count 0 at the end. It borrows from the segment, the
+ * changes and the arena. */
 Status row_piece_next(RowPiece *piece, Arena *arena, RecordBatch *ret_batch, Error *err);
 RowPiece *row_piece_close(RowPiece *piece); /* returns NULL */
 

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "base/thread.h"
-#include "storage/rows/row_store.h"
+#include "storage/rows/row_changes.h"
 
 static const TableColumn test_columns[] = {
     {.name = STR_INIT("id"), .type = {.id = TYPE_INT8, .typmod = -1}, .not_null = true},
@@ -90,9 +90,13 @@ static uint64_t read_all(RowTable *table, Lsn lsn, const ScanPredicate *predicat
     uint64_t count = 0;
 
     arena_init(&arena, NULL);
-    assert_int_equal(row_scan_new(table, lsn, &test_table, all_columns, 5, predicates,
-                                  predicate_count, &scan, &err),
-                     STATUS_OK);
+    RowScanSpec spec = {.lsn = lsn,
+                        .schema = &test_table,
+                        .columns = all_columns,
+                        .column_count = 5,
+                        .predicates = predicates,
+                        .predicate_count = predicate_count};
+    assert_int_equal(row_scan_new(table, &spec, &scan, &err), STATUS_OK);
     for (RowPiece *piece; (piece = row_scan_next(scan)); row_piece_close(piece)) {
         RecordBatch batch;
         for (;;) {
@@ -186,19 +190,32 @@ static void test_primary_keys_are_reserved_whole_or_not_at_all(void **state)
     RowStore *store = row_store_new(&map, &budget);
     row_store_create(store, &keyed);
     RowTable *table = row_store_find(store, keyed.id);
+    RowChanges *first = row_changes_new(row_store_find(store, keyed.id), &arena);
+    RowChanges *second = row_changes_new(row_store_find(store, keyed.id), &arena);
     make_rows(1000, 500, &arena, &rows);
-    assert_int_equal(row_table_reserve(table, &rows, &err), STATUS_OK);
-    make_rows(600, 500, &arena, &rows); /* the last 100 are there */
-    assert_int_equal(row_table_reserve(table, &rows, &err), STATUS_EXISTS);
+    assert_int_equal(row_changes_insert(first, 1, &rows, &err), STATUS_OK);
+    assert_int_equal(row_changes_reserve(first, &err), STATUS_OK);
+    make_rows(600, 500, &arena, &rows); /* another write is about to store the last 100 */
+    assert_int_equal(row_changes_insert(second, 1, &rows, &err), STATUS_CONFLICT);
+    assert_string_equal(err.sqlstate, "40001");
+    row_changes_rollback(second, 1);
+    assert_true(row_changes_empty(second));
+    row_changes_apply(first, 1);
+    assert_int_equal(row_changes_insert(second, 1, &rows, &err), STATUS_EXISTS);
     assert_string_equal(err.sqlstate, "23505");
     assert_string_equal(err.detail,
                         "Key (id, note)=(1000, note number 1000 of many) already exists.");
+    row_changes_rollback(second, 1);
     make_rows(600, 400, &arena, &rows); /* nothing of the refused batch was kept */
-    assert_int_equal(row_table_reserve(table, &rows, &err), STATUS_OK);
-    row_table_release(table, &rows);
-    assert_int_equal(row_table_reserve(table, &rows, &err), STATUS_OK);
-    make_rows(999, 1, &arena, &rows);
-    assert_int_equal(row_table_reserve(table, &rows, &err), STATUS_EXISTS);
+    assert_int_equal(row_changes_insert(second, 1, &rows, &err), STATUS_OK);
+    assert_int_equal(row_changes_insert(second, 2, &rows, &err), STATUS_EXISTS);
+    row_changes_rollback(second, 2);
+    assert_int_equal(row_changes_reserve(second, &err), STATUS_OK);
+    row_changes_release(second);
+    assert_int_equal(row_changes_reserve(second, &err), STATUS_OK);
+    row_changes_apply(second, 2);
+    row_changes_free(first);
+    row_changes_free(second);
     row_table_unref(table);
     row_store_free(store);
     segment_map_done(&map);
