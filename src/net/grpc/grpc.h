@@ -51,6 +51,7 @@ typedef void (*GrpcHandler)(GrpcCall *call, void *ctx);
 typedef struct GrpcMethod {
     const char *path;         /* "/package.Service/Method"; static text */
     Role role;                /* least role; ROLE_NONE = any known user */
+    unsigned flags;           /* HTTP_ROUTE_NO_AUTH or 0 */
     size_t message_bytes_max; /* decompressed; over it RESOURCE_EXHAUSTED */
     GrpcHandler handler;
     void *ctx;

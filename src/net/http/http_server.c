@@ -183,13 +183,22 @@ static bool is_foreign_embed(const HttpRequest *req)
            !str_eq(http_request_header(req, STR("sec-fetch-mode")), STR("navigate"));
 }
 
+/* gRPC over HTTP/2. Clients name the server as they find it (a service of Kubernetes, say), and no
+ * rebound name is behind that: a browser speaks HTTP/2 only to a certificate of the name it asked
+ * for. */
+static bool is_grpc(const HttpRequest *req)
+{
+    return req->http2 &&
+           str_starts(http_request_header(req, STR("content-type")), STR("application/grpc"));
+}
+
 /* Refuses and returns false. */
 static bool check_source(Request *r)
 {
     Str origin = http_request_header(&r->pub, STR("origin"));
 
     /* HTTP/1.0 needs no Host, and no browser speaks it. */
-    if (r->host.ptr && !host_is_ours(r)) {
+    if (r->host.ptr && !is_grpc(&r->pub) && !host_is_ours(r)) {
         http__refuse(r, 421, "this Host name is not served here; allow it by http.allowed_hosts");
         return false;
     }
