@@ -25,6 +25,7 @@ Status regex_compile(Str pattern, int flags, Regex **ret_regex, Error *err)
     options.set_max_mem(8 << 20);
     options.set_dot_nl((flags & REGEX_DOT_NEWLINE) != 0);
     options.set_case_sensitive((flags & REGEX_NOCASE) == 0);
+    options.set_longest_match((flags & REGEX_LONGEST) != 0);
     Regex *regex = new (std::nothrow) Regex(re2::StringPiece(pattern.ptr, pattern.len), options,
                                             (flags & REGEX_ANCHORED) != 0);
     if (!regex)

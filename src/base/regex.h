@@ -16,6 +16,7 @@ typedef enum RegexFlags {
     REGEX_ANCHORED = 1,    /* the whole text must match, as Prometheus' matchers */
     REGEX_DOT_NEWLINE = 2, /* `.` matches a newline as well */
     REGEX_NOCASE = 4,
+    REGEX_LONGEST = 8, /* the longest of the leftmost matches, as POSIX; else the preferred one */
 } RegexFlags;
 
 /* STATUS_INVALID with RE2's own reason for a bad pattern. */

@@ -38,7 +38,7 @@ typedef struct TableFunctionTable {
 #define FUNC_TABLES(X)                                                                             \
     X(compare)                                                                                     \
     X(arith)                                                                                       \
-    X(math) X(text) X(text_format) X(regexp) X(datetime) X(json) X(array) X(system) X(to_char)
+    X(math) X(text) X(text_format) X(regexp) X(regexp_find) X(datetime) X(json) X(array) X(system) X(to_char)
 #define X(name) extern const FuncTable func__##name##_table;
 FUNC_TABLES(X)
 #undef X
@@ -49,7 +49,10 @@ AGGREGATE_TABLES(X)
 extern const CastTable func__casts;
 /* Casts by rule: text I/O of every type, arrays by their elements; false when there is none. */
 bool func__cast_generic(Type from, Type to, Cast *ret_cast);
-extern const TableFunctionTable func__table_functions;
+#define TABLE_FUNCTION_TABLES(X) X(basic) X(regexp)
+#define X(name) extern const TableFunctionTable func__##name##_sets;
+TABLE_FUNCTION_TABLES(X)
+#undef X
 
 /* Rows of functions: strict, immutable unless the name says otherwise. */
 #define FN(name_, oid_, kernel_, ret_, argc_, ...)                                                 \
@@ -176,6 +179,28 @@ JSON_SETS(X)
 #undef X
 Status func__json_members_next(const EvalContext *ctx, void *state, RecordBatch *ret_batch,
                                bool *ret_end, Error *err);
+
+/* ---- regular expressions */
+
+typedef struct Regex Regex; /* base/regex.h */
+/* The compiled expression, kept per thread for a while; `flags` are AreFlags. */
+Status func__regex(Str pattern, int flags, const Regex **ret, Error *err);
+
+/* ---- functions that have all rows at hand when they are opened */
+
+typedef struct FuncRows {
+    Column columns[2];
+    uint32_t column_count;
+    uint32_t rows;
+    uint32_t pos;
+} FuncRows;
+/* An empty set, in the arena of open. */
+Status func__rows_new(Arena *arena, FuncRows **ret_rows, Error *err);
+/* TableFunction.next for a FuncRows. */
+Status func__rows_next(const EvalContext *ctx, void *state, RecordBatch *ret_batch, bool *ret_end,
+                       Error *err);
+/* Fills one column of a set from the elements of an array value. */
+Status func__rows_from_array(Type type, Str array, Arena *arena, FuncRows *rows, Error *err);
 
 /* ---- errors */
 Status func__division_by_zero(Error *err);

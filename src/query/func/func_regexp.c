@@ -1,13 +1,13 @@
-/* func_regexp.c - LIKE, ILIKE, SIMILAR TO and regular expressions.
+/* func_regexp.c - LIKE, ILIKE, SIMILAR TO, and matching with regular expressions.
  *
- * Regular expressions are RE2's: the syntax shared with PostgreSQL's ARE behaves the same, back
- * references and look-around are refused with 2201B, and alternatives prefer the leftmost one where
- * PostgreSQL takes the longest. As in PostgreSQL `.` matches a newline. */
+ * Regular expressions are PostgreSQL's, translated for RE2 (are.h); compiled ones are kept per
+ * thread. func_regexp_find.c has the functions that find, split and replace. */
 #include <pthread.h>
 
 #include <utf8proc.h>
 
 #include "base/regex.h"
+#include "query/func/are.h"
 #include "query/func/func_int.h"
 
 /* ---------------------------------------------------------------- LIKE */
@@ -210,7 +210,7 @@ static void make_key(void)
     ASSERT(pthread_key_create(&cache_key, free_cache) == 0);
 }
 
-static Status compiled(Str pattern, int flags, const Regex **ret, Error *err)
+Status func__regex(Str pattern, int flags, const Regex **ret, Error *err)
 {
     pthread_once(&cache_once, make_key);
     RegexCache *cache = pthread_getspecific(cache_key);
@@ -227,11 +227,13 @@ static Status compiled(Str pattern, int flags, const Regex **ret, Error *err)
             return STATUS_OK;
         }
     }
+    CLEANUP(buf_done) Buf translated = {0};
+    int regex_flags;
     Regex *regex;
     Error reason = {0};
-    if (regex_compile(pattern, flags, &regex, &reason) != STATUS_OK)
-        return error_set_sql(err, STATUS_INVALID, "2201B", 0, "invalid regular expression: %s",
-                             reason.message);
+    TRY(are_translate(pattern, flags, &translated, &regex_flags, err));
+    if (regex_compile(buf_str(&translated), regex_flags, &regex, &reason) != STATUS_OK)
+        return error_set_sql(err, STATUS_INVALID, "2201B", 0, "%s", reason.message);
     CachedRegex *c = &cache->slots[cache->next];
     cache->last = cache->next;
     cache->next = (cache->next + 1) % CACHE_SLOTS;
@@ -254,7 +256,7 @@ static Status match_kernel(const EvalContext *ctx, const Column *args, uint32_t 
         if (column_is_null(ret, i))
             continue;
         if (!regex || !args[1].is_const)
-            TRY(compiled(func__str(&args[1], i), REGEX_DOT_NEWLINE | flags, &regex, err));
+            TRY(func__regex(func__str(&args[1], i), flags, &regex, err));
         bit_put(column_values(ret), i, regex_match(regex, func__str(&args[0], i)) != negated);
     }
     return STATUS_OK;
@@ -267,248 +269,118 @@ static Status match_kernel(const EvalContext *ctx, const Column *args, uint32_t 
     }
 MATCH(text_match, 0, false)
 MATCH(text_not_match, 0, true)
-MATCH(text_imatch, REGEX_NOCASE, false)
-MATCH(text_not_imatch, REGEX_NOCASE, true)
+MATCH(text_imatch, ARE_NOCASE, false)
+MATCH(text_not_imatch, ARE_NOCASE, true)
 
 /* ---------------------------------------------------------------- SIMILAR TO */
 
-/* The SQL pattern as an anchored regular expression. */
-ROW_KERNEL_NULLABLE(similar_to_escape)
+typedef struct Similar {
+    Str pattern;
+    Str escape;
+    uint32_t quotes; /* escape-double-quote separators met */
+    uint32_t parens; /* open ones outside of brackets */
+    bool in_class;
+    Buf *out;
+} Similar;
+
+/* In the parts around the one that is cut out, quantifiers take as little as they can. */
+static void append_lazy(Similar *s, bool parted)
 {
-    if (column_is_null(&args[0], row))
-        return func__set_null(ctx, ret, row, err);
-    Str pattern = ARG_STR(0);
-    Str escape = STR("\\");
-    if (arg_count > 1) {
-        if (column_is_null(&args[1], row))
-            return func__set_null(ctx, ret, row, err);
-        escape = ARG_STR(1);
-    }
-    if (str_utf8_count(escape) > 1)
-        return error_set_sql(err, STATUS_INVALID, "22019", 0, "invalid escape string");
-    CLEANUP(buf_done) Buf out = {0};
-    bool in_class = false;
-    buf_append_lit(&out, "^(?:");
-    for (size_t i = 0; i < pattern.len; i++) {
-        char c = pattern.ptr[i];
-        if (escape.len && str_starts(str_sub(pattern, i, pattern.len), escape) &&
-            i + escape.len < pattern.len) {
-            i += escape.len;
-            buf_append_byte(&out, '\\');
-            buf_append_byte(&out, (uint8_t)pattern.ptr[i]);
-        } else if (in_class) {
-            in_class = c != ']';
-            if (c == '\\')
-                buf_append_byte(&out, '\\');
-            buf_append_byte(&out, (uint8_t)c);
-        } else if (c == '[') {
-            in_class = true;
-            buf_append_byte(&out, '[');
-        } else if (c == '%') {
-            buf_append_lit(&out, ".*");
-        } else if (c == '_') {
-            buf_append_byte(&out, '.');
-        } else if (c == '(') {
-            buf_append_lit(&out, "(?:");
-        } else {
-            if (c == '\\' || c == '.' || c == '^' || c == '$')
-                buf_append_byte(&out, '\\');
-            buf_append_byte(&out, (uint8_t)c);
-        }
-    }
-    buf_append_lit(&out, ")$");
-    return func__set_copy(ctx, ret, row, buf_str(&out), err);
+    if (parted && s->quotes != 1)
+        buf_append_byte(s->out, '?');
 }
 
-/* ---------------------------------------------------------------- regexp_* */
-
-enum { GROUPS_MAX = 64 };
-
-/* Flag letters of the functions; 'g' is told apart. */
-static Status parse_flags(Str letters, int *ret_flags, bool *ret_global, Error *err)
+static Status similar_separator(Similar *s, Error *err)
 {
-    *ret_flags = REGEX_DOT_NEWLINE;
-    *ret_global = false;
-    for (size_t i = 0; i < letters.len; i++) {
-        switch (letters.ptr[i]) {
-        case 'g':
-            *ret_global = true;
-            break;
-        case 'i':
-            *ret_flags |= REGEX_NOCASE;
-            break;
-        case 'n':
-        case 'p':
-            *ret_flags &= ~REGEX_DOT_NEWLINE;
-            break;
-        case 'c':
-        case 's':
-        case 'e':
-            break;
-        default:
-            return error_set_sql(err, STATUS_INVALID, "22023", 0,
-                                 "invalid regular expression option: \"%c\"", letters.ptr[i]);
-        }
-    }
+    if (s->quotes == 0)
+        buf_append_lit(s->out, ")(");
+    else if (s->quotes == 1)
+        buf_append_lit(s->out, ")(?:");
+    else
+        return error_set_sql(err, STATUS_INVALID, "2200C", 0,
+                             "SQL regular expression may not contain more than two "
+                             "escape-double-quote separators");
+    s->quotes++;
     return STATUS_OK;
 }
 
-static void append_replacement(Buf *out, Str by, const Str *groups, int group_count)
+static void similar_char(Similar *s, char c, bool parted)
 {
-    for (size_t i = 0; i < by.len; i++) {
-        char c = by.ptr[i];
-        if (c != '\\' || i + 1 == by.len) {
-            buf_append_byte(out, (uint8_t)c);
-            continue;
-        }
-        char next = by.ptr[++i];
-        int group = next == '&' ? 0 : next >= '1' && next <= '9' ? next - '0' : -1;
-        if (group >= 0) {
-            if (group < group_count && groups[group].ptr)
-                buf_append_str(out, groups[group]);
-            continue;
-        }
-        if (next != '\\')
-            buf_append_byte(out, '\\');
-        buf_append_byte(out, (uint8_t)next);
+    if (s->in_class) {
+        s->in_class = c != ']';
+        if (c == '\\')
+            buf_append_byte(s->out, '\\');
+        buf_append_byte(s->out, (uint8_t)c);
+    } else if (c == '[') {
+        s->in_class = true;
+        buf_append_byte(s->out, '[');
+    } else if (c == '%') {
+        buf_append_lit(s->out, ".*");
+        append_lazy(s, parted);
+    } else if (c == '_') {
+        buf_append_byte(s->out, '.');
+    } else if (c == '(') {
+        buf_append_lit(s->out, "(?:");
+    } else {
+        if (c == '\\' || c == '.' || c == '^' || c == '$')
+            buf_append_byte(s->out, '\\');
+        buf_append_byte(s->out, (uint8_t)c);
+        if (c == '*' || c == '+' || c == '?' || c == '}')
+            append_lazy(s, parted);
     }
 }
 
-/* Where the next search starts after a match; an empty match moves on by one character. */
-static size_t after_match(Str s, Str match)
+/* The SQL pattern as an anchored regular expression. */
+static Status similar_pattern(Str pattern, Str escape, Buf *out, Error *err)
 {
-    size_t end = (size_t)(match.ptr - s.ptr) + match.len;
-    return match.len || end >= s.len ? end + (match.len ? 0 : 1) : end + char_len_at(s, end);
+    Similar s = {.pattern = pattern, .escape = escape, .out = out};
+    if (str_utf8_count(escape) > 1)
+        return error_set_sql(err, STATUS_INVALID, "22019", 0, "invalid escape string");
+    bool parted = false;
+    for (size_t i = 0; escape.len && i + escape.len < pattern.len && !parted; i++)
+        parted = pattern.ptr[i + escape.len] == '"' &&
+                 str_starts(str_sub(pattern, i, pattern.len), escape);
+    buf_append_lit(out, "^(?:");
+    for (size_t i = 0; i < pattern.len; i++) {
+        if (!escape.len || !str_starts(str_sub(pattern, i, pattern.len), escape) ||
+            i + escape.len >= pattern.len) {
+            similar_char(&s, pattern.ptr[i], parted);
+            continue;
+        }
+        i += escape.len;
+        if (pattern.ptr[i] == '"' && !s.in_class) {
+            TRY(similar_separator(&s, err));
+            continue;
+        }
+        buf_append_byte(out, '\\');
+        buf_append_byte(out, (uint8_t)pattern.ptr[i]);
+    }
+    buf_append_lit(out, ")$");
+    return STATUS_OK;
 }
 
-ROW_KERNEL(regexp_replace)
+ROW_KERNEL_NULLABLE(similar_to_escape)
 {
-    Str s = ARG_STR(0);
-    const Regex *regex;
-    int flags;
-    bool global;
     CLEANUP(buf_done) Buf out = {0};
-    TRY(parse_flags(arg_count > 3 ? ARG_STR(3) : STR(""), &flags, &global, err));
-    TRY(compiled(ARG_STR(1), flags, &regex, err));
-    Str by = ARG_STR(2);
-    int group_count = LUMA_MIN(regex_group_count(regex) + 1, (int)GROUPS_MAX);
-    Str groups[GROUPS_MAX];
-    size_t from = 0;
-    size_t copied = 0;
-    while (from <= s.len && regex_search(regex, s, from, groups, group_count)) {
-        size_t at = (size_t)(groups[0].ptr - s.ptr);
-        buf_append(&out, s.ptr + copied, at - copied);
-        append_replacement(&out, by, groups, group_count);
-        copied = at + groups[0].len;
-        from = after_match(s, groups[0]);
-        if (!global)
-            break;
-    }
-    if (copied < s.len)
-        buf_append(&out, s.ptr + copied, s.len - copied);
+    if (column_is_null(&args[0], row) || (arg_count > 1 && column_is_null(&args[1], row)))
+        return func__set_null(ctx, ret, row, err);
+    TRY(similar_pattern(ARG_STR(0), arg_count > 1 ? ARG_STR(1) : STR("\\"), &out, err));
     return func__set_copy(ctx, ret, row, buf_str(&out), err);
 }
 
-/* The groups of a match, or the whole match when there are none, as text[]. */
-static Status match_array(const EvalContext *ctx, const Str *groups, int group_count, View *ret,
-                          Error *err)
+/* substring(text similar pattern escape e): what stands between the separators, or the match. */
+ROW_KERNEL(similar_substring)
 {
-    Column elements;
-    int first = group_count > 1 ? 1 : 0;
-    uint32_t count = (uint32_t)(group_count - first);
-    TRY(column_init(&elements, ctx->arena, T(TEXT), count, true, err));
-    for (uint32_t i = 0; i < count; i++) {
-        if (!groups[first + (int)i].ptr)
-            bit_clear(column_validity(&elements), i);
-        else
-            func__set_str(&elements, i, groups[first + (int)i]);
-    }
-    return pgarray_make(AT(TEXT), &elements, 0, count, ctx->arena, ret, err);
-}
-
-ROW_KERNEL(regexp_match)
-{
-    Str s = ARG_STR(0);
-    const Regex *regex;
-    int flags;
-    bool global;
-    TRY(parse_flags(arg_count > 2 ? ARG_STR(2) : STR(""), &flags, &global, err));
-    if (global)
-        return error_set_sql(err, STATUS_INVALID, "22023", 0,
-                             "regexp_match() does not support the \"global\" option");
-    TRY(compiled(ARG_STR(1), flags, &regex, err));
-    int group_count = LUMA_MIN(regex_group_count(regex) + 1, (int)GROUPS_MAX);
-    Str groups[GROUPS_MAX];
-    if (!regex_search(regex, s, 0, groups, group_count))
-        return func__set_null(ctx, ret, row, err);
-    return match_array(ctx, groups, group_count, (View *)column_values(ret) + row, err);
-}
-
-/* substring(text from pattern): the first group, or the match. */
-ROW_KERNEL(regexp_substring)
-{
+    CLEANUP(buf_done) Buf out = {0};
     const Regex *regex;
     Str groups[2];
-    TRY(compiled(ARG_STR(1), REGEX_DOT_NEWLINE, &regex, err));
+    TRY(similar_pattern(ARG_STR(1), ARG_STR(2), &out, err));
+    TRY(func__regex(buf_str(&out), 0, &regex, err));
     int group_count = regex_group_count(regex) ? 2 : 1;
     if (!regex_search(regex, ARG_STR(0), 0, groups, group_count) || !groups[group_count - 1].ptr)
         return func__set_null(ctx, ret, row, err);
     func__set_str(ret, row, groups[group_count - 1]);
     return STATUS_OK;
-}
-
-ROW_KERNEL(regexp_count)
-{
-    Str s = ARG_STR(0);
-    const Regex *regex;
-    Str match;
-    int32_t count = 0;
-    TRY(compiled(ARG_STR(1), REGEX_DOT_NEWLINE, &regex, err));
-    for (size_t from = 0; from <= s.len && regex_search(regex, s, from, &match, 1); count++)
-        from = after_match(s, match);
-    SET(int32_t, count);
-    return STATUS_OK;
-}
-
-ROW_KERNEL(regexp_like)
-{
-    const Regex *regex;
-    int flags;
-    bool global;
-    TRY(parse_flags(arg_count > 2 ? ARG_STR(2) : STR(""), &flags, &global, err));
-    TRY(compiled(ARG_STR(1), flags, &regex, err));
-    SET_BOOL(regex_match(regex, ARG_STR(0)));
-    return STATUS_OK;
-}
-
-ROW_KERNEL(regexp_split_to_array)
-{
-    Str s = ARG_STR(0);
-    const Regex *regex;
-    int flags;
-    bool global;
-    Str match;
-    Str *parts = NULL;
-    uint32_t count = 0;
-    uint32_t cap = 0;
-    size_t start = 0;
-    TRY(parse_flags(arg_count > 2 ? ARG_STR(2) : STR(""), &flags, &global, err));
-    TRY(compiled(ARG_STR(1), flags, &regex, err));
-    for (size_t from = 0; from < s.len && regex_search(regex, s, from, &match, 1);) {
-        size_t at = (size_t)(match.ptr - s.ptr);
-        from = after_match(s, match);
-        if (!match.len && (at == start || at >= s.len))
-            continue; /* empty matches at the ends and right behind a match do not split */
-        ARENA_PUSH(ctx->arena, parts, count, cap, str_sub(s, start, at - start));
-        start = at + match.len;
-    }
-    ARENA_PUSH(ctx->arena, parts, count, cap, str_sub(s, start, s.len));
-    Column elements;
-    TRY(column_init(&elements, ctx->arena, T(TEXT), count, false, err));
-    for (uint32_t i = 0; i < count; i++)
-        func__set_str(&elements, i, parts[i]);
-    return pgarray_make(AT(TEXT), &elements, 0, count, ctx->arena, (View *)column_values(ret) + row,
-                        err);
 }
 
 #define TT T(TEXT)
@@ -539,15 +411,6 @@ static const Function functions[] = {
      .args = {TT, TT},
      .ret = TT,
      .kernel = similar_to_escape},
-    FN("regexp_replace", 2284, regexp_replace, TT, 3, TT, TT, TT),
-    FN("regexp_replace", 2285, regexp_replace, TT, 4, TT, TT, TT, TT),
-    FN("regexp_match", 3396, regexp_match, AT(TEXT), 2, TT, TT),
-    FN("regexp_match", 3397, regexp_match, AT(TEXT), 3, TT, TT, TT),
-    FN("regexp_split_to_array", 2767, regexp_split_to_array, AT(TEXT), 2, TT, TT),
-    FN("regexp_split_to_array", 2768, regexp_split_to_array, AT(TEXT), 3, TT, TT, TT),
-    FN("regexp_count", 6254, regexp_count, T(INT4), 2, TT, TT),
-    FN("regexp_like", 6263, regexp_like, T(BOOL), 2, TT, TT),
-    FN("regexp_like", 6264, regexp_like, T(BOOL), 3, TT, TT, TT),
-    FN("substring", 2073, regexp_substring, TT, 2, TT, TT),
+    FN("substring", 2074, similar_substring, TT, 3, TT, TT, TT),
 };
 const FuncTable func__regexp_table = {functions, LUMA_ARRAY_LEN(functions)};

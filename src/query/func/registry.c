@@ -124,6 +124,26 @@ static void gather_aggregates(Map *taken)
     }
 }
 
+static void gather_table_functions(Map *taken)
+{
+    static const TableFunctionTable *const tables[] = {
+#define X(name) &func__##name##_sets,
+        TABLE_FUNCTION_TABLES(X)
+#undef X
+    };
+    for (size_t t = 0; t < LUMA_ARRAY_LEN(tables); t++) {
+        for (uint32_t i = 0; i < tables[t]->count; i++) {
+            const TableFunction *function = &tables[t]->functions[i];
+            if (!function->oid) {
+                TableFunction *copy = mem_dup(function, sizeof *function);
+                copy->oid = own_oid(taken, copy->name, false, copy->args, copy->arg_count);
+                function = copy;
+            }
+            add_overload(&registry.table_functions, function->name, function);
+        }
+    }
+}
+
 static Type type_at(size_t idx)
 {
     return (Type){.id = (uint8_t)(idx % TYPE_COUNT_), .is_array = idx >= TYPE_COUNT_, .typmod = -1};
@@ -145,15 +165,7 @@ static void gather(void)
     Map taken = {0};
     gather_functions(&taken);
     gather_aggregates(&taken);
-    for (uint32_t i = 0; i < func__table_functions.count; i++) {
-        const TableFunction *function = &func__table_functions.functions[i];
-        if (!function->oid) {
-            TableFunction *copy = mem_dup(function, sizeof *function);
-            copy->oid = own_oid(&taken, copy->name, false, copy->args, copy->arg_count);
-            function = copy;
-        }
-        add_overload(&registry.table_functions, function->name, function);
-    }
+    gather_table_functions(&taken);
     for (uint32_t i = 0; i < func__casts.count; i++) {
         const Cast *cast = &func__casts.casts[i];
         const Cast **slot = &registry.casts[type_index(cast->from)][type_index(cast->to)];

@@ -208,47 +208,55 @@ static Status time_series_next(const EvalContext *ctx, void *state, RecordBatch 
 
 /* ---------------------------------------------------------------- unnest, generate_subscripts */
 
-typedef struct Unnest {
+/* ---------------------------------------------------------------- sets made at once */
+
+Status func__rows_new(Arena *arena, FuncRows **ret_rows, Error *err)
+{
+    TRY(arena_try_alloc(arena, sizeof **ret_rows, ret_rows, err));
+    **ret_rows = (FuncRows){.column_count = 1};
+    return STATUS_OK;
+}
+
+Status func__rows_next(const EvalContext *ctx, void *state, RecordBatch *ret_batch, bool *ret_end,
+                       Error *err)
+{
+    FuncRows *r = state;
+    uint32_t count = LUMA_MIN(r->rows - r->pos, (uint32_t)BATCH_ROWS);
+    Column *columns;
+    TRY(arena_try_alloc(ctx->arena, sizeof *columns * r->column_count, &columns, err));
+    for (uint32_t i = 0; i < r->column_count; i++) {
+        if (count)
+            TRY(column_slice(&r->columns[i], r->pos, count, ctx->arena, &columns[i], err));
+        else
+            columns[i] = r->columns[i];
+    }
+    *ret_batch = (RecordBatch){
+        .columns = columns, .column_count = r->column_count, .row_count = count};
+    r->pos += count;
+    *ret_end = r->pos == r->rows;
+    return STATUS_OK;
+}
+
+Status func__rows_from_array(Type type, Str array, Arena *arena, FuncRows *rows, Error *err)
+{
     Column elements;
-    uint32_t pos;
-} Unnest;
+    PgArray open = pgarray_open(type, array);
+    TRY(pgarray_elements(&open, arena, &elements, err));
+    TRY(column_copy(&elements, arena, &rows->columns[0], err));
+    rows->rows = open.count;
+    return STATUS_OK;
+}
 
 static Status unnest_open(const EvalContext *ctx, const Column *args, uint32_t arg_count,
                           Arena *arena, void **ret_state, Error *err)
 {
-    Unnest *u;
-    Column copy;
-    TRY(arena_try_alloc(arena, sizeof *u, &u, err));
-    *u = (Unnest){0};
-    *ret_state = u;
+    FuncRows *rows;
+    TRY(func__rows_new(arena, &rows, err));
+    *ret_state = rows;
+    rows->columns[0].type = type_element(args[0].type);
     if (any_null(args, arg_count))
         return STATUS_OK;
-    TRY(column_copy(&args[0], arena, &copy, err));
-    PgArray array = pgarray_open(args[0].type, column_str(&copy, 0));
-    /* `copy` is a local, but a long array's bytes are in the arena; a short one lies in its View.
-     */
-    TRY(pgarray_elements(&array, arena, &u->elements, err));
-    Column whole;
-    TRY(column_copy(&u->elements, arena, &whole, err));
-    u->elements = whole;
-    return STATUS_OK;
-}
-
-static Status unnest_next(const EvalContext *ctx, void *state, RecordBatch *ret_batch,
-                          bool *ret_end, Error *err)
-{
-    Unnest *u = state;
-    uint32_t count = LUMA_MIN(u->elements.len - u->pos, (uint32_t)BATCH_ROWS);
-    Column *column;
-    TRY(arena_try_alloc(ctx->arena, sizeof *column, &column, err));
-    *ret_batch = (RecordBatch){.columns = column, .column_count = 1, .row_count = count};
-    if (count)
-        TRY(column_slice(&u->elements, u->pos, count, ctx->arena, column, err));
-    else
-        *column = u->elements;
-    u->pos += count;
-    *ret_end = u->pos == u->elements.len;
-    return STATUS_OK;
+    return func__rows_from_array(args[0].type, column_str(&args[0], 0), arena, rows, err);
 }
 
 static Status subscripts_open(const EvalContext *ctx, const Column *args, uint32_t arg_count,
@@ -332,7 +340,7 @@ static const TableFunction functions[] = {
      .args = {T(ANYARRAY)},
      .ret = T(ANYELEMENT),
      .open = unnest_open,
-     .next = unnest_next},
+     .next = func__rows_next},
     {.name = "generate_subscripts",
      .oid = 1192,
      .arg_count = 2,
@@ -348,4 +356,4 @@ static const TableFunction functions[] = {
      .open = subscripts_open,
      .next = int_series_next},
 };
-const TableFunctionTable func__table_functions = {functions, LUMA_ARRAY_LEN(functions)};
+const TableFunctionTable func__basic_sets = {functions, LUMA_ARRAY_LEN(functions)};
