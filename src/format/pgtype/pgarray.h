@@ -49,11 +49,14 @@ Status pgarray_make_dims(Type array_type, const Column *elements, uint32_t from,
                          uint32_t dim_count, const int32_t *lengths, const int32_t *lowers,
                          Arena *arena, View *ret, Error *err);
 
-/* A record of one row of `columns`. */
-Status pgrecord_make(const Column *columns, uint32_t column_count, size_t row, Arena *arena,
-                     View *ret, Error *err);
+/* A record of one row of `columns`. `names` (NULL = none) are kept with the fields, at most 255
+ * bytes of each, for what prints records as JSON. */
+Status pgrecord_make(const Column *columns, const Str *names, uint32_t column_count, size_t row,
+                     Arena *arena, View *ret, Error *err);
 /* Field `idx` as a one-row column (views borrow); false when there is no such field. */
 bool pgrecord_field(Str bytes, uint32_t idx, Arena *arena, Column *ret);
 uint32_t pgrecord_field_count(Str bytes);
+/* "" when the field has no name or is not there. Borrows. */
+Str pgrecord_field_name(Str bytes, uint32_t idx);
 
 #endif

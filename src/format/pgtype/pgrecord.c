@@ -1,13 +1,16 @@
 /* pgrecord.c - records (rows as values): building, reading, text and binary output. */
 #include "format/pgtype/pgarray_int.h"
 
-enum { FIELD_HEAD_BYTES = 12 };
+/* type id, array flag, null flag, bytes of the name, typmod, bytes of the value; then the value
+ * and the name. */
+enum { FIELD_HEAD_BYTES = 12, FIELD_NAME_MAX = 255 };
 
 /* One field in place. */
 typedef struct RecordField {
     Type type;
     bool is_null;
     Str bytes;
+    Str name;
 } RecordField;
 
 /* Reads the field at *pos and moves on. The bytes come from this module. */
@@ -20,7 +23,8 @@ static RecordField next_field(Str record, size_t *pos)
     memcpy(&f.type.typmod, p + 4, 4);
     memcpy(&len, p + 8, 4);
     f.bytes = (Str){p + FIELD_HEAD_BYTES, len};
-    *pos += FIELD_HEAD_BYTES + len;
+    f.name = (Str){p + FIELD_HEAD_BYTES + len, (uint8_t)p[3]};
+    *pos += FIELD_HEAD_BYTES + len + f.name.len;
     ASSERT(*pos <= record.len);
     return f;
 }
@@ -66,6 +70,18 @@ bool pgrecord_field(Str bytes, uint32_t idx, Arena *arena, Column *ret)
     return true;
 }
 
+Str pgrecord_field_name(Str bytes, uint32_t idx)
+{
+    size_t pos = 4;
+    RecordField f = {0};
+
+    if (idx >= pgrecord_field_count(bytes))
+        return (Str){0};
+    for (uint32_t i = 0; i <= idx; i++)
+        f = next_field(bytes, &pos);
+    return f.name;
+}
+
 /* Bytes of a value as an array element has them. */
 static Str value_bytes(const Column *c, size_t row, uint8_t *bit)
 {
@@ -84,15 +100,15 @@ static Str value_bytes(const Column *c, size_t row, uint8_t *bit)
     }
 }
 
-Status pgrecord_make(const Column *columns, uint32_t column_count, size_t row, Arena *arena,
-                     View *ret, Error *err)
+Status pgrecord_make(const Column *columns, const Str *names, uint32_t column_count, size_t row,
+                     Arena *arena, View *ret, Error *err)
 {
     size_t len = 4;
     uint8_t bit;
     char *bytes;
 
     for (uint32_t i = 0; i < column_count; i++)
-        len += FIELD_HEAD_BYTES +
+        len += FIELD_HEAD_BYTES + (names ? LUMA_MIN(names[i].len, (size_t)FIELD_NAME_MAX) : 0) +
                (column_is_null(&columns[i], row) ? 0 : value_bytes(&columns[i], row, &bit).len);
     if (len > UINT32_MAX / 2)
         return error_set_sql(err, STATUS_LIMIT, "54000", 0, "row of %zu bytes is too long", len);
@@ -107,12 +123,16 @@ Status pgrecord_make(const Column *columns, uint32_t column_count, size_t row, A
         p[0] = (char)c->type.id;
         p[1] = (char)c->type.is_array;
         p[2] = (char)null;
-        p[3] = 0;
+        uint8_t name_len = names ? (uint8_t)LUMA_MIN(names[i].len, (size_t)FIELD_NAME_MAX) : 0;
+        p[3] = (char)name_len;
         memcpy(p + 4, &c->type.typmod, 4);
         memcpy(p + 8, &value_len, 4);
         if (value_len)
             memcpy(p + FIELD_HEAD_BYTES, value.ptr, value_len);
         p += FIELD_HEAD_BYTES + value_len;
+        if (name_len)
+            memcpy(p, names[i].ptr, name_len);
+        p += name_len;
     }
     *ret = view_make(bytes, len);
     return STATUS_OK;

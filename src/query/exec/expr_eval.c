@@ -333,11 +333,50 @@ static Kernel function_kernel(const Function *f)
     return (Kernel){f->kernel, f->strict, f->volatility != VOLATILITY_VOLATILE};
 }
 
+/* f(VARIADIC array): each row has a number of arguments of its own. */
+static Status call_spread(ExprEval *ev, const Expr *expr, const Column *args, uint32_t rows,
+                          Column *ret, Error *err)
+{
+    uint32_t fixed = expr->arg_count - 1;
+    TRY(column_init(ret, ev->ctx.arena, expr->type, rows, true, err));
+    for (uint32_t row = 0; row < rows; row++) {
+        Column elements;
+        Column *all;
+        Column one;
+        PgArray array = {0};
+        if (column_is_null(&args[fixed], row)) {
+            bit_clear(column_validity(ret), row);
+            continue;
+        }
+        array = pgarray_open(args[fixed].type, column_str(&args[fixed], row));
+        TRY(exec__columns(ev->ctx.arena, fixed + array.count + 1, &all, err));
+        for (uint32_t i = 0; i < fixed; i++)
+            TRY(constant_of(ev, &args[i], row, 1, &all[i], err));
+        TRY(pgarray_elements(&array, ev->ctx.arena, &elements, err));
+        for (uint32_t i = 0; i < array.count; i++)
+            TRY(constant_of(ev, &elements, i, 1, &all[fixed + i], err));
+        one = (Column){.type = expr->type};
+        TRY(expr->function->kernel(&ev->ctx, all, fixed + array.count, 1, &one, err));
+        exec__scatter(ret, &one, &row, 1);
+    }
+    return STATUS_OK;
+}
+
 static Status eval_call(ExprEval *ev, const Expr *expr, const RecordBatch *left,
                         const RecordBatch *right, uint32_t rows, Column *ret, Error *err)
 {
     Column *args;
     TRY(eval_args(ev, expr, left, right, rows, &args, err));
+    if (expr->spread) {
+        for (uint32_t i = 0; i < expr->arg_count; i++) {
+            Column flat;
+            if (!args[i].dict)
+                continue;
+            TRY(column_flatten(&args[i], ev->ctx.arena, &flat, err));
+            args[i] = flat;
+        }
+        return call_spread(ev, expr, args, rows, ret, err);
+    }
     return call_kernel(ev, function_kernel(expr->function), args, expr->arg_count, rows, expr->type,
                        ret, err);
 }
@@ -1115,7 +1154,7 @@ static Status eval_row(ExprEval *ev, const Expr *expr, const RecordBatch *left,
         TRY(expr_eval_plain(ev, expr->args[i], left, right, rows, &args[i], err));
     TRY(column_init(ret, ev->ctx.arena, expr->type, rows, false, err));
     for (uint32_t row = 0; row < rows; row++)
-        TRY(pgrecord_make(args, expr->arg_count, row, ev->ctx.arena,
+        TRY(pgrecord_make(args, expr->names, expr->arg_count, row, ev->ctx.arena,
                           (View *)column_values(ret) + row, err));
     return STATUS_OK;
 }
@@ -1130,7 +1169,8 @@ static Status eval_field(ExprEval *ev, const Expr *expr, const RecordBatch *left
         Column field;
         if (column_is_null(&arg, row) ||
             !pgrecord_field(column_str(&arg, row), expr->column, ev->ctx.arena, &field) ||
-            !type_eq(field.type, expr->type)) {
+            !(type_eq(field.type, expr->type) ||
+              (type_is_text(field.type) && type_is_text(expr->type)))) {
             bit_clear(column_validity(ret), row);
             continue;
         }

@@ -1,10 +1,13 @@
 /* op_function_scan.c - set-returning functions: in FROM, and in the select list (project set). */
 #include "query/exec/exec_int.h"
 
+#include "format/pgtype/pgarray.h"
+
 /* ---------------------------------------------------------------- one running function */
 
 typedef struct SetCall {
-    const TableFunction *function;
+    const TableFunction *function; /* NULL once its last batch is here */
+    const TableFunction *opened;
     void *state;
     RecordBatch batch; /* what was fetched; copied into `arena` */
     uint32_t pos;
@@ -28,7 +31,7 @@ static Status set_call_open(ExprEval *ev, const TableFunction *function, Expr *c
         one.is_const = true;
         TRY(column_copy(&one, arena, &values[i], err));
     }
-    *ret = (SetCall){.function = function};
+    *ret = (SetCall){.function = function, .opened = function};
     return function->open(&ev->ctx, values, arg_count, arena, &ret->state, err);
 }
 
@@ -141,6 +144,22 @@ static Status fetch(Operator *op, ProjectSet *s, SetCall *call, Error *err)
     return STATUS_OK;
 }
 
+/* The row a call stands at; several columns make a record. */
+static Status take_result(Operator *op, const SetCall *call, Type type, Column *ret, Error *err)
+{
+    const TableFunction *function = call->opened;
+    Arena *arena = &op->batch_arena;
+    if (!function->column_count)
+        return column_take(&call->batch.columns[0], &call->pos, 1, arena, ret, err);
+    Str *names;
+    TRY(arena_try_alloc(arena, sizeof *names * (function->column_count + 1), &names, err));
+    for (uint32_t i = 0; i < function->column_count; i++)
+        names[i] = function->columns[i].name;
+    TRY(column_init(ret, arena, type, 1, false, err));
+    return pgrecord_make(call->batch.columns, names, call->batch.column_count, call->pos, arena,
+                         column_values(ret), err);
+}
+
 /* One output row; *ret_any false when every function has ended. */
 static Status next_row(Operator *op, ProjectSet *s, bool *ret_any, Error *err)
 {
@@ -161,8 +180,7 @@ static Status next_row(Operator *op, ProjectSet *s, bool *ret_any, Error *err)
                                  err));
             continue;
         }
-        TRY(column_take(&call->batch.columns[0], &call->pos, 1, &op->batch_arena, &columns[i],
-                        err));
+        TRY(take_result(op, call, op->node->schema.fields[i].type, &columns[i], err));
         call->pos++;
         *ret_any = true;
     }

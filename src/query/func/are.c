@@ -67,7 +67,9 @@ static void put_code(Are *a, uint32_t code)
 
 static int hex_value(char c)
 {
-    return is_digit(c) ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
+    return is_digit(c)                              ? c - '0'
+           : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10
+                                                    : -1;
 }
 
 static Status hex_escape(Are *a, size_t digits_min, size_t digits_max)
@@ -233,8 +235,8 @@ static Status escape(Are *a)
 /* "[:alpha:]", "[.x.]", "[=x=]" inside brackets; the cursor stands on the inner '['. */
 static Status bracket_class(Are *a)
 {
-    static const char *const names[] = {"alnum", "alpha", "ascii", "blank", "cntrl",
-                                        "digit", "graph", "lower", "print", "punct",
+    static const char *const names[] = {"alnum", "alpha", "ascii",  "blank", "cntrl",
+                                        "digit", "graph", "lower",  "print", "punct",
                                         "space", "upper", "xdigit", "word"};
     char kind = peek(a, 1);
     size_t begin = a->at + 2;

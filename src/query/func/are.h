@@ -11,10 +11,10 @@
 #include "base/status.h"
 
 typedef enum AreFlags {
-    ARE_NOCASE = 1,         /* i */
-    ARE_EXPANDED = 2,       /* x: white space and # comments do not count */
-    ARE_LITERAL = 4,        /* q: no metacharacters */
-    ARE_NEWLINE_STOPS = 8,  /* n, p: . and [^x] do not match a newline */
+    ARE_NOCASE = 1,           /* i */
+    ARE_EXPANDED = 2,         /* x: white space and # comments do not count */
+    ARE_LITERAL = 4,          /* q: no metacharacters */
+    ARE_NEWLINE_STOPS = 8,    /* n, p: . and [^x] do not match a newline */
     ARE_NEWLINE_ANCHORS = 16, /* n, w: ^ and $ match at line ends */
 } AreFlags;
 

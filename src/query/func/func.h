@@ -11,6 +11,7 @@
 #ifndef LUMA_QUERY_FUNC_FUNC_H
 #define LUMA_QUERY_FUNC_FUNC_H
 
+#include "base/buf.h"
 #include "query/func/eval.h"
 
 enum { FUNC_ARGS_MAX = 8 };
@@ -94,12 +95,17 @@ typedef struct TableFunction {
     Type ret; /* type of the one column; RECORD = columns from `columns` */
     const Field *columns;
     uint32_t column_count;
+    /* A record whose columns the query names: open gets func_columns_pack's text of them as one
+     * argument more. */
+    bool needs_columns;
     Status (*open)(const EvalContext *ctx, const Column *args, uint32_t arg_count, Arena *arena,
                    void **ret_state, Error *err);
     Status (*next)(const EvalContext *ctx, void *state, RecordBatch *ret_batch, bool *ret_end,
                    Error *err);
 } TableFunction;
 const TableFunction *const *func_find_table_function(Str name, uint32_t *ret_count);
+/* Describes columns for TableFunction.needs_columns. */
+void func_columns_pack(const Field *columns, uint32_t count, Buf *out);
 
 /* Walks everything registered, for pg_proc and the documentation. */
 const Function *const *func_all(uint32_t *ret_count);

@@ -38,7 +38,9 @@ typedef struct TableFunctionTable {
 #define FUNC_TABLES(X)                                                                             \
     X(compare)                                                                                     \
     X(arith)                                                                                       \
-    X(math) X(text) X(text_format) X(regexp) X(regexp_find) X(datetime) X(json) X(array) X(system) X(to_char)
+    X(math)                                                                                        \
+    X(text) X(text_format) X(regexp) X(regexp_find) X(datetime) X(json) X(json_set) X(array)       \
+        X(system) X(to_char)
 #define X(name) extern const FuncTable func__##name##_table;
 FUNC_TABLES(X)
 #undef X
@@ -49,7 +51,7 @@ AGGREGATE_TABLES(X)
 extern const CastTable func__casts;
 /* Casts by rule: text I/O of every type, arrays by their elements; false when there is none. */
 bool func__cast_generic(Type from, Type to, Cast *ret_cast);
-#define TABLE_FUNCTION_TABLES(X) X(basic) X(regexp)
+#define TABLE_FUNCTION_TABLES(X) X(basic) X(regexp) X(json_record)
 #define X(name) extern const TableFunctionTable func__##name##_sets;
 TABLE_FUNCTION_TABLES(X)
 #undef X
@@ -189,12 +191,12 @@ Status func__regex(Str pattern, int flags, const Regex **ret, Error *err);
 /* ---- functions that have all rows at hand when they are opened */
 
 typedef struct FuncRows {
-    Column columns[2];
+    Column *columns;
     uint32_t column_count;
     uint32_t rows;
     uint32_t pos;
 } FuncRows;
-/* An empty set, in the arena of open. */
+/* An empty set of one column, in the arena of open. */
 Status func__rows_new(Arena *arena, FuncRows **ret_rows, Error *err);
 /* TableFunction.next for a FuncRows. */
 Status func__rows_next(const EvalContext *ctx, void *state, RecordBatch *ret_batch, bool *ret_end,

@@ -1,161 +1,14 @@
 /* func_json.c - json and jsonb: access by key, index and path, containment, building.
  *
- * Values are texts that were checked on the way in, so the scanner below only finds borders; it
- * never reads past the end and bounds its depth all the same. */
+ * Values are texts that were checked on the way in; json_scan.h walks them. Depths are bounded all
+ * the same. */
 #include "format/pgtype/jsonb.h"
 #include "query/func/func_int.h"
+#include "query/func/json_scan.h"
 
 enum { DEPTH_MAX = JSONB_DEPTH_MAX + 8 };
 
-/* ---------------------------------------------------------------- scanning */
-
-static size_t skip_space(Str s, size_t at)
-{
-    while (at < s.len &&
-           (s.ptr[at] == ' ' || s.ptr[at] == '\n' || s.ptr[at] == '\t' || s.ptr[at] == '\r'))
-        at++;
-    return at;
-}
-
-static size_t skip_string(Str s, size_t at)
-{
-    for (at++; at < s.len && s.ptr[at] != '"'; at++)
-        if (s.ptr[at] == '\\')
-            at++;
-    return LUMA_MIN(at + 1, s.len);
-}
-
-/* The end of the value that starts at `at`. */
-static size_t skip_value(Str s, size_t at)
-{
-    if (at >= s.len)
-        return s.len;
-    if (s.ptr[at] == '"')
-        return skip_string(s, at);
-    if (s.ptr[at] != '{' && s.ptr[at] != '[') {
-        while (at < s.len && !strchr(",]} \t\r\n:", s.ptr[at]))
-            at++;
-        return at;
-    }
-    size_t depth = 0;
-    while (at < s.len) {
-        char c = s.ptr[at];
-        if (c == '"') {
-            at = skip_string(s, at);
-            continue;
-        }
-        depth += c == '{' || c == '[';
-        depth -= c == '}' || c == ']';
-        at++;
-        if (!depth)
-            return at;
-    }
-    return s.len;
-}
-
-static Str trim_json(Str s)
-{
-    return str_trim(s);
-}
-
-/* Walks an object or array: *pos starts at 0; false at the end. `ret_key` is the quoted key, empty
- * in an array. */
-static bool next_member(Str s, size_t *pos, Str *ret_key, Str *ret_value)
-{
-    size_t at = *pos ? *pos : 1;
-    at = skip_space(s, at);
-    if (at < s.len && s.ptr[at] == ',')
-        at = skip_space(s, at + 1);
-    if (at >= s.len || s.ptr[at] == '}' || s.ptr[at] == ']')
-        return false;
-    *ret_key = STR("");
-    if (s.ptr[0] == '{') {
-        size_t end = skip_string(s, at);
-        *ret_key = str_sub(s, at, end - at);
-        at = skip_space(s, end);
-        if (at < s.len && s.ptr[at] == ':')
-            at = skip_space(s, at + 1);
-    }
-    size_t end = skip_value(s, at);
-    *ret_value = str_sub(s, at, end - at);
-    *pos = end;
-    return true;
-}
-
-static uint32_t hex4(const char *p)
-{
-    uint32_t v = 0;
-    for (int i = 0; i < 4; i++) {
-        char c = p[i];
-        v = v << 4 | (uint32_t)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-    }
-    return v;
-}
-
-/* Content of a quoted string; the text itself when nothing is escaped. */
-static Status unquote(const EvalContext *ctx, Str s, Str *ret, Error *err)
-{
-    Str inner = str_sub(s, 1, s.len >= 2 ? s.len - 2 : 0);
-    if (str_find_byte(inner, '\\') < 0) {
-        *ret = inner;
-        return STATUS_OK;
-    }
-    char *out;
-    size_t len = 0;
-    TRY(func__text_new(ctx, inner.len + 4, &out, err));
-    for (size_t i = 0; i < inner.len; i++) {
-        char c = inner.ptr[i];
-        if (c != '\\' || i + 1 >= inner.len) {
-            out[len++] = c;
-            continue;
-        }
-        c = inner.ptr[++i];
-        switch (c) {
-        case 'n':
-            out[len++] = '\n';
-            break;
-        case 't':
-            out[len++] = '\t';
-            break;
-        case 'r':
-            out[len++] = '\r';
-            break;
-        case 'b':
-            out[len++] = '\b';
-            break;
-        case 'f':
-            out[len++] = '\f';
-            break;
-        case 'u': {
-            if (i + 4 >= inner.len)
-                break;
-            uint32_t cp = hex4(inner.ptr + i + 1);
-            i += 4;
-            if (cp >= 0xD800 && cp < 0xDC00 && i + 6 < inner.len && inner.ptr[i + 1] == '\\') {
-                cp = 0x10000 + ((cp - 0xD800) << 10) + (hex4(inner.ptr + i + 3) - 0xDC00);
-                i += 6;
-            }
-            if (cp == 0)
-                return error_set_sql(err, STATUS_INVALID, "22P05", 0,
-                                     "unsupported Unicode escape sequence");
-            len += str_utf8_encode(cp & 0x1FFFFF, out + len);
-            break;
-        }
-        default:
-            out[len++] = c;
-        }
-    }
-    *ret = str_make(out, len);
-    return STATUS_OK;
-}
-
-static Status key_equals(const EvalContext *ctx, Str quoted, Str key, bool *ret, Error *err)
-{
-    Str plain;
-    TRY(unquote(ctx, quoted, &plain, err));
-    *ret = str_eq(plain, key);
-    return STATUS_OK;
-}
+/* ---------------------------------------------------------------- access */
 
 /* ret->ptr NULL = not there. The last of equal keys wins, as in PostgreSQL's json. */
 static Status find_key(const EvalContext *ctx, Str s, Str key, Str *ret, Error *err)
@@ -163,40 +16,30 @@ static Status find_key(const EvalContext *ctx, Str s, Str key, Str *ret, Error *
     Str name;
     Str value;
     *ret = (Str){0};
-    s = trim_json(s);
+    s = str_trim(s);
     if (!s.len || s.ptr[0] != '{')
         return STATUS_OK;
-    for (size_t pos = 0; next_member(s, &pos, &name, &value);) {
+    for (size_t pos = 0; json_scan_next(s, &pos, &name, &value);) {
         bool same;
-        TRY(key_equals(ctx, name, key, &same, err));
+        TRY(json_key_equals(ctx, name, key, &same, err));
         if (same)
             *ret = value;
     }
     return STATUS_OK;
 }
 
-static uint32_t member_count(Str s)
-{
-    Str name;
-    Str value;
-    uint32_t count = 0;
-    for (size_t pos = 0; next_member(s, &pos, &name, &value);)
-        count++;
-    return count;
-}
-
 static Str find_index(Str s, int64_t idx)
 {
     Str name;
     Str value;
-    s = trim_json(s);
+    s = str_trim(s);
     if (!s.len || s.ptr[0] != '[')
         return (Str){0};
     if (idx < 0)
-        idx += member_count(s);
+        idx += json_scan_count(s);
     if (idx < 0)
         return (Str){0};
-    for (size_t pos = 0; next_member(s, &pos, &name, &value);)
+    for (size_t pos = 0; json_scan_next(s, &pos, &name, &value);)
         if (idx-- == 0)
             return value;
     return (Str){0};
@@ -211,7 +54,7 @@ static Status put_value(const EvalContext *ctx, Str value, bool as_text, Column 
     if (as_text && value.len && value.ptr[0] == 'n')
         return func__set_null(ctx, ret, row, err);
     if (as_text && value.len && value.ptr[0] == '"')
-        TRY(unquote(ctx, value, &value, err));
+        TRY(json_unquote(ctx, value, &value, err));
     /* A short input lies inside its View, so the result is copied, not borrowed. */
     return func__set_copy(ctx, ret, row, value, err);
 }
@@ -237,7 +80,7 @@ BY_INDEX(get_index_text, true)
 static Status path_step(const EvalContext *ctx, Str s, Str step, Str *ret, Error *err)
 {
     int64_t idx;
-    s = trim_json(s);
+    s = str_trim(s);
     if (s.len && s.ptr[0] == '[') {
         *ret = str_to_i64(step, &idx) ? find_index(s, idx) : (Str){0};
         return STATUS_OK;
@@ -251,7 +94,7 @@ static Status get_path(const EvalContext *ctx, Str s, Type path_type, Str path_b
     Column steps;
     PgArray path = pgarray_open(path_type, path_bytes);
     TRY(pgarray_elements(&path, ctx->arena, &steps, err));
-    *ret = trim_json(s);
+    *ret = str_trim(s);
     for (uint32_t i = 0; i < path.count && ret->ptr; i++) {
         if (pgarray_is_null(&path, i)) {
             *ret = (Str){0};
@@ -275,7 +118,7 @@ BY_PATH(get_path_text, true)
 static Status extract_path(const EvalContext *ctx, const Column *args, uint32_t arg_count,
                            uint32_t row, bool as_text, Column *ret, Error *err)
 {
-    Str value = trim_json(ARG_STR(0));
+    Str value = str_trim(ARG_STR(0));
     for (uint32_t i = 1; i < arg_count && value.ptr; i++)
         TRY(path_step(ctx, value, ARG_STR(i), &value, err));
     return put_value(ctx, value, as_text, ret, row, err);
@@ -297,7 +140,7 @@ static bool array_has(Str array, Str value, int depth)
 {
     Str name;
     Str element;
-    for (size_t pos = 0; next_member(array, &pos, &name, &element);)
+    for (size_t pos = 0; json_scan_next(array, &pos, &name, &element);)
         if (contains(element, value, depth))
             return true;
     return false;
@@ -325,11 +168,11 @@ static bool contains(Str a, Str b, int depth)
     if (b.ptr[0] == '{') {
         if (a.ptr[0] != '{')
             return false;
-        for (size_t pos = 0; next_member(b, &pos, &name, &value);) {
+        for (size_t pos = 0; json_scan_next(b, &pos, &name, &value);) {
             Str key;
             Str have;
             bool found = false;
-            for (size_t at = 0; !found && next_member(a, &at, &key, &have);)
+            for (size_t at = 0; !found && json_scan_next(a, &at, &key, &have);)
                 found = str_eq(key, name) && contains(have, value, depth + 1);
             if (!found)
                 return false;
@@ -339,7 +182,7 @@ static bool contains(Str a, Str b, int depth)
     if (b.ptr[0] == '[') {
         if (a.ptr[0] != '[')
             return false;
-        for (size_t pos = 0; next_member(b, &pos, &name, &value);)
+        for (size_t pos = 0; json_scan_next(b, &pos, &name, &value);)
             if (!array_has(a, value, depth + 1))
                 return false;
         return true;
@@ -366,13 +209,13 @@ static Status has_key(const EvalContext *ctx, Str s, Str key, bool *ret, Error *
     Str value;
     *ret = false;
     if (s.len && s.ptr[0] == '"')
-        return key_equals(ctx, s, key, ret, err);
+        return json_key_equals(ctx, s, key, ret, err);
     if (!s.len || (s.ptr[0] != '{' && s.ptr[0] != '['))
         return STATUS_OK;
-    for (size_t pos = 0; !*ret && next_member(s, &pos, &name, &value);) {
+    for (size_t pos = 0; !*ret && json_scan_next(s, &pos, &name, &value);) {
         Str quoted = s.ptr[0] == '{' ? name : value;
         if (quoted.len && quoted.ptr[0] == '"')
-            TRY(key_equals(ctx, quoted, key, ret, err));
+            TRY(json_key_equals(ctx, quoted, key, ret, err));
     }
     return STATUS_OK;
 }
@@ -411,7 +254,7 @@ ROW_KERNEL(jsonb_exists_all)
 
 ROW_KERNEL(json_typeof)
 {
-    Str s = trim_json(ARG_STR(0));
+    Str s = str_trim(ARG_STR(0));
     char c = s.len ? s.ptr[0] : 'n';
     Str name = c == '{'               ? STR("object")
                : c == '['             ? STR("array")
@@ -424,12 +267,12 @@ ROW_KERNEL(json_typeof)
 }
 ROW_KERNEL(json_array_length)
 {
-    Str s = trim_json(ARG_STR(0));
+    Str s = str_trim(ARG_STR(0));
     if (!s.len || s.ptr[0] != '[')
         return error_set_sql(err, STATUS_INVALID, "22023", 0,
                              s.len && s.ptr[0] == '{' ? "cannot get array length of a non-array"
                                                       : "cannot get array length of a scalar");
-    SET(int32_t, (int32_t)member_count(s));
+    SET(int32_t, (int32_t)json_scan_count(s));
     return STATUS_OK;
 }
 
@@ -444,7 +287,7 @@ static void append_stripped(Str s, Buf *out, int depth)
         return;
     }
     buf_append_byte(out, (uint8_t)s.ptr[0]);
-    for (size_t pos = 0; next_member(s, &pos, &name, &value);) {
+    for (size_t pos = 0; json_scan_next(s, &pos, &name, &value);) {
         if (object && value.len && value.ptr[0] == 'n')
             continue;
         if (some)
@@ -461,7 +304,7 @@ static void append_stripped(Str s, Buf *out, int depth)
 ROW_KERNEL(jsonb_strip_nulls)
 {
     CLEANUP(buf_done) Buf out = {0};
-    append_stripped(trim_json(ARG_STR(0)), &out, 0);
+    append_stripped(str_trim(ARG_STR(0)), &out, 0);
     return func__set_copy(ctx, ret, row, buf_str(&out), err);
 }
 
@@ -483,7 +326,7 @@ static void append_pretty(Str s, Buf *out, int depth)
         return;
     }
     buf_append_byte(out, (uint8_t)s.ptr[0]);
-    for (size_t pos = 0; next_member(s, &pos, &name, &value);) {
+    for (size_t pos = 0; json_scan_next(s, &pos, &name, &value);) {
         if (some)
             buf_append_byte(out, ',');
         some = true;
@@ -500,7 +343,7 @@ static void append_pretty(Str s, Buf *out, int depth)
 ROW_KERNEL(jsonb_pretty)
 {
     CLEANUP(buf_done) Buf out = {0};
-    append_pretty(trim_json(ARG_STR(0)), &out, 0);
+    append_pretty(str_trim(ARG_STR(0)), &out, 0);
     return func__set_copy(ctx, ret, row, buf_str(&out), err);
 }
 
@@ -564,13 +407,13 @@ static Status delete_members(const EvalContext *ctx, Str s, const Str *keys, uin
         return error_set_sql(err, STATUS_INVALID, "22023", 0,
                              "cannot delete from object using integer index");
     if (index < 0)
-        index += member_count(s);
+        index += json_scan_count(s);
     buf_append_byte(&out, (uint8_t)s.ptr[0]);
-    for (size_t pos = 0; next_member(s, &pos, &name, &value); at++) {
+    for (size_t pos = 0; json_scan_next(s, &pos, &name, &value); at++) {
         bool drop = !keys && at == index;
         Str quoted = object ? name : value;
         for (uint32_t k = 0; k < key_count && !drop && quoted.len && quoted.ptr[0] == '"'; k++)
-            TRY(key_equals(ctx, quoted, keys[k], &drop, err));
+            TRY(json_key_equals(ctx, quoted, keys[k], &drop, err));
         if (drop)
             continue;
         if (some)
@@ -613,15 +456,15 @@ static Status append_json_value(const EvalContext *ctx, const Column *c, uint32_
                                 Error *err);
 
 static Status append_json_array(const EvalContext *ctx, const PgArray *array,
-                                const Column *elements, uint32_t dim, uint32_t *next, Buf *out,
-                                Error *err)
+                                const Column *elements, uint32_t dim, uint32_t *next, bool lines,
+                                Buf *out, Error *err)
 {
     buf_append_byte(out, '[');
     for (int32_t i = 0; array->dim_count && i < array->lengths[dim]; i++) {
         if (i)
-            buf_append_byte(out, ',');
+            buf_append_str(out, lines ? STR(",\n ") : STR(","));
         if (dim + 1 < array->dim_count)
-            TRY(append_json_array(ctx, array, elements, dim + 1, next, out, err));
+            TRY(append_json_array(ctx, array, elements, dim + 1, next, false, out, err));
         else
             TRY(append_json_value(ctx, elements, (*next)++, out, err));
     }
@@ -629,23 +472,32 @@ static Status append_json_array(const EvalContext *ctx, const PgArray *array,
     return STATUS_OK;
 }
 
-static Status append_json_record(const EvalContext *ctx, Str record, Buf *out, Error *err)
+static Status append_json_record(const EvalContext *ctx, Str record, bool lines, Buf *out,
+                                 Error *err)
 {
     buf_append_byte(out, '{');
     for (uint32_t i = 0; i < pgrecord_field_count(record); i++) {
         Column field;
+        Str name;
         if (!pgrecord_field(record, i, ctx->arena, &field))
             break;
-        buf_printf(out, "%s\"f%u\":", i ? "," : "", i + 1);
+        if (i)
+            buf_append_str(out, lines ? STR(",\n ") : STR(","));
+        name = pgrecord_field_name(record, i);
+        if (name.len)
+            jsonb_append_string(out, name);
+        else
+            buf_printf(out, "\"f%u\"", i + 1);
+        buf_append_byte(out, ':');
         TRY(append_json_value(ctx, &field, 0, out, err));
     }
     buf_append_byte(out, '}');
     return STATUS_OK;
 }
 
-/* Any SQL value as JSON, as to_json does. */
-static Status append_json_value(const EvalContext *ctx, const Column *c, uint32_t row, Buf *out,
-                                Error *err)
+/* Any SQL value as JSON; with `lines` the outermost items stand on lines of their own. */
+static Status append_json_lines(const EvalContext *ctx, const Column *c, uint32_t row, bool lines,
+                                Buf *out, Error *err)
 {
     CLEANUP(buf_done) Buf text = {0};
     if (column_is_null(c, row)) {
@@ -657,7 +509,7 @@ static Status append_json_value(const EvalContext *ctx, const Column *c, uint32_
         uint32_t next = 0;
         PgArray array = pgarray_open(c->type, column_str(c, row));
         TRY(pgarray_elements(&array, ctx->arena, &elements, err));
-        return append_json_array(ctx, &array, &elements, 0, &next, out, err);
+        return append_json_array(ctx, &array, &elements, 0, &next, lines, out, err);
     }
     switch (c->type.id) {
     case TYPE_BOOL:
@@ -668,7 +520,7 @@ static Status append_json_value(const EvalContext *ctx, const Column *c, uint32_
         buf_append_str(out, column_str(c, row));
         return STATUS_OK;
     case TYPE_RECORD:
-        return append_json_record(ctx, column_str(c, row), out, err);
+        return append_json_record(ctx, column_str(c, row), lines, out, err);
     case TYPE_TIMESTAMP:
         timestamp_append_json(&text, column_i64(c, row));
         break;
@@ -687,6 +539,13 @@ static Status append_json_value(const EvalContext *ctx, const Column *c, uint32_
     return STATUS_OK;
 }
 
+/* As to_json does. */
+static Status append_json_value(const EvalContext *ctx, const Column *c, uint32_t row, Buf *out,
+                                Error *err)
+{
+    return append_json_lines(ctx, c, row, false, out, err);
+}
+
 Status func__append_json(const EvalContext *ctx, const Column *c, uint32_t row, Buf *out,
                          Error *err)
 {
@@ -703,7 +562,7 @@ static Status put_json(const EvalContext *ctx, const Buf *text, Column *ret, uin
 ROW_KERNEL(to_json)
 {
     CLEANUP(buf_done) Buf out = {0};
-    TRY(append_json_value(ctx, &args[0], row, &out, err));
+    TRY(append_json_lines(ctx, &args[0], row, arg_count > 1 && ARG_BOOL(1), &out, err));
     return put_json(ctx, &out, ret, row, err);
 }
 
@@ -720,18 +579,35 @@ ROW_KERNEL_NULLABLE(json_build_array)
     return put_json(ctx, &out, ret, row, err);
 }
 
+static Status bad_key(bool jsonb, uint32_t idx, Error *err)
+{
+    if (jsonb)
+        return error_set_sql(err, STATUS_INVALID, "22023", 0, "argument %u: key must not be null",
+                             idx + 1);
+    (void)error_set_sql(err, STATUS_INVALID, "22023", 0, "argument %u cannot be null", idx + 1);
+    error_hint(err, "Object keys should be text.");
+    return STATUS_INVALID;
+}
+
 ROW_KERNEL_NULLABLE(json_build_object)
 {
     CLEANUP(buf_done) Buf out = {0};
-    if (arg_count % 2)
-        return error_set_sql(err, STATUS_INVALID, "22023", 0,
-                             "argument list must have even number of elements");
+    if (arg_count % 2) {
+        (void)error_set_sql(err, STATUS_INVALID, "22023", 0,
+                            "argument list must have even number of elements");
+        error_hint(err, "The arguments of %s() must consist of alternating keys and values.",
+                   ret->type.id == TYPE_JSONB ? "jsonb_build_object" : "json_build_object");
+        return STATUS_INVALID;
+    }
     buf_append_byte(&out, '{');
     for (uint32_t i = 0; i < arg_count; i += 2) {
         CLEANUP(buf_done) Buf key = {0};
         if (column_is_null(&args[i], row))
-            return error_set_sql(err, STATUS_INVALID, "22023", 0, "argument %u must not be null",
-                                 i + 1);
+            return bad_key(ret->type.id == TYPE_JSONB, i, err);
+        if (args[i].type.is_array || args[i].type.id == TYPE_RECORD ||
+            args[i].type.id == TYPE_JSON || args[i].type.id == TYPE_JSONB)
+            return error_set_sql(err, STATUS_INVALID, "22023", 0,
+                                 "key value must be scalar, not array, composite, or json");
         pgtype_append_text(&args[i], row, func__settings(ctx), &key);
         if (i)
             buf_append_lit(&out, ", ");
@@ -794,6 +670,19 @@ static const Function functions[] = {
     OP("?", 4047, jsonb_exists, T(BOOL), 2, T(JSONB), T(TEXT)),
     OP("?|", 4048, jsonb_exists_any, T(BOOL), 2, T(JSONB), AT(TEXT)),
     OP("?&", 4049, jsonb_exists_all, T(BOOL), 2, T(JSONB), AT(TEXT)),
+    FN("jsonb_contains", 4046, jsonb_contains, T(BOOL), 2, T(JSONB), T(JSONB)),
+    FN("jsonb_contained", 4050, jsonb_contained, T(BOOL), 2, T(JSONB), T(JSONB)),
+    FN("jsonb_exists", 4047, jsonb_exists, T(BOOL), 2, T(JSONB), T(TEXT)),
+    FN("jsonb_exists_any", 4048, jsonb_exists_any, T(BOOL), 2, T(JSONB), AT(TEXT)),
+    FN("jsonb_exists_all", 4049, jsonb_exists_all, T(BOOL), 2, T(JSONB), AT(TEXT)),
+    FN("jsonb_concat", 3301, jsonb_concat, T(JSONB), 2, T(JSONB), T(JSONB)),
+    FN("jsonb_delete", 3302, jsonb_delete_key, T(JSONB), 2, T(JSONB), T(TEXT)),
+    FN("jsonb_delete", 3343, jsonb_delete_keys, T(JSONB), 2, T(JSONB), AT(TEXT)),
+    FN("jsonb_delete", 3303, jsonb_delete_index, T(JSONB), 2, T(JSONB), T(INT4)),
+    FN("json_object_field", 3947, get_key, T(JSON), 2, T(JSON), T(TEXT)),
+    FN("jsonb_object_field", 3478, get_key, T(JSONB), 2, T(JSONB), T(TEXT)),
+    FN("json_array_element", 3949, get_index, T(JSON), 2, T(JSON), T(INT4)),
+    FN("jsonb_array_element", 3215, get_index, T(JSONB), 2, T(JSONB), T(INT4)),
     FN("json_typeof", 3968, json_typeof, T(TEXT), 1, T(JSON)),
     FN("jsonb_typeof", 3210, json_typeof, T(TEXT), 1, T(JSONB)),
     FN("json_array_length", 3956, json_array_length, T(INT4), 1, T(JSON)),
@@ -836,6 +725,26 @@ static const Function functions[] = {
      .args = {T(RECORD)},
      .ret = T(JSON),
      .kernel = to_json},
+    {.name = "array_to_json",
+     .oid = 3154,
+     .arg_count = 2,
+     .strict = true,
+     .volatility = VOLATILITY_STABLE,
+     .args = {T(ANYARRAY), T(BOOL)},
+     .ret = T(JSON),
+     .kernel = to_json},
+    {.name = "row_to_json",
+     .oid = 3156,
+     .arg_count = 2,
+     .strict = true,
+     .volatility = VOLATILITY_STABLE,
+     .args = {T(RECORD), T(BOOL)},
+     .ret = T(JSON),
+     .kernel = to_json},
+    {.name = "json_build_array", .oid = 3199, .ret = T(JSON), .kernel = json_build_array},
+    {.name = "jsonb_build_array", .oid = 3272, .ret = T(JSONB), .kernel = json_build_array},
+    {.name = "json_build_object", .oid = 3201, .ret = T(JSON), .kernel = json_build_object},
+    {.name = "jsonb_build_object", .oid = 3274, .ret = T(JSONB), .kernel = json_build_object},
     {.name = "json_build_array",
      .oid = 3198,
      .arg_count = 1,
@@ -916,12 +825,12 @@ static Status members_next(const EvalContext *ctx, void *state, RecordBatch *ret
     while (!m->ended && rows < BATCH_ROWS) {
         Str name;
         Str value;
-        if (!next_member(m->value, &m->pos, &name, &value)) {
+        if (!json_scan_next(m->value, &m->pos, &name, &value)) {
             m->ended = true;
             break;
         }
         if (m->keys) {
-            TRY(unquote(ctx, name, &name, err));
+            TRY(json_unquote(ctx, name, &name, err));
             TRY(func__set_copy(ctx, &columns[0], rows, name, err));
         }
         if (m->values)

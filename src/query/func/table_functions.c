@@ -214,6 +214,8 @@ Status func__rows_new(Arena *arena, FuncRows **ret_rows, Error *err)
 {
     TRY(arena_try_alloc(arena, sizeof **ret_rows, ret_rows, err));
     **ret_rows = (FuncRows){.column_count = 1};
+    TRY(arena_try_alloc(arena, sizeof(Column), &(*ret_rows)->columns, err));
+    (*ret_rows)->columns[0] = (Column){0};
     return STATUS_OK;
 }
 
@@ -230,8 +232,8 @@ Status func__rows_next(const EvalContext *ctx, void *state, RecordBatch *ret_bat
         else
             columns[i] = r->columns[i];
     }
-    *ret_batch = (RecordBatch){
-        .columns = columns, .column_count = r->column_count, .row_count = count};
+    *ret_batch =
+        (RecordBatch){.columns = columns, .column_count = r->column_count, .row_count = count};
     r->pos += count;
     *ret_end = r->pos == r->rows;
     return STATUS_OK;

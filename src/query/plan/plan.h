@@ -91,6 +91,8 @@ struct Expr {
     const Cast *cast;         /* EXPR_CAST; NULL with equal ids = typmod change only */
     SubqueryKind subquery_kind;
     PlanNode *subplan; /* EXPR_SUBQUERY */
+    const Str *names;  /* EXPR_ROW: of the fields; NULL = f1, f2 ... */
+    bool spread;       /* EXPR_CALL: the last argument is an array of the variadic arguments */
     /* EXPR_AGGREGATE and EXPR_WINDOW */
     const Aggregate *aggregate;
     const char *window_function; /* "row_number", ... ; NULL = `aggregate` over the frame */

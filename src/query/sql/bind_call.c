@@ -502,22 +502,31 @@ static Status bind_args(Binder *b, Scope *scope, const AstExpr *ast, uint32_t ex
     if (ast->arg_count + extra > CALL_ARGS_MAX)
         return BIND_ERROR(b, "54023", ast->position,
                           "cannot pass more than %d arguments to a function", CALL_ARGS_MAX);
-    for (uint32_t i = 0; i < ast->arg_count; i++) {
-        if (ast->args[i]->kind == AST_NAMED_ARG)
-            return BIND_UNSUPPORTED(b, ast->args[i]->position,
-                                    "named arguments are not supported for this function");
+    for (uint32_t i = 0; i < ast->arg_count; i++)
         TRY(sql__expr(b, scope, ast->args[i], &args[i]));
-    }
     return STATUS_OK;
 }
 
-/* f(VARIADIC array) with a list written out: its items are the arguments. */
-static Status spread_variadic(Binder *b, const AstExpr *ast, Expr ***args, uint32_t *count)
+/* The same for a function whose arguments may have names. */
+static Status bind_named_args(Binder *b, Scope *scope, const AstExpr *ast, Expr ***ret_args,
+                              uint32_t *ret_count)
+{
+    AstExpr call = *ast;
+    TRY(sql__named_args(b, ast, &call.args, &call.arg_count));
+    *ret_count = call.arg_count;
+    return bind_args(b, scope, &call, 0, ret_args);
+}
+
+/* f(VARIADIC array) with a list written out: its items are the arguments. False in *ret_done for
+ * any other array. */
+static Status spread_variadic(Binder *b, const AstExpr *ast, Expr ***args, uint32_t *count,
+                              bool *ret_done)
 {
     Expr *last = *count ? (*args)[*count - 1] : NULL;
-    if (!last || last->kind != EXPR_ARRAY || *count - 1 + last->arg_count > CALL_ARGS_MAX)
-        return BIND_UNSUPPORTED(b, ast->position,
-                                "VARIADIC is supported with an ARRAY[...] list only");
+    *ret_done = last && last->kind == EXPR_ARRAY && *count - 1 + last->arg_count <= CALL_ARGS_MAX &&
+                !(last->arg_count && last->args[0]->kind == EXPR_ARRAY);
+    if (!*ret_done)
+        return STATUS_OK;
     uint32_t first = *count - 1;
     Expr **spread = ARENA_NEW_ARRAY(b->arena, Expr *, first + last->arg_count + 1);
     memcpy(spread, *args, sizeof *spread * first);
@@ -631,8 +640,14 @@ static Status bind_aggregate_args(Binder *b, Scope *scope, const AstExpr *ast, E
     TRY(bind_args(b, scope, ast, extra, &args));
     if (call->within_group)
         TRY(ordered_set_args(b, scope, ast, args, &count));
-    if (call->variadic)
-        TRY(spread_variadic(b, ast, &args, &count));
+    if (call->variadic) {
+        bool done;
+        TRY(spread_variadic(b, ast, &args, &count, &done));
+        if (!done)
+            return BIND_UNSUPPORTED(b, ast->position,
+                                    "VARIADIC is supported with an ARRAY[...] list only for "
+                                    "aggregates");
+    }
     if (call->filter)
         TRY(sql__predicate(b, scope, call->filter, "FILTER", &result->filter));
     result->distinct = call->distinct;
@@ -780,6 +795,47 @@ static Status bind_windowed(Binder *b, Scope *scope, const AstExpr *ast, Expr **
 
 /* ---- set-returning functions in the select list */
 
+TableFunction *sql__with_columns(Binder *b, const TableFunction *function, const Field *fields,
+                                 uint32_t count, Expr ***args, uint32_t *arg_count)
+{
+    CLEANUP(buf_done) Buf packed = {0};
+    TableFunction *copy = arena_dup(b->arena, function, sizeof *function);
+    Expr **longer = ARENA_NEW_ARRAY(b->arena, Expr *, *arg_count + 1);
+    copy->columns = fields;
+    copy->column_count = count;
+    if (*arg_count)
+        memcpy(longer, *args, sizeof *longer * *arg_count);
+    func_columns_pack(fields, count, &packed);
+    longer[*arg_count] =
+        expr_const_text(b->arena, TYPE_OF(BYTEA), arena_str(b->arena, buf_str(&packed)));
+    *args = longer;
+    (*arg_count)++;
+    return copy;
+}
+
+/* json_populate_record(base, ...) without a column list: the columns are those of the base. */
+static Status shape_of_base(Binder *b, SetCall *set, Expr ***args, uint32_t *count,
+                            int32_t position)
+{
+    const RowShape *shape = *count > 1 ? sql__row_shape(b, (*args)[0]->type) : NULL;
+    if (!shape && *count < 2)
+        return BIND_UNSUPPORTED(b, position,
+                                "function returning record called in context that cannot accept "
+                                "type record");
+    if (!shape) {
+        Status status =
+            BIND_ERROR(b, "42804", position, "could not determine row type for result of %s",
+                       set->function->name);
+        error_hint(b->err, "Provide a non-null record argument, or call the function in the FROM "
+                           "clause using a column definition list.");
+        return status;
+    }
+    set->type = (*args)[0]->type;
+    set->function =
+        sql__with_columns(b, set->function, shape->fields, shape->field_count, args, count);
+    return STATUS_OK;
+}
+
 static Status bind_set_call(Binder *b, Scope *scope, const AstExpr *ast, Expr **ret_expr)
 {
     Expr **args;
@@ -788,16 +844,14 @@ static Status bind_set_call(Binder *b, Scope *scope, const AstExpr *ast, Expr **
     if (!scope->sets_ok)
         return BIND_UNSUPPORTED(b, ast->position, "set-returning functions are not allowed in %s",
                                 scope->clause ? scope->clause : "this context");
-    scope->sets_ok = false;
-    TRY(bind_args(b, scope, ast, 0, &args));
-    scope->sets_ok = true;
-    TRY(sql__table_function(b, call->name, args, ast->arg_count, ast->position, &set.function,
-                            &set.type));
-    if (set.function->column_count)
-        return BIND_UNSUPPORTED(b, ast->position,
-                                "function %.*s with several columns is supported in FROM only",
-                                STR_FMT(call->name));
-    set.args = sql__new_args(b, EXPR_ROW, TYPE_OF(RECORD), ast->position, ast->arg_count, args);
+    uint32_t count;
+    TRY(bind_named_args(b, scope, ast, &args, &count));
+    TRY(sql__table_function(b, call->name, args, count, ast->position, &set.function, &set.type));
+    if (set.function->needs_columns)
+        TRY(shape_of_base(b, &set, &args, &count, ast->position));
+    else if (set.function->column_count)
+        set.type = sql__record_type(b, set.function->columns, set.function->column_count);
+    set.args = sql__new_args(b, EXPR_ROW, TYPE_OF(RECORD), ast->position, count, args);
     *ret_expr = expr_column(b->arena, SET_CALL_INPUT, scope->set_call_count, set.type);
     (*ret_expr)->position = ast->position;
     ARENA_PUSH(b->arena, scope->set_calls, scope->set_call_count, scope->set_call_cap, set);
@@ -828,6 +882,40 @@ static bool is_own_schema(Str schema)
            str_eq(schema, STR("information_schema"));
 }
 
+/* f(..., VARIADIC array) whose array is known when it runs only. */
+static Status bind_spread_call(Binder *b, const AstExpr *ast, Expr **args, uint32_t count,
+                               Expr **ret_expr)
+{
+    const AstCall *call = ast->call;
+    uint32_t overloads;
+    Type have = args[count - 1]->type;
+    char name[64];
+    const Function *const *functions = func_find(call->name, false, &overloads);
+    for (uint32_t i = 0; i < overloads; i++) {
+        const Function *f = functions[i];
+        if (!f->variadic || f->arg_count != count)
+            continue;
+        Type item = f->args[count - 1];
+        Type array = item.id == TYPE_ANY || item.id == TYPE_ANYELEMENT ? have : item;
+        if (!have.is_array && have.id != TYPE_UNKNOWN)
+            return BIND_ERROR(b, "42804", ast->position, "VARIADIC argument must be an array");
+        if (array.id == TYPE_UNKNOWN)
+            array = TYPE_OF(TEXT);
+        array.is_array = true;
+        for (uint32_t k = 0; k + 1 < count; k++)
+            TRY(sql__coerce(b, &args[k], f->args[k].id == TYPE_ANY ? args[k]->type : f->args[k],
+                            CAST_IMPLICIT, 0));
+        TRY(sql__coerce(b, &args[count - 1], array, CAST_IMPLICIT, 0));
+        Type ret = f->ret.id == TYPE_ANYELEMENT ? type_element(array) : f->ret;
+        *ret_expr = sql__new_args(b, EXPR_CALL, ret, ast->position, count, args);
+        (*ret_expr)->function = f;
+        (*ret_expr)->spread = true;
+        return STATUS_OK;
+    }
+    return BIND_ERROR(b, "42883", ast->position, "function %.*s(VARIADIC %s) does not exist",
+                      STR_FMT(call->name), type_name(have, name));
+}
+
 static Status bind_plain_call(Binder *b, Scope *scope, const AstExpr *ast, Expr **ret_expr)
 {
     const AstCall *call = ast->call;
@@ -835,9 +923,13 @@ static Status bind_plain_call(Binder *b, Scope *scope, const AstExpr *ast, Expr 
     Expr **args;
     uint32_t count = ast->arg_count;
     bool found = false;
-    TRY(bind_args(b, scope, ast, 0, &args));
-    if (call->variadic)
-        TRY(spread_variadic(b, ast, &args, &count));
+    bool spread = false;
+    TRY(bind_named_args(b, scope, ast, &args, &count));
+    if (call->variadic) {
+        TRY(spread_variadic(b, ast, &args, &count, &spread));
+        if (!spread)
+            return bind_spread_call(b, ast, args, count, ret_expr);
+    }
     if (is_own_schema(call->schema))
         TRY(resolve(b, LOOKUP_FUNCTION, call->schema, call->name, args, count, ast->position, true,
                     &found, &chosen));

@@ -272,14 +272,17 @@ static Status bind_subselect(Binder *b, Scope *env, const AstFrom *from, Item *r
 
 /* ---------------------------------------------------------------- functions */
 
-static Status bind_function_args(Binder *b, Scope *env, const AstExpr *ast, Expr ***ret_args)
+static Status bind_function_args(Binder *b, Scope *env, const AstExpr *ast, Expr ***ret_args,
+                                 uint32_t *ret_count)
 {
-    Expr **args = ARENA_NEW_ARRAY(b->arena, Expr *, ast->arg_count);
+    AstExpr **asts;
+    TRY(sql__named_args(b, ast, &asts, ret_count));
+    Expr **args = ARENA_NEW_ARRAY(b->arena, Expr *, *ret_count);
     /* The arguments see the environments only: a level of their own without columns, taken out
      * again by binding them as if one row further in. */
     Scope level = {.parent = env, .clause = "functions in FROM"};
-    for (uint32_t i = 0; i < ast->arg_count; i++)
-        TRY(sql__expr(b, &level, ast->args[i], &args[i]));
+    for (uint32_t i = 0; i < *ret_count; i++)
+        TRY(sql__expr(b, &level, asts[i], &args[i]));
     *ret_args = args;
     return STATUS_OK;
 }
@@ -301,17 +304,52 @@ static void add_ordinality(Binder *b, PlanNode *plan)
     plan->ordinality = true;
 }
 
+/* AS t(a int, b text): the columns of a function that returns records. */
+static Status record_columns(Binder *b, const AstFrom *from, const TableFunction *function,
+                             Expr ***args, uint32_t *arg_count, const TableFunction **ret)
+{
+    const RowShape *base = *arg_count > 1 ? sql__row_shape(b, (*args)[0]->type) : NULL;
+    uint32_t count = from->column_count ? from->column_count : base ? base->field_count : 0;
+    Field *fields = ARENA_NEW_ARRAY(b->arena, Field, count + 1);
+    if (!count)
+        return BIND_ERROR(b, "42601", from->position,
+                          "a column definition list is required for functions returning "
+                          "\"record\"");
+    bool same = !base || base->field_count == count;
+    for (uint32_t i = 0; i < from->column_count; i++) {
+        fields[i] = (Field){.name = from->columns[i].name};
+        TRY(sql__type(b, from->columns[i].type, &fields[i].type));
+        same = same && (!base || type_eq(fields[i].type, base->fields[i].type));
+    }
+    if (!same)
+        return BIND_ERROR(b, "42804", from->position,
+                          "function return row and query-specified return row do not match");
+    if (!from->column_count)
+        memcpy(fields, base->fields, sizeof *fields * count);
+    *ret = sql__with_columns(b, function, fields, count, args, arg_count);
+    return STATUS_OK;
+}
+
 static Status set_function(Binder *b, const AstFrom *from, const AstExpr *ast, Expr **args,
-                           Item *ret, bool *ret_scalar)
+                           uint32_t arg_count, Item *ret, bool *ret_scalar)
 {
     const TableFunction *function;
     Type type;
     PlanNode *scan = plan_node_new(b->arena, PLAN_FUNCTION_SCAN);
-    TRY(sql__table_function(b, ast->call->name, args, ast->arg_count, ast->position, &function,
-                            &type));
+    TRY(sql__table_function(b, ast->call->name, args, arg_count, ast->position, &function, &type));
     scan->table_function = function;
     scan->exprs = args;
-    scan->expr_count = ast->arg_count;
+    scan->expr_count = arg_count;
+    if (from->column_count && !function->needs_columns)
+        return BIND_ERROR(b, "42601", from->position,
+                          "a column definition list is only allowed for functions returning "
+                          "\"record\"");
+    if (function->needs_columns) {
+        TRY(record_columns(b, from, function, &args, &arg_count, &function));
+        scan->table_function = function;
+        scan->exprs = args;
+        scan->expr_count = arg_count;
+    }
     *ret_scalar = !function->column_count;
     if (function->column_count)
         scan->schema = (Schema){function->columns, function->column_count};
@@ -346,6 +384,142 @@ static Status plain_function(Binder *b, Scope *env, const AstFrom *from, const A
     values->schema = (Schema){fields, values->expr_count};
     ret->plan = values;
     return STATUS_OK;
+}
+
+/* ---- ROWS FROM (f(...), g(...)), and unnest(a, b), which is the same of two unnests */
+
+typedef struct RowsFrom {
+    const TableFunction **functions;
+    Expr **args;   /* EXPR_ROW of each */
+    Field *fields; /* what each yields; a record for several columns */
+    uint32_t count;
+    uint32_t cap;
+} RowsFrom;
+
+static bool is_unnest_of_many(const AstExpr *ast)
+{
+    return ast->kind == AST_CALL && str_eq(ast->call->name, STR("unnest")) && ast->arg_count > 1;
+}
+
+static Status add_call(Binder *b, RowsFrom *rows, Str name, Expr **args, uint32_t arg_count,
+                       Type type, const TableFunction *function, int32_t position)
+{
+    ASSERT(rows->count < rows->cap);
+    if (function->needs_columns)
+        return BIND_UNSUPPORTED(b, position,
+                                "functions returning \"record\" in ROWS FROM with "
+                                "others are not supported");
+    if (function->column_count)
+        type = sql__record_type(b, function->columns, function->column_count);
+    rows->functions[rows->count] = function;
+    rows->args[rows->count] =
+        sql__new_args(b, EXPR_ROW, TYPE_OF(RECORD), position, arg_count, args);
+    rows->fields[rows->count++] = (Field){.name = name, .type = type};
+    return STATUS_OK;
+}
+
+/* An ordinary function is the unnest of its one value. */
+static Status add_scalar(Binder *b, Scope *env, RowsFrom *rows, const AstExpr *ast)
+{
+    Scope level = {.parent = env, .clause = "functions in FROM"};
+    const TableFunction *function;
+    Expr *value;
+    Type type;
+    TRY(sql__expr_known(b, &level, ast, &value));
+    if (value->type.is_array)
+        return BIND_UNSUPPORTED(b, ast->position,
+                                "a function that returns an array in ROWS FROM is not supported");
+    type = value->type;
+    type.is_array = true;
+    Expr *array = sql__new_args(b, EXPR_ARRAY, type, ast->position, 1, &value);
+    TRY(sql__table_function(b, STR("unnest"), &array, 1, ast->position, &function, &type));
+    return add_call(b, rows, sql__figure_name(ast), &array, 1, type, function, ast->position);
+}
+
+static Status add_function(Binder *b, Scope *env, RowsFrom *rows, const AstExpr *ast)
+{
+    const TableFunction *function;
+    Expr **args;
+    uint32_t count;
+    Type type;
+    if (ast->kind != AST_CALL || !sql__is_table_function(ast->call->name))
+        return add_scalar(b, env, rows, ast);
+    TRY(bind_function_args(b, env, ast, &args, &count));
+    for (uint32_t i = 0; is_unnest_of_many(ast) && i < count; i++) {
+        TRY(sql__table_function(b, ast->call->name, &args[i], 1, ast->position, &function, &type));
+        TRY(add_call(b, rows, ast->call->name, &args[i], 1, type, function, ast->position));
+    }
+    if (is_unnest_of_many(ast))
+        return STATUS_OK;
+    TRY(sql__table_function(b, ast->call->name, args, count, ast->position, &function, &type));
+    return add_call(b, rows, ast->call->name, args, count, type, function, ast->position);
+}
+
+/* WITH ORDINALITY over the rows as they come. */
+static PlanNode *number_rows(Binder *b, PlanNode *plan)
+{
+    PlanNode *node = plan_node_new(b->arena, PLAN_WINDOW);
+    uint32_t width = plan->schema.field_count;
+    Field *fields = ARENA_NEW_ARRAY(b->arena, Field, width + 1);
+    Expr *call = sql__new(b, EXPR_WINDOW, TYPE_OF(INT8), 0);
+    memcpy(fields, plan->schema.fields, sizeof *fields * width);
+    fields[width] = (Field){.name = STR("ordinality"), .type = TYPE_OF(INT8)};
+    call->window_function = "row_number";
+    node->aggregates = arena_dup(b->arena, &call, sizeof call);
+    node->aggregate_count = 1;
+    node->frame.start = FRAME_UNBOUNDED_PRECEDING;
+    node->frame.end = FRAME_CURRENT;
+    node->frame.unit = FRAME_RANGE;
+    node->children[0] = plan;
+    node->schema = (Schema){fields, width + 1};
+    return node;
+}
+
+/* Records become their columns. */
+static PlanNode *spread_records(Binder *b, PlanNode *plan)
+{
+    uint32_t count = 0;
+    uint32_t field_cap = 0;
+    uint32_t expr_count = 0;
+    uint32_t expr_cap = 0;
+    Field *fields = NULL;
+    Expr **exprs = NULL;
+    for (uint32_t i = 0; i < plan->schema.field_count; i++) {
+        Expr *column = sql__plan_column(b, plan, i);
+        const RowShape *shape = sql__row_shape(b, column->type);
+        for (uint32_t k = 0; k < (shape ? shape->field_count : 1); k++) {
+            const Field *field = shape ? &shape->fields[k] : &plan->schema.fields[i];
+            Expr *one = shape ? sql__field(b, column, k, field, 0) : column;
+            ARENA_PUSH(b->arena, fields, count, field_cap, *field);
+            ARENA_PUSH(b->arena, exprs, expr_count, expr_cap, one);
+        }
+    }
+    return sql__project(b, plan, exprs, fields, count);
+}
+
+/* All run side by side; the shorter ones give NULLs at their end. */
+static Status bind_rows_from(Binder *b, Scope *env, const AstFrom *from, Item *ret)
+{
+    RowsFrom rows = {0};
+    for (uint32_t i = 0; i < from->function_count; i++)
+        rows.cap += 1 + from->functions[i]->arg_count;
+    rows.functions = ARENA_NEW_ARRAY(b->arena, const TableFunction *, rows.cap);
+    rows.args = ARENA_NEW_ARRAY(b->arena, Expr *, rows.cap);
+    rows.fields = ARENA_NEW_ARRAY(b->arena, Field, rows.cap);
+    for (uint32_t i = 0; i < from->function_count; i++)
+        TRY(add_function(b, env, &rows, from->functions[i]));
+    PlanNode *one_row = plan_node_new(b->arena, PLAN_VALUES);
+    one_row->values_rows = 1;
+    PlanNode *set = plan_node_new(b->arena, PLAN_PROJECT_SET);
+    set->exprs = rows.args;
+    set->expr_count = rows.count;
+    set->set_functions = rows.functions;
+    set->schema = (Schema){rows.fields, rows.count};
+    set->children[0] = one_row;
+    ret->plan = from->ordinality ? number_rows(b, set) : set;
+    ret->plan = spread_records(b, ret->plan);
+    return name_item(b, ret, sql__figure_name(from->functions[0]), STR(""), &from->alias,
+                     from->position);
 }
 
 static Status promql_arg(Binder *b, Scope *env, const AstExpr *ast, Type type, Expr **ret_expr)
@@ -400,20 +574,21 @@ static Status bind_function(Binder *b, Scope *env, const AstFrom *from, Item *re
 {
     const AstExpr *ast = from->functions[0];
     bool scalar = true;
-    if (from->function_count > 1)
-        return BIND_UNSUPPORTED(b, from->position,
-                                "ROWS FROM with several functions is not supported");
-    if (from->column_count)
-        return BIND_UNSUPPORTED(b, from->position,
-                                "a column definition list for a function is not supported");
+    if (from->function_count > 1 || is_unnest_of_many(ast))
+        return bind_rows_from(b, env, from, ret);
     if (ast->kind == AST_CALL && str_eq(ast->call->name, STR("promql")) && !ast->call->schema.len) {
         TRY(bind_promql(b, env, from, ast, ret));
         return name_item(b, ret, STR("promql"), STR(""), &from->alias, from->position);
     }
     if (ast->kind == AST_CALL && sql__is_table_function(ast->call->name)) {
         Expr **args;
-        TRY(bind_function_args(b, env, ast, &args));
-        TRY(set_function(b, from, ast, args, ret, &scalar));
+        uint32_t count;
+        TRY(bind_function_args(b, env, ast, &args, &count));
+        TRY(set_function(b, from, ast, args, count, ret, &scalar));
+    } else if (from->column_count) {
+        return BIND_ERROR(b, "42601", from->position,
+                          "a column definition list is only allowed for functions returning "
+                          "\"record\"");
     } else {
         TRY(plain_function(b, env, from, ast, ret));
     }

@@ -93,6 +93,12 @@ struct WindowSpec {
     WindowFrame frame;
 };
 
+/* The fields of a record type: Type.typmod of a RECORD is an index into Binder.shapes. */
+typedef struct RowShape {
+    const Field *fields;
+    uint32_t field_count;
+} RowShape;
+
 typedef struct Cte {
     const AstCte *ast;
     Schema schema;
@@ -123,6 +129,9 @@ typedef struct Binder {
     uint32_t expr_count;   /* bound so far, against BIND_EXPRS_MAX */
     uint64_t join_columns; /* of the lists in FROM bound so far; bounded */
     uint32_t view_depth;
+    RowShape *shapes;
+    uint32_t shape_count;
+    uint32_t shape_cap;
     const Scope *siblings; /* names left of a plain subquery in FROM: for error texts only */
     Error *err;
 } Binder;
@@ -169,6 +178,13 @@ Status sql__call_named(Binder *b, Str name, Expr **args, uint32_t arg_count, int
 Status sql__table_function(Binder *b, Str name, Expr **args, uint32_t arg_count, int32_t position,
                            const TableFunction **ret_function, Type *ret_type);
 bool sql__is_table_function(Str name);
+/* The function with the columns of a definition list, and its arguments with their description. */
+TableFunction *sql__with_columns(Binder *b, const TableFunction *function, const Field *fields,
+                                 uint32_t count, Expr ***args, uint32_t *arg_count);
+/* ---- bind_named.c */
+/* Puts named arguments in their places: *ret_args in the order of the function, or the call's own
+ * when none is named. */
+Status sql__named_args(Binder *b, const AstExpr *call, AstExpr ***ret_args, uint32_t *ret_count);
 
 /* ---- bind_expr.c */
 Status sql__expr(Binder *b, Scope *scope, const AstExpr *ast, Expr **ret_expr);
@@ -188,6 +204,14 @@ Status sql__special(Binder *b, Scope *scope, const AstExpr *ast, Expr **ret_expr
 Status sql__row_compare(Binder *b, Str symbol, Expr *left, Expr *right, int32_t position,
                         Expr **ret_expr);
 Status sql__subquery(Binder *b, Scope *scope, const AstExpr *ast, Expr **ret_expr);
+
+/* Gives an EXPR_ROW the type that knows its fields; `names` NULL = f1, f2 ... */
+void sql__row_type(Binder *b, Expr *row, const Str *names);
+Type sql__record_type(Binder *b, const Field *fields, uint32_t count);
+/* The fields of a record type, NULL when they are not known. */
+const RowShape *sql__row_shape(Binder *b, Type type);
+/* Field `idx` of a record expression. */
+Expr *sql__field(Binder *b, Expr *row, uint32_t idx, const Field *field, int32_t position);
 
 /* ---- bind_scope.c */
 Status sql__column(Binder *b, Scope *scope, const AstExpr *ast, Expr **ret_expr);

@@ -298,6 +298,10 @@ static Expr *whole_row(Binder *b, const ScopeRel *rel, uint32_t depth, int32_t p
     for (; row->arg_count < rel->column_count; row->arg_count++)
         row->args[row->arg_count] =
             sql__scope_expr(b, &rel->columns[row->arg_count], depth, position);
+    Str *names = ARENA_NEW_ARRAY(b->arena, Str, rel->column_count);
+    for (uint32_t i = 0; i < rel->column_count; i++)
+        names[i] = rel->columns[i].name;
+    sql__row_type(b, row, names);
     return row;
 }
 

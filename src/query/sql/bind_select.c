@@ -135,12 +135,16 @@ static Status bind_field_star(Binder *b, Scope *scope, const AstExpr *ast, Targe
             return push_rel_columns(b, rel, depth, ast->position, targets);
     }
     TRY(sql__expr(b, scope, inner, &row));
-    if (row->kind != EXPR_ROW)
+    const RowShape *shape = sql__row_shape(b, row->type);
+    if (!shape)
         return BIND_UNSUPPORTED(b, ast->position, "expanding this record is not supported");
-    for (uint32_t i = 0; i < row->arg_count; i++) {
-        Field field = {.name = arena_printf(b->arena, "f%u", i + 1)};
-        TRY(sql__coerce_unknown(b, &row->args[i]));
-        TRY(push_target(b, targets, row->args[i], field, ast->position));
+    uint32_t count = shape->field_count;
+    const Field *fields = shape->fields; /* b->shapes may move */
+    for (uint32_t i = 0; i < count; i++) {
+        Field field = {.name = fields[i].name};
+        Expr *one = sql__field(b, row, i, &fields[i], ast->position);
+        TRY(sql__coerce_unknown(b, &one));
+        TRY(push_target(b, targets, one, field, ast->position));
     }
     return STATUS_OK;
 }

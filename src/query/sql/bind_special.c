@@ -326,12 +326,85 @@ static Status bind_array(Binder *b, Scope *scope, const AstExpr *ast, Expr **ret
     return STATUS_OK;
 }
 
+/* Appends t.* of ROW(t.*) column by column. */
+static Status push_star(Binder *b, Scope *scope, const AstExpr *star, Expr ***args, uint32_t *count,
+                        uint32_t *cap)
+{
+    uint32_t depth = 0;
+    const ScopeRel *rel = NULL;
+    if (star->path.count)
+        rel = sql__find_rel(scope, star->path.count > 1 ? star->path.names[0] : STR(""),
+                            star->path.names[star->path.count - 1], &depth);
+    if (star->path.count && !rel)
+        return sql__no_rel(b, scope, star->path.names[star->path.count - 1], star->position);
+    for (uint32_t r = 0; r < (rel ? 1 : scope->rel_count); r++) {
+        const ScopeRel *from = rel ? rel : &scope->rels[r];
+        for (uint32_t i = 0; i < from->column_count && (rel || from->cols_visible); i++) {
+            Expr *one = sql__scope_expr(b, &from->columns[i], depth, star->position);
+            ARENA_PUSH(b->arena, *args, *count, *cap, one);
+        }
+    }
+    return STATUS_OK;
+}
+
 static Status bind_row(Binder *b, Scope *scope, const AstExpr *ast, Expr **ret_expr)
 {
-    Expr **args;
-    TRY(bind_list(b, scope, ast->args, ast->arg_count, &args));
-    *ret_expr = sql__new_args(b, EXPR_ROW, TYPE_OF(RECORD), ast->position, ast->arg_count, args);
+    Expr **args = NULL;
+    uint32_t count = 0;
+    uint32_t cap = 0;
+    for (uint32_t i = 0; i < ast->arg_count; i++) {
+        Expr *one;
+        if (ast->args[i]->kind == AST_STAR) {
+            TRY(push_star(b, scope, ast->args[i], &args, &count, &cap));
+            continue;
+        }
+        TRY(sql__expr(b, scope, ast->args[i], &one));
+        ARENA_PUSH(b->arena, args, count, cap, one);
+    }
+    *ret_expr = sql__new_args(b, EXPR_ROW, TYPE_OF(RECORD), ast->position, count, args);
+    sql__row_type(b, *ret_expr, NULL);
     return STATUS_OK;
+}
+
+/* ---------------------------------------------------------------- fields of records */
+
+Type sql__record_type(Binder *b, const Field *fields, uint32_t count)
+{
+    RowShape shape = {fields, count};
+    Type type = TYPE_OF(RECORD);
+    type.typmod = (int32_t)b->shape_count;
+    ARENA_PUSH(b->arena, b->shapes, b->shape_count, b->shape_cap, shape);
+    return type;
+}
+
+void sql__row_type(Binder *b, Expr *row, const Str *names)
+{
+    Field *fields = ARENA_NEW_ARRAY(b->arena, Field, row->arg_count);
+    for (uint32_t i = 0; i < row->arg_count; i++) {
+        Type type = row->args[i]->type;
+        if (type.id == TYPE_UNKNOWN && !type.is_array)
+            type = TYPE_OF(TEXT);
+        fields[i] =
+            (Field){.type = type, .name = names ? names[i] : arena_printf(b->arena, "f%u", i + 1)};
+    }
+    row->names = names;
+    row->type = sql__record_type(b, fields, row->arg_count);
+}
+
+const RowShape *sql__row_shape(Binder *b, Type type)
+{
+    bool known = type.id == TYPE_RECORD && !type.is_array && type.typmod >= 0 &&
+                 (uint32_t)type.typmod < b->shape_count;
+    return known ? &b->shapes[type.typmod] : NULL;
+}
+
+Expr *sql__field(Binder *b, Expr *row, uint32_t idx, const Field *field, int32_t position)
+{
+    if (row->kind == EXPR_ROW)
+        return row->args[idx];
+    Expr *expr = sql__new_args(b, EXPR_FIELD, field->type, position, 1, &row);
+    expr->column = idx;
+    return expr;
 }
 
 /* a[i][j] is one node with all indexes. */
@@ -406,13 +479,17 @@ static Status bind_field(Binder *b, Scope *scope, const AstExpr *ast, Expr **ret
     }
     Expr *row;
     TRY(sql__expr(b, scope, inner, &row));
-    int64_t number;
-    if (row->kind == EXPR_ROW && ast->text.len > 1 && ast->text.ptr[0] == 'f' &&
-        str_to_i64(str_sub(ast->text, 1, SIZE_MAX), &number) && number >= 1 &&
-        number <= row->arg_count) {
-        *ret_expr = row->args[number - 1];
+    const RowShape *shape = sql__row_shape(b, row->type);
+    for (uint32_t i = 0; shape && i < shape->field_count; i++) {
+        if (!str_eq(shape->fields[i].name, ast->text))
+            continue;
+        *ret_expr = sql__field(b, row, i, &shape->fields[i], ast->position);
         return sql__coerce_unknown(b, ret_expr);
     }
+    if (shape || (row->type.id == TYPE_RECORD && row->kind == EXPR_CONST))
+        return BIND_ERROR(b, "42703", ast->position,
+                          "could not identify column \"%.*s\" in record data type",
+                          STR_FMT(ast->text));
     char name[64];
     if (row->type.id != TYPE_RECORD)
         return BIND_ERROR(b, "42809", ast->position,

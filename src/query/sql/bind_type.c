@@ -272,8 +272,8 @@ static Status read_literal(Binder *b, Expr **expr, Type to)
 /* Length and precision are applied by a cast of their own. */
 static void apply_typmod(Binder *b, Expr **expr, Type to, CastContext context)
 {
-    if (to.typmod < 0 || (*expr)->type.typmod == to.typmod)
-        return;
+    if (to.typmod < 0 || (*expr)->type.typmod == to.typmod || to.id == TYPE_RECORD)
+        return; /* a record's typmod names its fields */
     if (expr_is_null_const(*expr)) {
         (*expr)->type.typmod = to.typmod;
         (*expr)->value.type.typmod = to.typmod;

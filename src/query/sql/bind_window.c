@@ -257,18 +257,27 @@ Status sql__window_nodes(Binder *b, Scope *scope, Outputs *outputs, PlanNode **p
 
 /* ---------------------------------------------------------------- set-returning calls */
 
-typedef struct SetWidth {
-    uint32_t width;
-    bool found;
-} SetWidth;
+/* Calls inside the arguments of others run one node further down. */
+typedef struct SetLevels {
+    const uint32_t *level_of; /* per call */
+    uint32_t *column_of;      /* per call: where its values stand once its node is there */
+    uint32_t deepest;         /* of the calls that an expression reads, plus one */
+} SetLevels;
+
+static bool deepest_one(Expr *expr, void *ctx)
+{
+    SetLevels *set = ctx;
+    if (expr->kind == EXPR_COLUMN && expr->input == SET_CALL_INPUT)
+        set->deepest = LUMA_MAX(set->deepest, set->level_of[expr->column] + 1);
+    return true;
+}
 
 static bool set_one(Expr *expr, void *ctx)
 {
-    SetWidth *set = ctx;
+    SetLevels *set = ctx;
     if (expr->kind == EXPR_COLUMN && expr->input == SET_CALL_INPUT) {
-        set->found = true;
         expr->input = 0;
-        expr->column += set->width;
+        expr->column = set->column_of[expr->column];
     }
     return true;
 }
@@ -279,32 +288,51 @@ static Status set_slot(Binder *b, Expr **slot, void *ctx)
     return STATUS_OK;
 }
 
-Status sql__set_calls(Binder *b, Scope *scope, Outputs *outputs, PlanNode **plan)
+static PlanNode *set_node(Binder *b, Scope *scope, PlanNode *child, uint32_t level, SetLevels *set)
 {
-    uint32_t width = (*plan)->schema.field_count;
-    uint32_t count = width + scope->set_call_count;
-    SetWidth set = {width, false};
-    if (!scope->set_call_count)
-        return STATUS_OK;
+    uint32_t width = child->schema.field_count;
+    uint32_t cap = width + scope->set_call_count;
     PlanNode *node = plan_node_new(b->arena, PLAN_PROJECT_SET);
-    const TableFunction **functions = ARENA_NEW_ARRAY(b->arena, const TableFunction *, count);
-    Field *fields = ARENA_NEW_ARRAY(b->arena, Field, count);
-    node->exprs = ARENA_NEW_ARRAY(b->arena, Expr *, count);
+    const TableFunction **functions = ARENA_NEW_ARRAY(b->arena, const TableFunction *, cap);
+    Field *fields = ARENA_NEW_ARRAY(b->arena, Field, cap);
+    uint32_t count = width;
+    node->exprs = ARENA_NEW_ARRAY(b->arena, Expr *, cap);
     for (uint32_t i = 0; i < width; i++) {
-        node->exprs[i] = sql__plan_column(b, *plan, i);
-        fields[i] = (*plan)->schema.fields[i];
+        node->exprs[i] = sql__plan_column(b, child, i);
+        fields[i] = child->schema.fields[i];
     }
     for (uint32_t i = 0; i < scope->set_call_count; i++) {
         const SetCall *call = &scope->set_calls[i];
-        functions[width + i] = call->function;
-        node->exprs[width + i] = call->args;
-        fields[width + i] = (Field){.name = str_from(call->function->name), .type = call->type};
+        if (set->level_of[i] != level)
+            continue;
+        (void)expr_walk(call->args, set_one, set);
+        set->column_of[i] = count;
+        functions[count] = call->function;
+        node->exprs[count] = call->args;
+        fields[count++] = (Field){.name = str_from(call->function->name), .type = call->type};
     }
-    TRY(sql__each_output(b, outputs, set_slot, &set));
     node->expr_count = count;
     node->set_functions = functions;
     node->schema = (Schema){fields, count};
-    node->children[0] = *plan;
-    *plan = node;
-    return STATUS_OK;
+    node->children[0] = child;
+    return node;
+}
+
+Status sql__set_calls(Binder *b, Scope *scope, Outputs *outputs, PlanNode **plan)
+{
+    uint32_t *level_of = ARENA_NEW_ARRAY(b->arena, uint32_t, scope->set_call_count);
+    uint32_t levels = 0;
+    SetLevels set = {.level_of = level_of};
+    set.column_of = ARENA_NEW_ARRAY(b->arena, uint32_t, scope->set_call_count);
+    if (!scope->set_call_count)
+        return STATUS_OK;
+    for (uint32_t i = 0; i < scope->set_call_count; i++) {
+        set.deepest = 0;
+        (void)expr_walk(scope->set_calls[i].args, deepest_one, &set);
+        level_of[i] = set.deepest;
+        levels = LUMA_MAX(levels, level_of[i] + 1);
+    }
+    for (uint32_t level = 0; level < levels; level++)
+        *plan = set_node(b, scope, *plan, level, &set);
+    return sql__each_output(b, outputs, set_slot, &set);
 }
