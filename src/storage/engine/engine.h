@@ -148,8 +148,8 @@ typedef struct CreateTable {
     Str name;
     const TableColumn *columns;
     uint32_t column_count;
-    Str time_column; /* "" = the first timestamp column, if any */
-    Str options;     /* JSON object text */
+    Str time_column;      /* "" = the first timestamp column, if any */
+    Str options;          /* JSON object text */
     const TableKey *keys; /* the primary one first */
     uint32_t key_count;
     const TableCheck *checks;
@@ -229,6 +229,8 @@ Status engine_scan(Snapshot *snapshot, const ScanSpec *spec, Scan **ret_scan, Er
 Scan *scan_free(Scan *scan); /* after every morsel is closed */
 /* Estimated rows, for planning and progress. */
 uint64_t scan_row_estimate(const Scan *scan);
+/* Zeros for tables that are not made of rows. */
+void scan_stats(const Scan *scan, ScanStats *ret_stats);
 /* Claims the next piece; *ret_morsel = NULL at the end. Any thread, concurrently. */
 Status scan_next_morsel(Scan *scan, Morsel **ret_morsel, Error *err);
 /* The next batch of at most BATCH_ROWS rows; row_count 0 = end. The batch is valid until the next

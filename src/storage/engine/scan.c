@@ -32,7 +32,11 @@ enum { BATCH_MORSEL_ROWS = 16 * BATCH_ROWS };
 
 bool scan_can_filter(const Table *table, uint16_t column, ScanOp op)
 {
-    return column < table->column_count && row_filter_can(table->columns[column].type, op);
+    bool has_rows =
+        table->kind == TABLE_LOGS || table->kind == TABLE_TRACES || table->kind == TABLE_USER;
+
+    return column < table->column_count && (has_rows || !row_filter_is_text(op)) &&
+           row_filter_can(table->columns[column].type, op);
 }
 
 static bool is_row_table(const Table *table)
@@ -52,7 +56,9 @@ static Status check_spec(const ScanSpec *spec, Error *err)
         if (!scan_can_filter(spec->table, p->column, p->op))
             return error_set(err, STATUS_UNSUPPORTED, "storage cannot apply this filter");
         bool null_test = p->op == SCAN_IS_NULL || p->op == SCAN_IS_NOT_NULL;
-        if (!null_test && !type_eq(p->value.type, spec->table->columns[p->column].type))
+        Type type =
+            row_filter_is_text(p->op) ? TYPE_OF(TEXT) : spec->table->columns[p->column].type;
+        if (!null_test && !type_eq(p->value.type, type))
             return error_set(err, STATUS_INTERNAL,
                              "a filter's constant has another type than \"%.*s\"",
                              STR_FMT(spec->table->columns[p->column].name));
@@ -168,7 +174,8 @@ static Status next_of_batch(Morsel *morsel, Arena *arena, RecordBatch *ret, Erro
         memset(mask, 1, count);
         for (uint32_t i = 0; i < spec->predicate_count; i++) {
             RowFilter filter;
-            TRY(row_filter_init(&filter, &spec->predicates[i], NULL, arena, err));
+            TRY(row_filter_init(&filter, &spec->predicates[i], spec->predicates[i].value.type, NULL,
+                                arena, err));
             row_filter_apply(&filter, &all.columns[spec->predicates[i].column], mask);
         }
         kept = row_filter_rows(mask, count, rows);
@@ -269,6 +276,11 @@ uint64_t scan_row_estimate(const Scan *scan)
         return scan->batch.row_count;
     }
     return 0;
+}
+
+void scan_stats(const Scan *scan, ScanStats *ret_stats)
+{
+    *ret_stats = scan->kind == SCAN_ROWS ? row_scan_stats(scan->rows) : (ScanStats){0};
 }
 
 Status scan_next_morsel(Scan *scan, Morsel **ret_morsel, Error *err)

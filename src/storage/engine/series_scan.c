@@ -155,6 +155,10 @@ static bool narrow_window(SeriesScan *scan, const ScanPredicate *p)
     case SCAN_NE:
     case SCAN_IS_NULL:
     case SCAN_IS_NOT_NULL:
+    case SCAN_MATCHES:
+    case SCAN_LIKE:
+    case SCAN_ILIKE:
+    case SCAN_WORDS:
         return false;
     }
     scan->min_ms = LUMA_MAX(scan->min_ms, above);
@@ -336,6 +340,10 @@ static bool test_text(const ScanPredicate *p, bool null, Str text)
         return cmp >= 0;
     case SCAN_IS_NULL:
     case SCAN_IS_NOT_NULL:
+    case SCAN_MATCHES: /* scan_can_filter refuses these for series */
+    case SCAN_LIKE:
+    case SCAN_ILIKE:
+    case SCAN_WORDS:
         break;
     }
     return false;
@@ -671,7 +679,7 @@ static Status filter_batch(const SeriesPiece *piece, const Gather *g, uint32_t *
         Column column;
         RowFilter filter;
         TRY(make_column(piece, g, p->column, &column, err));
-        TRY(row_filter_init(&filter, p, NULL, g->arena, err));
+        TRY(row_filter_init(&filter, p, p->value.type, NULL, g->arena, err));
         row_filter_apply(&filter, &column, mask);
     }
     *ret_kept = row_filter_rows(mask, g->count, rows);

@@ -2,12 +2,17 @@
 
 #include <math.h>
 
+#include "storage/rows/row_text_filter.h"
+
 bool row_filter_can(Type type, ScanOp op)
 {
     if (op == SCAN_IS_NULL || op == SCAN_IS_NOT_NULL)
         return true;
     if (type.is_array)
         return false;
+    if (row_filter_is_text(op))
+        return type.id == TYPE_TEXT || type.id == TYPE_VARCHAR ||
+               (type.id == TYPE_JSONB && (op == SCAN_MATCHES || op == SCAN_WORDS));
     switch (type_layout(type)) {
     case LAYOUT_BIT:
     case LAYOUT_INT8:
@@ -55,6 +60,10 @@ bool row_filter_can(Type type, ScanOp op)
         break;                                                                                     \
     case SCAN_IS_NULL:                                                                             \
     case SCAN_IS_NOT_NULL:                                                                         \
+    case SCAN_MATCHES:                                                                             \
+    case SCAN_LIKE:                                                                                \
+    case SCAN_ILIKE:                                                                               \
+    case SCAN_WORDS:                                                                               \
         break;                                                                                     \
     }
 
@@ -106,6 +115,10 @@ static bool holds(ScanOp op, int cmp)
         return cmp >= 0;
     case SCAN_IS_NULL:
     case SCAN_IS_NOT_NULL:
+    case SCAN_MATCHES:
+    case SCAN_LIKE:
+    case SCAN_ILIKE:
+    case SCAN_WORDS:
         break;
     }
     return false;
@@ -141,12 +154,25 @@ static void compare_views(const View *in, const View *c, ScanOp op, uint32_t n, 
             mask[i] = holds(op, str_cmp(view_str(&in[i]), text));
 }
 
+/* As compare_views; what lies under NULL is an empty text or a whole one. */
+static void look_into_views(const View *in, RowTextFilter *filter, uint32_t n, uint8_t *mask)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (mask[i])
+            mask[i] = row_text_filter_test(filter, view_str(&in[i]));
+}
+
 /* Values of a plain column (no dict), `n` slots from `values`. */
-static void compare_values(const ScanPredicate *p, Type type, const void *values, uint32_t n,
+static void compare_values(const RowFilter *filter, Type type, const void *values, uint32_t n,
                            uint8_t *mask)
 {
+    const ScanPredicate *p = filter->predicate;
     const Column *c = &p->value;
 
+    if (filter->text) {
+        look_into_views(values, filter->text, n, mask);
+        return;
+    }
     switch (type_layout(type)) {
     case LAYOUT_BIT:
         compare_bits(values, column_bool(c, 0), p->op, n, mask);
@@ -186,20 +212,25 @@ static bool is_null_test(ScanOp op)
     return op == SCAN_IS_NULL || op == SCAN_IS_NOT_NULL;
 }
 
-Status row_filter_init(RowFilter *filter, const ScanPredicate *predicate, const Column *dict,
-                       Arena *arena, Error *err)
+Status row_filter_init(RowFilter *filter, const ScanPredicate *predicate, Type type,
+                       const Column *dict, Arena *arena, Error *err)
 {
     *filter = (RowFilter){.predicate = predicate, .dict = dict};
     if (!row_filter_can(predicate->value.type, predicate->op) && !is_null_test(predicate->op))
         return error_set(err, STATUS_UNSUPPORTED,
                          "storage cannot filter a column of this type by this operator");
-    if (!dict || is_null_test(predicate->op) || column_is_null(&predicate->value, 0))
+    if (is_null_test(predicate->op) || column_is_null(&predicate->value, 0))
+        return STATUS_OK;
+    if (row_filter_is_text(predicate->op))
+        TRY(row_text_filter_new(predicate, type, arena, &filter->text, err));
+    if (!dict)
         return STATUS_OK;
     uint8_t *pass;
     TRY(arena_try_alloc(arena, LUMA_MAX(dict->len, 1), &pass, err));
     memset(pass, 1, LUMA_MAX(dict->len, 1));
-    compare_values(predicate, dict->type, dict->values, dict->len, pass);
+    compare_values(filter, dict->type, dict->values, dict->len, pass);
     filter->dict_pass = pass;
+    filter->none = dict->len == 0 || !memchr(pass, 1, dict->len);
     return STATUS_OK;
 }
 
@@ -226,8 +257,10 @@ static void apply_plain(const RowFilter *filter, const Column *column, uint32_t 
     }
     if (column->validity)
         keep_valid(column->validity, true, n, mask);
+    if (filter->settled)
+        return;
     if (!column->dict) {
-        compare_values(p, column->type, column->values, n, mask);
+        compare_values(filter, column->type, column->values, n, mask);
         return;
     }
     DCHECK(column->dict == filter->dict);
@@ -295,6 +328,10 @@ bool row_filter_may_match(const ScanPredicate *predicate, const ColumnRange *ran
         return above >= 0;
     case SCAN_IS_NULL:
     case SCAN_IS_NOT_NULL:
+    case SCAN_MATCHES:
+    case SCAN_LIKE:
+    case SCAN_ILIKE:
+    case SCAN_WORDS:
         break;
     }
     return true;

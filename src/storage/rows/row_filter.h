@@ -19,15 +19,28 @@ typedef enum ScanOp {
     SCAN_GT,
     SCAN_GE,
     SCAN_IS_NULL,
-    SCAN_IS_NOT_NULL
+    SCAN_IS_NOT_NULL,
+    SCAN_MATCHES, /* matches(column, value): the value is a text query */
+    /* These pass some rows that do not hold: whoever asks looks at the rows again. */
+    SCAN_LIKE,  /* column LIKE value */
+    SCAN_ILIKE, /* column ILIKE value */
+    SCAN_WORDS, /* all words of the value are in the column */
 } ScanOp;
 
 /* One conjunct: column <op> constant. */
 typedef struct ScanPredicate {
     uint16_t column; /* index in Table.columns */
     ScanOp op;
-    Column value; /* constant of the column's type, len 1 */
+    Column value; /* constant of the column's type, or text from SCAN_MATCHES on; len 1 */
 } ScanPredicate;
+
+/* What a scan of rows has done so far, for EXPLAIN ANALYZE. */
+typedef struct ScanStats {
+    uint64_t segments;
+    uint64_t segments_skipped; /* by ranges, dictionaries and indexes */
+    uint64_t rows_looked_at;   /* by filters, or handed on as they are */
+    bool index_used;           /* some segment's index was asked */
+} ScanStats;
 
 /* Least and greatest value of a column, for skipping. */
 typedef struct ColumnRange {
@@ -41,17 +54,25 @@ typedef struct ColumnRange {
 /* Can the type be filtered exactly by this operator? Not where equal values differ in bytes
  * (numeric, bpchar, jsonb, arrays, interval ...): those stay with the executor. */
 bool row_filter_can(Type type, ScanOp op);
+/* Is the value a text, whatever the column is? */
+static inline bool row_filter_is_text(ScanOp op)
+{
+    return op >= SCAN_MATCHES;
+}
 
 /* A predicate made ready for columns that share one dictionary (or have none). */
 typedef struct RowFilter {
     const ScanPredicate *predicate;
-    const Column *dict;       /* what dict_pass was made for, or NULL */
-    const uint8_t *dict_pass; /* arena: per code, does it hold? */
+    const Column *dict;         /* what dict_pass was made for, or NULL */
+    const uint8_t *dict_pass;   /* arena: per code, does it hold? */
+    bool none;                  /* no code does */
+    bool settled;               /* an index has left no row for which it does not hold, but NULL */
+    struct RowTextFilter *text; /* SCAN_MATCHES and the like; lives in the arena */
 } RowFilter;
 
-/* `dict` may be NULL. STATUS_LIMIT of the arena. */
-Status row_filter_init(RowFilter *filter, const ScanPredicate *predicate, const Column *dict,
-                       Arena *arena, Error *err);
+/* `dict` may be NULL. `type` is the column's. STATUS_LIMIT of the arena, errors of a text query. */
+Status row_filter_init(RowFilter *filter, const ScanPredicate *predicate, Type type,
+                       const Column *dict, Arena *arena, Error *err);
 /* mask[i] &= holds(column[i]) for i < column->len. The column's dict is the one given to init. */
 void row_filter_apply(const RowFilter *filter, const Column *column, uint8_t *mask);
 /* Indexes of the non-zero bytes of mask[0..n); returns how many. */

@@ -39,8 +39,9 @@ static void check(const Column *column, const Column *value, int (*compare)(size
         RowFilter filter;
         uint8_t mask[ROWS];
         memset(mask, 1, sizeof mask);
-        assert_int_equal(row_filter_init(&filter, &predicate, column->dict, &arena, &err),
-                         STATUS_OK);
+        assert_int_equal(
+            row_filter_init(&filter, &predicate, column->type, column->dict, &arena, &err),
+            STATUS_OK);
         row_filter_apply(&filter, column, mask);
         for (size_t i = 0; i < ROWS; i++) {
             bool null = column_is_null(column, i);

@@ -3,6 +3,7 @@
 #define LUMA_STORAGE_ROWS_ROW_INT_H
 
 #include "base/thread.h"
+#include "storage/rows/row_index.h"
 #include "storage/rows/row_keys.h"
 #include "storage/rows/row_segment.h"
 #include "storage/rows/row_store.h"
@@ -10,15 +11,17 @@
 struct RowTable {
     int64_t ref_count; /* atomic */
     MemBudget *budget;
-    SegmentMap *map; /* the store's */
-    Arena arena;     /* owns the definition */
-    Table schema;    /* immutable: id, columns' types, key */
-    Type *types;     /* of the columns */
-    uint64_t next_row_id; /* the applier's: rows are numbered in the order they are appended */
-    Lsn last_lsn;         /* the applier's: of the last write ... */
+    SegmentMap *map;        /* the store's */
+    Arena arena;            /* owns the definition */
+    Table schema;           /* immutable: id, columns' types, key */
+    Type *types;            /* of the columns */
+    uint8_t *index_kinds;   /* RowIndexKind of each column */
+    TermBuilder *builder;   /* the store's; the applier's */
+    uint64_t next_row_id;   /* the applier's: rows are numbered in the order they are appended */
+    Lsn last_lsn;           /* the applier's: of the last write ... */
     uint64_t last_write_id; /* ... and the id of the first row that it put here */
 
-    Mutex lock;            /* guards keys, reservations of rows and the segment list */
+    Mutex lock; /* guards keys, reservations of rows and the segment list */
     RowKeys keys;
     Lsn truncate_lsn;      /* of the last TRUNCATE, 0 = none */
     RowSegment **segments; /* owned references; the last one is open */

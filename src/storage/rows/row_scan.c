@@ -26,6 +26,7 @@ struct RowScan {
     uint64_t only_row; /* found by key: no other holds; ROW_ID_NONE = all rows */
     uint32_t next;     /* atomic: relaxed; the next segment, then own batch, to claim */
     uint64_t estimate;
+    ScanStats stats; /* atomic: relaxed; but `segments` is the maker's */
 };
 
 struct RowPiece {
@@ -36,8 +37,10 @@ struct RowPiece {
     uint32_t visible;
     uint32_t pos;
     uint32_t gone; /* next of scan->gone that may be in the segment */
-    Arena arena;        /* owns filters */
-    RowFilter *filters; /* one per predicate, for this segment's dictionaries */
+    Arena arena;          /* owns filters and candidates */
+    RowFilter *filters;   /* one per predicate, for this segment's dictionaries */
+    uint64_t *candidates; /* rows that the indexes leave; NULL = no index was asked */
+    uint64_t looks;       /* rows looked at */
 };
 
 /* ---------------------------------------------------------------- making a scan */
@@ -86,12 +89,14 @@ static uint32_t visible_rows(const RowScan *scan, const RowSegment *segment)
 static void collect_segments(RowScan *scan, RowTable *table)
 {
     scan->segment_count = row_table__segments(table, &scan->arena, &scan->segments);
+    scan->stats.segments = scan->segment_count;
     scan->visible = ARENA_NEW_ARRAY(&scan->arena, uint32_t, scan->segment_count);
     for (uint32_t i = 0; i < scan->segment_count; i++) {
         const RowDeletes *deletes = row_segment_deletes(scan->segments[i]);
         uint32_t dead = deletes ? __atomic_load_n(&deletes->dead_count, __ATOMIC_RELAXED) : 0;
         scan->visible[i] = visible_rows(scan, scan->segments[i]);
         scan->estimate += scan->visible[i] > dead ? scan->visible[i] - dead : 0;
+        scan->stats.segments_skipped += !scan->visible[i];
     }
 }
 
@@ -326,6 +331,15 @@ uint64_t row_scan_estimate(const RowScan *scan)
     return scan->estimate;
 }
 
+ScanStats row_scan_stats(const RowScan *scan)
+{
+    return (ScanStats){
+        .segments = scan->stats.segments,
+        .segments_skipped = __atomic_load_n(&scan->stats.segments_skipped, __ATOMIC_RELAXED),
+        .rows_looked_at = __atomic_load_n(&scan->stats.rows_looked_at, __ATOMIC_RELAXED),
+        .index_used = __atomic_load_n(&scan->stats.index_used, __ATOMIC_RELAXED)};
+}
+
 /* ---------------------------------------------------------------- pieces */
 
 static uint32_t first_gone(const RowScan *scan, uint64_t row_id)
@@ -402,6 +416,8 @@ RowPiece *row_scan_next(RowScan *scan)
 RowPiece *row_piece_close(RowPiece *piece)
 {
     if (piece) {
+        (void)__atomic_add_fetch(&piece->scan->stats.rows_looked_at, piece->looks,
+                                 __ATOMIC_RELAXED);
         arena_done(&piece->arena);
         mem_free(piece);
     }
@@ -414,16 +430,62 @@ static const Column *piece_dict(const RowPiece *piece, uint32_t column)
     return segment && column < segment->column_count ? segment->columns[column].dict : NULL;
 }
 
+/* Asks the indexes which rows are worth a look. */
+static Status find_candidates(RowPiece *piece, Error *err)
+{
+    const RowSegment *segment = piece->segment;
+    bool any = false;
+    uint64_t *bits;
+
+    if (!segment || !segment->sealed)
+        return STATUS_OK;
+    size_t bytes = term_words(segment->row_count) * sizeof *bits;
+    TRY(arena_try_alloc(&piece->arena, LUMA_MAX(bytes, 1), &bits, err));
+    memset(bits, 0xFF, bytes);
+    for (uint32_t i = 0; i < piece->scan->spec.predicate_count; i++) {
+        bool used;
+        TRY(row_index_narrow(segment, &piece->filters[i], &piece->arena, bits, &used, err));
+        any |= used;
+    }
+    if (any)
+        piece->candidates = bits;
+    return STATUS_OK;
+}
+
+static bool has_candidates(const RowPiece *piece, uint32_t from, uint32_t count)
+{
+    uint64_t any = 0;
+
+    for (uint32_t i = from / 64; i < (from + count + 63) / 64; i++)
+        any |= piece->candidates[i];
+    return any != 0;
+}
+
+/* Filters and candidates of the piece; a piece in which nothing can hold is at its end. */
 static Status prepare_filters(RowPiece *piece, Error *err)
 {
-    const RowScanSpec *spec = &piece->scan->spec;
+    RowScan *scan = piece->scan;
+    const RowScanSpec *spec = &scan->spec;
     RowFilter *filters = ARENA_NEW_ARRAY(&piece->arena, RowFilter, spec->predicate_count);
+    bool none = false;
 
+    piece->filters = filters;
     for (uint32_t i = 0; i < spec->predicate_count; i++) {
         const ScanPredicate *p = &spec->predicates[i];
-        TRY(row_filter_init(&filters[i], p, piece_dict(piece, p->column), &piece->arena, err));
+        TRY(row_filter_init(&filters[i], p, spec->schema->columns[p->column].type,
+                            piece_dict(piece, p->column), &piece->arena, err));
+        none |= filters[i].none;
     }
-    piece->filters = filters;
+    if (!none)
+        TRY(find_candidates(piece, err));
+    if (piece->candidates) {
+        __atomic_store_n(&scan->stats.index_used, true, __ATOMIC_RELAXED);
+        none = !has_candidates(piece, 0, piece->visible);
+    }
+    if (none) {
+        piece->pos = piece->visible;
+        (void)__atomic_add_fetch(&scan->stats.segments_skipped, 1, __ATOMIC_RELAXED);
+    }
     return STATUS_OK;
 }
 
@@ -480,6 +542,24 @@ static void mask_dead(RowPiece *piece, uint32_t count, uint8_t *mask)
             mask[row - piece->pos] = 0;
 }
 
+/* The candidates' bits as bytes. */
+static void spread_candidates(const RowPiece *piece, uint32_t count, uint8_t *mask)
+{
+    const uint64_t *bits = piece->candidates;
+
+    for (uint32_t i = 0, row = piece->pos; i < count; i++, row++)
+        mask[i] = bits[row / 64] >> row % 64 & 1;
+}
+
+static void count_looks(RowPiece *piece, const uint8_t *mask, uint32_t count)
+{
+    uint32_t looks = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        looks += mask[i];
+    piece->looks += looks;
+}
+
 /* Which of the next `count` rows hold: *ret_kept of them, by index in `rows`. */
 static Status filter_rows(RowPiece *piece, uint32_t count, Arena *arena, uint32_t *rows,
                           uint32_t *ret_kept, Error *err)
@@ -487,9 +567,13 @@ static Status filter_rows(RowPiece *piece, uint32_t count, Arena *arena, uint32_
     const RowScanSpec *spec = &piece->scan->spec;
     uint8_t mask[BATCH_ROWS];
 
-    memset(mask, 1, count);
+    if (piece->candidates)
+        spread_candidates(piece, count, mask);
+    else
+        memset(mask, 1, count);
     if (has_dead_rows(piece))
         mask_dead(piece, count, mask);
+    count_looks(piece, mask, count);
     for (uint32_t i = 0; i < spec->predicate_count; i++) {
         Column column;
         TRY(get_column(piece, spec->predicates[i].column, count, arena, &column, err));
@@ -527,8 +611,12 @@ Status row_piece_next(RowPiece *piece, Arena *arena, RecordBatch *ret_batch, Err
     while (piece->pos < piece->visible) {
         uint32_t count = LUMA_MIN(piece->visible - piece->pos, (uint32_t)BATCH_ROWS);
         uint32_t kept = count;
-        if (piece->scan->spec.predicate_count || has_dead_rows(piece))
+        if (piece->candidates && !has_candidates(piece, piece->pos, count))
+            kept = 0;
+        else if (piece->scan->spec.predicate_count || has_dead_rows(piece))
             TRY(filter_rows(piece, count, arena, rows, &kept, err));
+        else
+            piece->looks += count;
         if (kept)
             TRY(project(piece, count, rows, kept, arena, ret_batch, err));
         piece->pos += count;

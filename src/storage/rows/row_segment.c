@@ -73,6 +73,8 @@ static void free_column(RowColumn *c)
     if (c->dict)
         mem_free(column_values(c->dict));
     mem_free(c->dict);
+    mem_free(c->terms);
+    mem_free(c->keys);
 }
 
 static void free_segment(Segment *base)

@@ -45,12 +45,14 @@ typedef struct RowTextBlock {
 
 typedef struct RowColumn {
     Type type;
-    void *values;        /* owned; codes when dict is set */
-    uint8_t *validity;   /* owned; NULL in a sealed segment = all valid */
-    uint32_t null_count; /* atomic: relaxed, ordered by mark_count */
-    RowTextBlock *texts; /* owned, newest first */
-    Column *dict;        /* owned with its values, or NULL */
-    ColumnRange range;   /* sealed segments only */
+    void *values;            /* owned; codes when dict is set */
+    uint8_t *validity;       /* owned; NULL in a sealed segment = all valid */
+    uint32_t null_count;     /* atomic: relaxed, ordered by mark_count */
+    RowTextBlock *texts;     /* owned, newest first */
+    Column *dict;            /* owned with its values, or NULL */
+    ColumnRange range;       /* sealed segments only */
+    struct TermIndex *terms; /* owned; sealed segments only, NULL = none (row_index.h) */
+    struct KeyIndex *keys;   /* likewise */
 } RowColumn;
 
 typedef struct RowSegment {

@@ -8,8 +8,9 @@ enum { SEGMENT_ROWS_MIN = 256 };
 struct RowStore {
     MemBudget *budget;
     SegmentMap *map;
-    Mutex lock; /* guards tables */
-    Map tables; /* store id (4 bytes, in the RowTable) -> RowTable, a reference each */
+    TermBuilder *builder; /* the applier's */
+    Mutex lock;           /* guards tables */
+    Map tables;           /* store id (4 bytes, in the RowTable) -> RowTable, a reference each */
 };
 
 /* ---------------------------------------------------------------- store */
@@ -20,6 +21,7 @@ RowStore *row_store_new(SegmentMap *map, MemBudget *budget)
 
     store->budget = budget;
     store->map = map;
+    store->builder = term_builder_new(budget);
     mutex_init(&store->lock);
     return store;
 }
@@ -33,6 +35,7 @@ RowStore *row_store_free(RowStore *store)
     for (const MapSlot *slot; (slot = map_next(&store->tables, &pos));)
         row_table_unref(slot->value);
     map_done(&store->tables);
+    term_builder_free(store->builder);
     mutex_done(&store->lock);
     mem_free(store);
     return NULL;
@@ -50,11 +53,14 @@ static RowTable *new_table(RowStore *store, const Table *schema)
     table->ref_count = 1;
     table->budget = store->budget;
     table->map = store->map;
+    table->builder = store->builder;
     table->schema = *schema;
     arena_init(&table->arena, NULL);
     TableColumn *columns =
         arena_dup(&table->arena, schema->columns, sizeof *schema->columns * schema->column_count);
     table->types = ARENA_NEW_ARRAY(&table->arena, Type, schema->column_count);
+    table->index_kinds = ARENA_NEW_ARRAY(&table->arena, uint8_t, schema->column_count);
+    row_index_kinds(schema, table->index_kinds);
     for (uint32_t i = 0; i < schema->column_count; i++) {
         columns[i].name = arena_str(&table->arena, columns[i].name);
         columns[i].default_text = (Str){"", 0};
@@ -150,6 +156,7 @@ static void seal_last(RowTable *table)
     RowSegment *open = table->segments[table->segment_count - 1];
     RowSegment *sealed = row_segment_seal(open);
 
+    row_index_build(sealed, table->index_kinds, table->schema.column_count, table->builder);
     (void)segment_map_insert(table->map, &sealed->base);
     mutex_lock(&table->lock);
     sealed->deletes = row_deletes_ref(open->deletes);

@@ -68,6 +68,8 @@ typedef struct RowScanSpec {
 Status row_scan_new(RowTable *table, const RowScanSpec *spec, RowScan **ret_scan, Error *err);
 RowScan *row_scan_free(RowScan *scan); /* after every piece is closed; returns NULL */
 uint64_t row_scan_estimate(const RowScan *scan);
+/* What was skipped and looked at so far. */
+ScanStats row_scan_stats(const RowScan *scan);
 /* Claims the next piece, NULL at the end. Any thread, concurrently. */
 RowPiece *row_scan_next(RowScan *scan);
 /* The next batch of 1 .. BATCH_ROWS rows, row_count 0 at the end. It borrows from the segment, the

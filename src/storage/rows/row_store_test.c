@@ -177,8 +177,8 @@ static void test_primary_keys_are_reserved_whole_or_not_at_all(void **state)
     SegmentMap map;
     Table keyed = test_table;
     const uint16_t columns[] = {0, 3};
-    const TableKey key = {.name = STR("t_pkey"), .columns = columns, .column_count = 2,
-                          .primary = true};
+    const TableKey key = {
+        .name = STR("t_pkey"), .columns = columns, .column_count = 2, .primary = true};
     RecordBatch rows;
     Error err = {0};
 
