@@ -43,6 +43,16 @@ Status batch_copy(const RecordBatch *src, Arena *arena, RecordBatch *ret, Error 
     return STATUS_OK;
 }
 
+Status batch_flatten(RecordBatch *batch, Arena *arena, Error *err)
+{
+    for (uint32_t i = 0; i < batch->column_count; i++) {
+        Column flat;
+        TRY(column_flatten(&batch->columns[i], arena, &flat, err));
+        batch->columns[i] = flat;
+    }
+    return STATUS_OK;
+}
+
 Schema schema_copy(const Schema *schema, Arena *arena)
 {
     Field *fields = arena_alloc(arena, sizeof *fields * (schema->field_count + 1));

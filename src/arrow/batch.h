@@ -36,6 +36,8 @@ Status batch_take(const RecordBatch *src, const uint32_t *rows, uint32_t count, 
 Status batch_slice(const RecordBatch *src, uint32_t from, uint32_t count, Arena *arena,
                    RecordBatch *ret, Error *err);
 Status batch_copy(const RecordBatch *src, Arena *arena, RecordBatch *ret, Error *err);
+/* Expands constants and dictionaries of all columns in place (column_flatten). */
+Status batch_flatten(RecordBatch *batch, Arena *arena, Error *err);
 Schema schema_copy(const Schema *schema, Arena *arena);
 
 #endif

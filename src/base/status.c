@@ -42,7 +42,7 @@ static void begin(Error *err, Status status)
 {
     err->status = status;
     err->position = 0;
-    err->sqlstate[0] = err->message[0] = err->detail[0] = err->hint[0] = 0;
+    err->sqlstate[0] = err->message[0] = err->detail[0] = err->hint[0] = err->context[0] = 0;
 }
 
 Status error_set(Error *err, Status status, const char *format, ...)
@@ -90,6 +90,16 @@ void error_hint(Error *err, const char *format, ...)
     va_list args;
     va_start(args, format);
     format_into(err->hint, sizeof err->hint, format, args);
+    va_end(args);
+}
+
+void error_context(Error *err, const char *format, ...)
+{
+    if (!err)
+        return;
+    va_list args;
+    va_start(args, format);
+    format_into(err->context, sizeof err->context, format, args);
     va_end(args);
 }
 

@@ -46,6 +46,7 @@ typedef struct Error {
     char message[1024]; /* one sentence, UTF-8, NUL-terminated */
     char detail[256];   /* optional: what exactly */
     char hint[256];     /* optional: what to do next */
+    char context[320];  /* optional: where in the input, as PostgreSQL's CONTEXT */
 } Error;
 
 /* Fills *err (when not NULL) and returns `status`. The text is cut at a UTF-8 boundary if too long.
@@ -57,9 +58,10 @@ Status error_set(Error *err, Status status, const char *format, ...)
 Status error_set_sql(Error *err, Status status, const char *sqlstate, int32_t position,
                      const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-/* Adds detail or hint to an error that was set; no-ops on NULL. */
+/* Adds detail, hint or context to an error that was set; no-ops on NULL. */
 void error_detail(Error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void error_hint(Error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void error_context(Error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Puts "context: " before the message, for the caller that knows the file or the object. */
 void error_prefix(Error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -50,7 +50,8 @@ static Status next_pending(void *ctx, void **state, Arena *arena, RecordBatch *r
 
 /* ---------------------------------------------------------------- gathering */
 
-static Status check_not_null(const Table *table, const RecordBatch *batch, Error *err)
+Status insert__check_rows(const Table *table, const RecordBatch *batch, uint32_t *ret_row,
+                          Error *err)
 {
     uint32_t live = 0;
     for (uint32_t i = 0; i < table->column_count; i++) {
@@ -61,21 +62,13 @@ static Status check_not_null(const Table *table, const RecordBatch *batch, Error
         if (!column->not_null || !values->validity)
             continue;
         for (uint32_t r = 0; r < batch->row_count; r++)
-            if (column_is_null(values, r))
+            if (column_is_null(values, r)) {
+                *ret_row = r;
                 return error_set_sql(err, STATUS_INVALID, "23502", 0,
                                      "null value in column \"%.*s\" of relation \"%.*s\" violates "
                                      "not-null constraint",
                                      STR_FMT(column->name), STR_FMT(table->name));
-    }
-    return STATUS_OK;
-}
-
-static Status flatten(RecordBatch *batch, Arena *arena, Error *err)
-{
-    for (uint32_t i = 0; i < batch->column_count; i++) {
-        Column flat;
-        TRY(column_flatten(&batch->columns[i], arena, &flat, err));
-        batch->columns[i] = flat;
+            }
     }
     return STATUS_OK;
 }
@@ -83,14 +76,15 @@ static Status flatten(RecordBatch *batch, Arena *arena, Error *err)
 static Status gather(Query *query, const Plan *plan, const Table *table, Gathered *ret, Error *err)
 {
     RecordBatch batch, copy;
+    uint32_t row;
     TRY(query__open(query, plan, err));
     for (;;) {
         TRY(exec_next(query->exec, &batch, err));
         if (!batch.row_count)
             break;
         TRY(batch_copy(&batch, &query->arena, &copy, err));
-        TRY(flatten(&copy, &query->arena, err));
-        TRY(check_not_null(table, &copy, err));
+        TRY(batch_flatten(&copy, &query->arena, err));
+        TRY(insert__check_rows(table, &copy, &row, err));
         ARENA_PUSH(&query->arena, ret->batches, ret->count, ret->cap, copy);
         ret->row_count += copy.row_count;
     }
@@ -147,18 +141,26 @@ static PendingRows *new_pending(Session *session, const Table *table)
     return pending;
 }
 
-static Status keep_for_commit(Session *session, const Table *table, const Gathered *rows,
+Status insert__append_pending(Session *session, const Table *table, const RecordBatch *rows,
                               Error *err)
 {
     Transaction *txn = &session->txn;
     PendingRows *pending = session__pending(session, table->id);
+    RecordBatch kept = *rows;
     if (!pending)
         pending = new_pending(session, table);
+    kept.schema = &pending->columns;
+    ARENA_PUSH(&txn->arena, pending->batches, pending->batch_count, pending->batch_cap, kept);
+    return STATUS_OK;
+}
+
+static Status keep_for_commit(Session *session, const Table *table, const Gathered *rows,
+                              Error *err)
+{
     for (uint32_t i = 0; i < rows->count; i++) {
         RecordBatch copy;
-        TRY(batch_copy(&rows->batches[i], &txn->arena, &copy, err));
-        copy.schema = &pending->columns;
-        ARENA_PUSH(&txn->arena, pending->batches, pending->batch_count, pending->batch_cap, copy);
+        TRY(batch_copy(&rows->batches[i], &session->txn.arena, &copy, err));
+        TRY(insert__append_pending(session, table, &copy, err));
     }
     return STATUS_OK;
 }

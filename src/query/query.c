@@ -223,6 +223,8 @@ static Status start(Query *query, const Column *params, uint32_t param_count, Er
     TRY(copy_params(query, params, param_count, err));
     if (ast->kind == AST_STATEMENT_SELECT)
         return start_select(query, err);
+    if (ast->kind == AST_STATEMENT_COPY)
+        return copy__start(query, err);
     query->mode = QUERY_DEFERRED;
     return STATUS_OK;
 }
@@ -247,7 +249,7 @@ static void set_deadline(Query *query)
 }
 
 /* Statement errors in words of PostgreSQL; an open transaction fails with them. */
-static Status note_failure(Query *query, Status status, Error *err)
+Status query__note_failure(Query *query, Status status, Error *err)
 {
     if (err && status == STATUS_TIMEOUT && !err->sqlstate[0])
         (void)error_set_sql(err, status, "57014", 0,
@@ -281,7 +283,7 @@ Status query_start(Session *session, Statement *statement, const Column *params,
     counter_add(COUNTER_QUERIES_SQL, 1);
     Status status = start(query, params, param_count, err);
     if (status != STATUS_OK) {
-        (void)note_failure(query, status, err);
+        (void)query__note_failure(query, status, err);
         (void)query_free(query);
         return status;
     }
@@ -329,7 +331,7 @@ Status query_next(Query *query, RecordBatch *ret_batch, Error *err)
     }
     Status status = next(query, ret_batch, err);
     if (status != STATUS_OK)
-        return note_failure(query, status, err);
+        return query__note_failure(query, status, err);
     query->ended = ret_batch->row_count == 0;
     return STATUS_OK;
 }
@@ -337,6 +339,10 @@ Status query_next(Query *query, RecordBatch *ret_batch, Error *err)
 Str query_command_tag(const Query *query)
 {
     Query *self = (Query *)(uintptr_t)query; /* the tag is made when it is asked for */
+    if (query->copy && !query->tag[0])
+        query__set_tag(self, "COPY %lu", (unsigned long)query->row_count);
+    if (query->copy)
+        return str_from(query->tag);
     if (query->mode == QUERY_INNER)
         return query_command_tag(query->inner);
     if (!query->tag[0])
@@ -368,6 +374,7 @@ Query *query_free(Query *query)
     if (!query)
         return NULL;
     query->exec = exec_close(query->exec);
+    copy__done(query);
     binding__done(&query->binding);
     query->inner = query_free(query->inner);
     query->executed = statement_free(query->executed);

@@ -17,6 +17,7 @@
 #include "base/label.h"
 #include "base/role.h"
 #include "base/thread.h"
+#include "format/copy/copy.h"
 #include "storage/engine/engine.h"
 
 typedef struct QueryEngine QueryEngine;
@@ -120,6 +121,20 @@ Status query_next(Query *query, RecordBatch *ret_batch, Error *err);
 Str query_command_tag(const Query *query);
 /* Notices gathered (e.g. "relation ... already exists, skipping"), one at a time; false = none. */
 bool query_take_notice(Query *query, Error *ret_notice);
+/* ---- COPY. After query_start of such a statement: how its bytes look; borrowed from the query.
+ *
+ * OUT: query_next yields batches of these columns, which the caller prints with a CopyWriter.
+ * IN: the caller hands over what it receives, in pieces of any size. Rows become visible when the
+ * transaction ends; an error takes all of them back. query_next is not called; the tag is there
+ * after query_copy_end. */
+const CopyOptions *query_copy_format(const Query *query, const CopyColumn **ret_columns,
+                                     uint32_t *ret_count);
+/* Empty bytes only look whether the query was cancelled or ran out of time. */
+Status query_copy_put(Query *query, Str bytes, Error *err);
+Status query_copy_end(Query *query, Error *err);
+/* The client gave up: always fails, with 57014. */
+Status query_copy_fail(Query *query, Str reason, Error *err);
+
 /* From any thread: the query ends with STATUS_CANCELLED (57014) soon. */
 void query_cancel(Query *query);
 Query *query_free(Query *query);

@@ -4,7 +4,7 @@
  *   session.c       sessions and their transactions
  *   settings.c      SET, SHOW: names, checks, defaults
  *   statement.c     scripts, statements: binding
- *   query.c         running: start, next, cancel
+ *   query.c         running: start, next, cancel;  copy.c, copy_options.c  COPY
  * *   command_*.c     statements without a plan: DDL, SET, transactions, prepared statements,
  * cursors insert.c        rows of INSERT: checks, transaction buffer, write binding.c       the
  * binder's catalog over a snapshot
@@ -170,6 +170,8 @@ typedef enum QueryMode {
     QUERY_INNER,    /* EXECUTE: batches of `inner` */
 } QueryMode;
 
+typedef struct QueryCopy QueryCopy;
+
 struct Query {
     Session *session;
     Statement *statement;
@@ -193,6 +195,7 @@ struct Query {
     bool has_notice;
     bool ended;
     Statement *executed; /* QUERY_INNER: owned */
+    QueryCopy *copy;     /* COPY: copy.c's */
     Query *inner;        /* atomic: published once, read by query_cancel */
 };
 
@@ -257,6 +260,8 @@ void query__notice(Query *query, const char *sqlstate, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Runs a plan of one row and one column into query->arena. */
 Status query__eval_scalar(Query *query, const Plan *plan, Column *ret, Error *err);
+/* The query has failed: PostgreSQL's words for *err; an open transaction fails with it. */
+Status query__note_failure(Query *query, Status status, Error *err);
 void query__set_tag(Query *query, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A batch of text columns; `texts` row-major, ptr NULL = NULL. */
 Status query__text_rows(Query *query, const Str *texts, uint32_t rows, Error *err);
@@ -288,9 +293,20 @@ Status command__prepared_statement(Session *session, const AstPrepared *execute,
 Status command__cursor_schema(Session *session, const AstFetch *fetch, const Schema **ret_schema,
                               Error *err);
 
+/* ---- copy.c */
+Status copy__start(Query *query, Error *err);
+void copy__done(Query *query);
+
 /* ---- insert.c */
 Status insert__run(Query *query, const AstInsert *insert, Error *err);
 Status insert__create_as(Query *query, const AstName *name, Error *err);
+/* NOT NULL of whole rows; *ret_row is the one at fault. */
+Status insert__check_rows(const Table *table, const RecordBatch *rows, uint32_t *ret_row,
+                          Error *err);
+/* Keeps checked, flat rows for COMMIT without copying: they live in session->txn.arena, and a
+ * transaction is open. */
+Status insert__append_pending(Session *session, const Table *table, const RecordBatch *rows,
+                              Error *err);
 /* Sends what the transaction has gathered. */
 Status insert__flush_pending(Session *session, Error *err);
 

@@ -200,7 +200,8 @@ static Status bind_by_kind(Session *session, Statement *statement, const Type *p
         statement->schema = schema_copy(schema, &statement->arena);
         return STATUS_OK;
     case AST_STATEMENT_COPY:
-        return unsupported(ast, STR("COPY"), err);
+        statement->kind = ast->copy->from ? STATEMENT_COPY_IN : STATEMENT_COPY_OUT;
+        return STATUS_OK;
     case AST_STATEMENT_CHECKPOINT:
         return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", ast->position,
                              "CHECKPOINT is not supported: acknowledged data is in the write-ahead "

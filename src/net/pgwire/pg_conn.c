@@ -63,6 +63,7 @@ typedef struct PgConn {
     bool closed;   /* guarded by lock: the connection has gone */
     bool paused;   /* guarded by lock: the loop stopped reading */
     bool draining; /* guarded by lock: the server is stopping */
+    bool wake;     /* guarded by lock: go on without input, a query was cancelled */
     Query *query;  /* guarded by lock: what a cancel request hits */
 
     /* the task's */
@@ -135,11 +136,25 @@ static void unregister_conn(PgConn *c)
         (void)map_remove(&c->server->by_pid, pid_key(c));
 }
 
+/* A COPY that waits for its client is woken. */
 static void cancel_running(PgConn *c)
 {
-    MUTEX_GUARD(&c->lock);
-    if (c->query)
+    bool wake = false;
+
+    mutex_lock(&c->lock);
+    if (c->query) {
         query_cancel(c->query);
+        c->wake = true;
+        wake = !c->active;
+        c->active = true;
+    }
+    mutex_unlock(&c->lock);
+    if (wake && !submit(ref(c))) {
+        mutex_lock(&c->lock);
+        c->active = false;
+        mutex_unlock(&c->lock);
+        unref(c);
+    }
 }
 
 static void cancel_by_key(PgServer *server, uint32_t pid, uint32_t secret)
@@ -295,8 +310,7 @@ static TaskStep next_step(PgConn *c)
         buf_clear(&c->inbox);
         c->active = false;
         step = TASK_IDLE;
-    } else if (c->started && c->work_pos == c->work.len && !c->session.script &&
-               !c->session.running) {
+    } else if (c->started && c->work_pos == c->work.len && pg_session_waits(&c->session)) {
         Buf empty = c->work;
         buf_clear(&empty);
         c->work = c->inbox;
@@ -304,7 +318,9 @@ static TaskStep next_step(PgConn *c)
         c->inbox = empty;
         resume = c->paused;
         c->paused = false;
-        if (c->work.len == 0) {
+        bool wake = c->wake;
+        c->wake = false;
+        if (c->work.len == 0 && !wake) {
             step = c->draining ? TASK_DRAIN : TASK_IDLE;
             c->active = step != TASK_IDLE;
         }

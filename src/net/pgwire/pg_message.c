@@ -281,6 +281,8 @@ static void append_report(Buf *out, char type, const char *severity, const char 
         append_field(out, 'D', error->detail);
     if (error->hint[0])
         append_field(out, 'H', error->hint);
+    if (error->context[0])
+        append_field(out, 'W', error->context);
     if (error->position > 0) {
         buf_append_byte(out, 'P');
         buf_printf(out, "%d", error->position);

@@ -125,6 +125,8 @@ void pgwire__portal_free(PgSession *s, PgPortal *portal)
         return;
     if (s->running == portal)
         s->running = NULL;
+    if (s->copy_in == portal)
+        s->copy_in = NULL;
     close_query(s, portal);
     pgwire__prepared_unref(portal->prepared);
     arena_done(&portal->arena);
@@ -197,10 +199,7 @@ static void append_ready(PgSession *s)
 static Status start_portal(PgSession *s, PgPortal *p, Error *err)
 {
     Statement *statement = p->prepared->statement;
-    StatementKind kind = statement_kind(statement);
 
-    if (kind == STATEMENT_COPY_IN || kind == STATEMENT_COPY_OUT)
-        return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", 0, "COPY is not supported yet");
     pgwire__refresh_settings(s);
     TRY(pgwire__begin(s, err));
     counter_add(COUNTER_PG_QUERIES, 1);
@@ -236,7 +235,8 @@ static void complete_portal(PgSession *s, PgPortal *p)
     } else {
         pg_append_command_complete(&s->out, tag);
     }
-    if (!str_starts(tag, STR("SELECT")) && !str_starts(tag, STR("INSERT")))
+    if (!str_starts(tag, STR("SELECT")) && !str_starts(tag, STR("INSERT")) &&
+        !str_starts(tag, STR("COPY")))
         s->settings_stale = true;
     bool drop = str_eq(tag, STR("DISCARD ALL")) || str_eq(tag, STR("DEALLOCATE ALL"));
     close_query(s, p);
@@ -246,7 +246,7 @@ static void complete_portal(PgSession *s, PgPortal *p)
 }
 
 /* In a string of statements the commit comes before the last one's CommandComplete. */
-static Status finish_portal(PgSession *s, PgPortal *p, Error *err)
+Status pgwire__finish_portal(PgSession *s, PgPortal *p, Error *err)
 {
     append_notices(s, p->query);
     if (p == s->simple && s->script_next == script_count(s->script))
@@ -283,7 +283,7 @@ static Status send_rows(PgSession *s, PgPortal *p, PgStep *ret_step, Error *err)
         append_notices(s, p->query);
         if (p->batch.row_count == 0) {
             *ret_step = STEP_DONE;
-            return finish_portal(s, p, err);
+            return pgwire__finish_portal(s, p, err);
         }
     }
 }
@@ -292,7 +292,30 @@ static Status advance_portal(PgSession *s, PgPortal *p, PgStep *ret_step, Error 
 {
     if (!p->query)
         TRY(start_portal(s, p, err));
+    switch (statement_kind(p->prepared->statement)) {
+    case STATEMENT_COPY_IN:
+        pgwire__copy_in(s, p);
+        *ret_step = STEP_COPY;
+        return STATUS_OK;
+    case STATEMENT_COPY_OUT:
+        return pgwire__copy_out(s, p, ret_step, err);
+    case STATEMENT_QUERY:
+    case STATEMENT_COMMAND:
+    case STATEMENT_EMPTY:
+        break;
+    }
     return send_rows(s, p, ret_step, err);
+}
+
+void pgwire__fail_portal(PgSession *s, PgPortal *p, const Error *err)
+{
+    if (p->query)
+        append_notices(s, p->query);
+    close_query(s, p);
+    p->done = true;
+    pgwire__fail(s, err);
+    s->skip_to_sync = p != s->simple;
+    s->script_next = UINT32_MAX; /* the rest of a string is dropped */
 }
 
 PgStep pgwire__run_portal(PgSession *s, PgPortal *p)
@@ -301,16 +324,9 @@ PgStep pgwire__run_portal(PgSession *s, PgPortal *p)
     PgStep step = STEP_DONE;
 
     s->running = p;
-    if (advance_portal(s, p, &step, &err) != STATUS_OK) {
-        if (p->query)
-            append_notices(s, p->query);
-        close_query(s, p);
-        p->done = true;
-        pgwire__fail(s, &err);
-        s->skip_to_sync = p != s->simple;
-        s->script_next = UINT32_MAX; /* the rest of a string is dropped */
-    }
-    if (step == STEP_DONE)
+    if (advance_portal(s, p, &step, &err) != STATUS_OK)
+        pgwire__fail_portal(s, p, &err);
+    if (step != STEP_FULL)
         s->running = NULL;
     return step;
 }
@@ -337,15 +353,15 @@ static Status start_statement(PgSession *s, Error *err)
     return STATUS_OK;
 }
 
-/* Goes on with the string until its end or until `out` is full. */
-static PgStep run_script(PgSession *s)
+PgStep pgwire__run_script(PgSession *s)
 {
     Error err = {0};
 
     for (;;) {
         if (s->simple && !s->simple->done) {
-            if (pgwire__run_portal(s, s->simple) == STEP_FULL)
-                return STEP_FULL;
+            PgStep step = pgwire__run_portal(s, s->simple);
+            if (step != STEP_DONE)
+                return step;
         }
         pgwire__portal_free(s, STEAL(s->simple));
         if (s->script_next >= script_count(s->script))
@@ -388,7 +404,7 @@ static PgStep simple_query(PgSession *s, Str body)
         pg_append_simple(&s->out, 'I');
         (void)pgwire__end(s, true, NULL); /* nothing was written */
     }
-    return run_script(s);
+    return pgwire__run_script(s);
 }
 
 /* ---------------------------------------------------------------- messages */
@@ -417,6 +433,10 @@ static void refuse(PgSession *s, const char *sqlstate, const char *text)
 static bool handle(PgSession *s, const PgMessage *m, PgStep *ret_step)
 {
     *ret_step = STEP_DONE;
+    if (s->copy_in && m->type != 'X') {
+        *ret_step = pgwire__copy_message(s, m);
+        return true;
+    }
     switch (m->type) {
     case 'Q':
         *ret_step = simple_query(s, m->body);
@@ -431,7 +451,7 @@ static bool handle(PgSession *s, const PgMessage *m, PgStep *ret_step)
     case 'd':
     case 'c':
     case 'f':
-        return true; /* left over from a COPY that was refused */
+        return true; /* left over from a COPY that failed */
     case 'P':
     case 'B':
     case 'D':
@@ -458,8 +478,10 @@ static bool handle(PgSession *s, const PgMessage *m, PgStep *ret_step)
 /* Goes on with what was stopped because `out` was full. */
 static PgStep continue_running(PgSession *s)
 {
+    if (s->copy_in)
+        return pgwire__copy_check(s);
     if (s->script)
-        return run_script(s);
+        return pgwire__run_script(s);
     return s->running ? pgwire__run_portal(s, s->running) : STEP_DONE;
 }
 

@@ -38,6 +38,7 @@ typedef struct PgSession {
     uint32_t script_next;
     PgPortal *simple;  /* its current statement */
     PgPortal *running; /* the portal in execution, or NULL */
+    PgPortal *copy_in; /* the portal whose COPY waits for the client, or NULL */
 } PgSession;
 
 typedef enum PgOutcome {
@@ -53,6 +54,11 @@ void pg_session_init(PgSession *s, Session *session, uint32_t statements_max,
 void pg_session_done(PgSession *s);
 /* ParameterStatus for everything PostgreSQL reports. */
 void pg_session_append_parameters(PgSession *s);
+/* Is it the client's turn? Else pg_session_run goes on without input. */
+static inline bool pg_session_waits(const PgSession *s)
+{
+    return s->copy_in || (!s->script && !s->running);
+}
 /* Uses whole messages of `input`; *ret_used counts their bytes. */
 PgOutcome pg_session_run(PgSession *s, Str input, size_t *ret_used);
 

@@ -28,6 +28,9 @@ struct PgPortal {
     PgRowEncoder rows;
     RecordBatch batch;
     uint32_t row; /* next of batch */
+    CopyWriter copy; /* COPY TO */
+    bool copy_began; /* the response was sent */
+    bool copy_data;  /* a CopyData was sent */
 };
 
 PgPrepared *pgwire__prepared_new(Str name, Statement *take_statement);
@@ -44,9 +47,26 @@ void pgwire__refresh_settings(PgSession *s);
 /* Bytes from a client that should be text. */
 Status pgwire__check_text(Str text, Error *err);
 
-typedef enum PgStep { STEP_DONE, STEP_FULL } PgStep;
+typedef enum PgStep {
+    STEP_DONE,
+    STEP_FULL, /* `out` must be handed on first */
+    STEP_COPY, /* the client sends the rest */
+} PgStep;
 /* Goes on with a portal: rows, then its end (CommandComplete, PortalSuspended, or an error). */
 PgStep pgwire__run_portal(PgSession *s, PgPortal *portal);
+
+/* The end of a statement that went well, or that failed. */
+Status pgwire__finish_portal(PgSession *s, PgPortal *portal, Error *err);
+void pgwire__fail_portal(PgSession *s, PgPortal *portal, const Error *err);
+/* Goes on with the string of a simple query until its end or until `out` is full. */
+PgStep pgwire__run_script(PgSession *s);
+
+/* pg_copy.c: all of COPY TO; CopyInResponse; a message that belongs to COPY FROM; a look whether it
+ * was cancelled. */
+Status pgwire__copy_out(PgSession *s, PgPortal *portal, PgStep *ret_step, Error *err);
+void pgwire__copy_in(PgSession *s, PgPortal *portal);
+PgStep pgwire__copy_message(PgSession *s, const PgMessage *message);
+PgStep pgwire__copy_check(PgSession *s);
 
 /* pg_extended.c: one message of the extended protocol. */
 PgStep pgwire__extended(PgSession *s, const PgMessage *message);

@@ -357,7 +357,9 @@ typedef struct AstOption {
     Str name;
     Str value; /* "" when none was given */
     bool has_value;
-    bool quoted; /* the value was a string */
+    bool quoted;    /* the value was a string */
+    bool star;      /* the value was * */
+    AstNames names; /* the value was a list of names */
     int32_t position;
 } AstOption;
 
@@ -470,7 +472,9 @@ typedef struct AstCopy {
     AstNames columns;
     AstStatement *query;
     bool from;
-    bool file; /* names a file or a program */
+    bool file;    /* names a file */
+    bool program; /* names a program */
+    AstExpr *where;
     AstOption *options;
     uint32_t option_count;
 } AstCopy;

@@ -77,6 +77,14 @@ Status sql_bind_create_table(const SqlBindOptions *options, const AstCreateTable
     return sql__create_table(&b, create, ret_create);
 }
 
+Status sql_bind_copy(const SqlBindOptions *options, const AstCopy *copy, SqlCopy *ret_copy,
+                     Error *err)
+{
+    Binder b;
+    TRY(binder_init(&b, options, err));
+    return sql__copy(&b, copy, ret_copy);
+}
+
 Status sql_bind_scalar(const SqlBindOptions *options, const AstExpr *ast, Type type, Plan *ret_plan,
                        Error *err)
 {

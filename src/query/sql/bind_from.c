@@ -62,6 +62,11 @@ static bool find_relation(Binder *b, const AstName *name, Relation *ret)
 {
     const SqlBindOptions *options = b->options;
     bool named = false;
+    if (options->source && str_eq(name->schema, options->source->schema) &&
+        str_eq(name->name, options->source->name)) {
+        *ret = (Relation){.virtual_table = options->source, .schema = options->source->schema};
+        return true;
+    }
     if (name->schema.len)
         return find_in_schema(b, name->schema, name->name, ret);
     for (uint32_t i = 0; i < options->search_path_count; i++)
@@ -88,6 +93,29 @@ Status sql__find_table(Binder *b, const AstName *name, const Table **ret_table)
                              "permission denied: \"%.*s\" is a system catalog",
                              STR_FMT(name->name));
     *ret_table = relation.table;
+    return STATUS_OK;
+}
+
+Status sql__copy_table(Binder *b, const AstName *name, bool from, const Table **ret_table)
+{
+    Relation relation;
+    TRY(check_database(b, name));
+    if (!find_relation(b, name, &relation))
+        return no_table(b, name);
+    *ret_table = relation.table;
+    if (relation.view) {
+        Status status = BIND_ERROR(b, "42809", 0, "cannot copy %s view \"%.*s\"",
+                                   from ? "to" : "from", STR_FMT(name->name));
+        if (from)
+            error_hint(b->err, "To enable copying to a view, provide an INSTEAD OF INSERT trigger.");
+        else
+            error_hint(b->err, "Try the COPY (SELECT ...) TO variant.");
+        return status;
+    }
+    if (relation.virtual_table && from)
+        return error_set_sql(b->err, STATUS_DENIED, "42501", 0,
+                             "permission denied: \"%.*s\" is a system catalog",
+                             STR_FMT(name->name));
     return STATUS_OK;
 }
 

@@ -8,7 +8,7 @@
  *   bind_from.c    FROM: tables, joins, functions;  bind_with.c  CTEs
  *   bind_select.c  the clauses of a SELECT;  bind_group.c  GROUP BY and aggregates
  *   bind_window.c  window calls;  bind_set_op.c  UNION ..., VALUES
- *   bind_insert.c  INSERT;  bind_table.c  CREATE TABLE
+ *   bind_insert.c  INSERT;  bind_table.c  CREATE TABLE;  bind_copy.c  COPY
  *
  * Rows. Each query level has one flat row: the columns of its FROM items side by side. Names
  * resolve to EXPR_COLUMN{0, flat index}; a join splits its condition into inputs 0 and 1
@@ -234,6 +234,9 @@ bool sql__plan_escapes(PlanNode *plan);
 /* ---- bind_from.c, bind_with.c */
 Status sql__from(Binder *b, Scope *scope, const AstSelect *select, PlanNode **ret_plan);
 Status sql__table_scan(Binder *b, const Table *table, PlanNode **ret_plan);
+/* The table of COPY; NULL for a system catalog, refused when it should be written. */
+Status sql__copy_table(Binder *b, const AstName *name, bool from, const Table **ret_table);
+Status sql__copy(Binder *b, const AstCopy *copy, SqlCopy *ret);
 Status sql__find_table(Binder *b, const AstName *name, const Table **ret_table);
 Status sql__with(Binder *b, Scope *outer, const AstWith *with, CteFrame *frame);
 /* Puts the PLAN_CTE nodes of a frame above the plan that uses it. */

@@ -59,7 +59,11 @@ static AstOption *convert_options(Convert *c, List *list, uint32_t *ret_count)
         option->schema = pgtree__str(c, def->defnamespace);
         option->name = pgtree__str(c, def->defname);
         option->has_value = def->arg != NULL;
-        option->value = def_value(c, def->arg, &option->quoted);
+        option->star = def->arg && IsA(def->arg, A_Star);
+        if (def->arg && IsA(def->arg, List))
+            option->names = pgtree__names(c, (List *)def->arg);
+        else
+            option->value = def_value(c, def->arg, &option->quoted);
         option->position = pgtree__position(c, def->location);
     }
     *ret_count = count;
@@ -400,7 +404,9 @@ static void convert_copy(Convert *c, CopyStmt *node, AstStatement *statement)
         copy->query = pgtree__statement(c, node->query, -1, 0);
     copy->columns = pgtree__names(c, node->attlist);
     copy->from = node->is_from;
-    copy->file = node->filename != NULL || node->is_program;
+    copy->program = node->is_program;
+    copy->file = node->filename != NULL;
+    copy->where = node->whereClause ? pgtree__expr(c, node->whereClause) : NULL;
     copy->options = convert_options(c, node->options, &copy->option_count);
     statement->kind = AST_STATEMENT_COPY;
     statement->copy = copy;

@@ -4,6 +4,7 @@
  *   sql_bind_select     a query -> plan
  *   sql_bind_insert     INSERT -> plan of the rows, and the plan of RETURNING over them
  *   sql_bind_columns    CREATE TABLE -> columns
+ *   sql_bind_copy       COPY's table -> columns
  *
  * The binder resolves names against a SqlCatalog, finds types, functions and operators by
  * PostgreSQL's rules and reports errors with PostgreSQL's texts, SQLSTATEs and positions. What
@@ -52,7 +53,8 @@ typedef struct SqlBindOptions {
     uint32_t search_path_count;
     const Type *param_types; /* as declared; UNKNOWN = infer. May be fewer than there are */
     uint32_t param_count;
-    uint32_t param_max; /* highest $n of the statement */
+    uint32_t param_max;         /* highest $n of the statement */
+    const VirtualTable *source; /* found under its own schema and name before all others, or NULL */
 } SqlBindOptions;
 
 Status sql_bind_select(const SqlBindOptions *options, const AstSelect *select, Plan *ret_plan,
@@ -66,6 +68,16 @@ typedef struct SqlInsert {
 } SqlInsert;
 Status sql_bind_insert(const SqlBindOptions *options, const AstInsert *insert,
                        SqlInsert *ret_insert, Error *err);
+
+/* The table of COPY and the columns that its fields stand for, in their order. `table` is NULL for a
+ * system catalog, which can be copied out. */
+typedef struct SqlCopy {
+    const Table *table;
+    const uint16_t *columns; /* in table->columns */
+    uint32_t column_count;
+} SqlCopy;
+Status sql_bind_copy(const SqlBindOptions *options, const AstCopy *copy, SqlCopy *ret_copy,
+                     Error *err);
 
 /* The columns and key of CREATE TABLE; DEFAULT expressions are checked against their types. */
 typedef struct SqlCreateTable {
