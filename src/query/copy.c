@@ -3,8 +3,8 @@
  * TO is a SELECT (of the table, or as written) that runs as an inner query; the protocol prints its
  * batches. FROM is an INSERT whose source is the reader: what a chunk of bytes holds runs through
  * the INSERT's plan (defaults, casts), WHERE and the checks, and joins the rows that the
- * transaction holds. So a COPY is one atomic write, alone or in a block. Where the plan would change
- * nothing, rows are read straight into the transaction's memory. */
+ * transaction holds. So a COPY is one atomic write, alone or in a block. Where the plan would
+ * change nothing, rows are read straight into the transaction's memory. */
 #include "query/copy_int.h"
 
 #include "base/clock.h"
@@ -73,12 +73,14 @@ static Str *column_names(Arena *arena, const SqlCopy *bound)
 /* ---------------------------------------------------------------- out */
 
 /* The SELECT of a table, or the query as written. */
-static Status out_statement(Query *query, const AstCopy *ast, const AstStatement **ret, Error *err)
+static Status out_statement(Query *query, const AstCopy *ast, const AstStatement **ret,
+                            const Table **ret_table, Error *err)
 {
     Arena *arena = &query->arena;
     SqlCopy bound;
     if (ast->query) {
         *ret = ast->query;
+        *ret_table = NULL;
         return STATUS_OK;
     }
     TRY(query__snapshot(query, err));
@@ -87,14 +89,15 @@ static Status out_statement(Query *query, const AstCopy *ast, const AstStatement
     AstStatement *statement = ARENA_NEW(arena, AstStatement);
     statement->kind = AST_STATEMENT_SELECT;
     if (bound.table)
-        statement->select =
-            select_from(arena, ast->table, STR(""), column_names(arena, &bound), bound.column_count);
+        statement->select = select_from(arena, ast->table, STR(""), column_names(arena, &bound),
+                                        bound.column_count);
     else
         statement->select =
             select_from(arena, ast->table, STR(""), ast->columns.names, ast->columns.count);
     if (bound.table && !bound.column_count)
         statement->select->target_count = 0;
     *ret = statement;
+    *ret_table = bound.table;
     return STATUS_OK;
 }
 
@@ -102,8 +105,9 @@ static Status start_out(Query *query, const AstCopy *ast, QueryCopy *copy, const
                         Error *err)
 {
     const AstStatement *statement;
+    const Table *table;
     Query *inner;
-    TRY(out_statement(query, ast, &statement, err));
+    TRY(out_statement(query, ast, &statement, &table, err));
     TRY(statement__bind(query->session, query->statement->script, statement, NULL, 0,
                         &query->executed, err));
     if (!statement_returns_rows(query->executed))
@@ -115,7 +119,7 @@ static Status start_out(Query *query, const AstCopy *ast, QueryCopy *copy, const
     for (uint32_t i = 0; i < schema->field_count; i++)
         copy->columns[i] =
             (CopyColumn){.name = schema->fields[i].name, .type = schema->fields[i].type};
-    TRY(copy__force(force, copy->columns, copy->column_count, err));
+    TRY(copy__force(force, table, copy->columns, copy->column_count, err));
     TRY(query_start(query->session, query->executed, NULL, 0, &inner, err));
     __atomic_store_n(&query->inner, inner, __ATOMIC_SEQ_CST);
     query->mode = QUERY_INNER;
@@ -222,7 +226,7 @@ static Status start_in(Query *query, const AstCopy *ast, QueryCopy *copy, const 
         copy->columns[i] = (CopyColumn){.name = column->name, .type = column->type};
         fields[i] = (Field){.name = column->name, .type = column->type};
     }
-    TRY(copy__force(force, copy->columns, copy->column_count, err));
+    TRY(copy__force(force, bound.table, copy->columns, copy->column_count, err));
     make_rows(query, &copy->rows, &copy->chunk, fields, bound.column_count);
     Status status = bind_insert(query, ast, &bound, copy, err);
     if (status == STATUS_OK)
@@ -270,7 +274,7 @@ static Status store_rows(Query *query, const RecordBatch *rows, uint32_t chunk_r
 {
     QueryCopy *copy = query->copy;
     uint32_t row = 0;
-    Status status = insert__check_rows(copy->table, rows, &row, err);
+    Status status = insert__check_rows(copy->table, rows, query->binding.settings.pg, &row, err);
     if (status != STATUS_OK) {
         if (!copy->where.root)
             copy_reader_context(copy->reader, chunk_row + row, err);
@@ -350,8 +354,7 @@ static Status drain(Query *query, Error *err)
 Status query_copy_put(Query *query, Str bytes, Error *err)
 {
     CopyReader *reader = query->copy->reader;
-    Status status =
-        bytes.len ? copy_reader_put(reader, bytes, err) : check_interrupt(query, err);
+    Status status = bytes.len ? copy_reader_put(reader, bytes, err) : check_interrupt(query, err);
     if (status == STATUS_OK && copy_reader_is_full(reader))
         status = drain(query, err);
     return status == STATUS_OK ? STATUS_OK : query__note_failure(query, status, err);

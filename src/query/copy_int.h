@@ -14,8 +14,10 @@ typedef struct CopyForce {
 
 /* Reads and checks the options of a statement; texts borrow it. */
 Status copy__options(const AstCopy *ast, CopyOptions *ret, CopyForce *ret_force, Error *err);
-/* Marks the columns that FORCE_* names; 42P10 for others. */
-Status copy__force(const CopyForce *force, CopyColumn *columns, uint32_t count, Error *err);
+/* Marks the columns that FORCE_* names; 42P10 for others, 42703 for what is no column of the table
+ * (NULL = of a query). */
+Status copy__force(const CopyForce *force, const Table *table, CopyColumn *columns, uint32_t count,
+                   Error *err);
 
 struct QueryCopy {
     CopyOptions options;

@@ -187,7 +187,8 @@ static Status check_null_text(const CopyOptions *o, Error *err)
     if (o->format != COPY_BINARY && str_find_byte(o->null_text, o->delimiter) >= 0)
         return refuse("0A000", err, "COPY delimiter must not appear in the NULL specification");
     if (o->format == COPY_CSV && str_find_byte(o->null_text, o->quote) >= 0)
-        return refuse("0A000", err, "CSV quote character must not appear in the NULL specification");
+        return refuse("0A000", err,
+                      "CSV quote character must not appear in the NULL specification");
     return STATUS_OK;
 }
 
@@ -232,35 +233,48 @@ Status copy__options(const AstCopy *ast, CopyOptions *ret, CopyForce *ret_force,
     return STATUS_OK;
 }
 
-static Status force_column(CopyColumn *columns, uint32_t count, Str name, size_t offset,
-                           const char *what, Error *err)
+typedef struct Forced {
+    const Table *table;
+    CopyColumn *columns;
+    uint32_t count;
+} Forced;
+
+static Status force_column(const Forced *f, Str name, size_t offset, const char *what, Error *err)
 {
-    for (uint32_t i = 0; i < count; i++)
-        if (str_eq(columns[i].name, name)) {
-            *(bool *)((char *)&columns[i] + offset) = true;
+    for (uint32_t i = 0; i < f->count; i++)
+        if (str_eq(f->columns[i].name, name)) {
+            *(bool *)((char *)&f->columns[i] + offset) = true;
             return STATUS_OK;
         }
-    return error_set_sql(err, STATUS_INVALID, "42P10", 0,
-                         "%s column \"%.*s\" not referenced by COPY", what, STR_FMT(name));
+    for (uint32_t i = 0; f->table && i < f->table->column_count; i++)
+        if (!f->table->columns[i].dropped && str_eq(f->table->columns[i].name, name))
+            return error_set_sql(err, STATUS_INVALID, "42P10", 0,
+                                 "%s column \"%.*s\" not referenced by COPY", what, STR_FMT(name));
+    if (f->table)
+        return error_set_sql(err, STATUS_INVALID, "42703", 0,
+                             "column \"%.*s\" of relation \"%.*s\" does not exist", STR_FMT(name),
+                             STR_FMT(f->table->name));
+    return error_set_sql(err, STATUS_INVALID, "42703", 0, "column \"%.*s\" does not exist",
+                         STR_FMT(name));
 }
 
-static Status force_columns(CopyColumn *columns, uint32_t count, const AstOption *option,
-                            size_t offset, const char *what, Error *err)
+static Status force_columns(const Forced *f, const AstOption *option, size_t offset,
+                            const char *what, Error *err)
 {
     if (option && option->star)
-        for (uint32_t i = 0; i < count; i++)
-            *(bool *)((char *)&columns[i] + offset) = true;
+        for (uint32_t i = 0; i < f->count; i++)
+            *(bool *)((char *)&f->columns[i] + offset) = true;
     for (uint32_t i = 0; option && i < option->names.count; i++)
-        TRY(force_column(columns, count, option->names.names[i], offset, what, err));
+        TRY(force_column(f, option->names.names[i], offset, what, err));
     return STATUS_OK;
 }
 
-Status copy__force(const CopyForce *force, CopyColumn *columns, uint32_t count, Error *err)
+Status copy__force(const CopyForce *force, const Table *table, CopyColumn *columns, uint32_t count,
+                   Error *err)
 {
-    TRY(force_columns(columns, count, force->quote, offsetof(CopyColumn, force_quote),
-                      "FORCE_QUOTE", err));
-    TRY(force_columns(columns, count, force->not_null, offsetof(CopyColumn, force_not_null),
-                      "FORCE_NOT_NULL", err));
-    return force_columns(columns, count, force->null, offsetof(CopyColumn, force_null),
-                         "FORCE_NULL", err);
+    const Forced f = {table, columns, count};
+    TRY(force_columns(&f, force->quote, offsetof(CopyColumn, force_quote), "FORCE_QUOTE", err));
+    TRY(force_columns(&f, force->not_null, offsetof(CopyColumn, force_not_null), "FORCE_NOT_NULL",
+                      err));
+    return force_columns(&f, force->null, offsetof(CopyColumn, force_null), "FORCE_NULL", err);
 }

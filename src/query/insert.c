@@ -50,8 +50,32 @@ static Status next_pending(void *ctx, void **state, Arena *arena, RecordBatch *r
 
 /* ---------------------------------------------------------------- gathering */
 
-Status insert__check_rows(const Table *table, const RecordBatch *batch, uint32_t *ret_row,
-                          Error *err)
+void insert__failing_row(const RecordBatch *batch, uint32_t row, const PgSettings *settings,
+                         Error *err)
+{
+    enum { VALUE_BYTES_MAX = 64 };
+    CLEANUP(buf_done) Buf text = {0};
+    for (uint32_t c = 0; c < batch->column_count; c++) {
+        if (c)
+            buf_append_lit(&text, ", ");
+        if (column_is_null(&batch->columns[c], row)) {
+            buf_append_lit(&text, "null");
+            continue;
+        }
+        size_t at = text.len;
+        pgtype_append_text(&batch->columns[c], row, settings, &text);
+        if (text.len - at <= VALUE_BYTES_MAX)
+            continue;
+        text.len = at + VALUE_BYTES_MAX;
+        while (text.len > at && ((uint8_t)text.ptr[text.len] & 0xC0) == 0x80)
+            text.len--;
+        buf_append_lit(&text, "...");
+    }
+    error_detail(err, "Failing row contains (%.*s).", (int)text.len, text.ptr ? text.ptr : "");
+}
+
+Status insert__check_rows(const Table *table, const RecordBatch *batch, const PgSettings *settings,
+                          uint32_t *ret_row, Error *err)
 {
     uint32_t live = 0;
     for (uint32_t i = 0; i < table->column_count; i++) {
@@ -64,10 +88,12 @@ Status insert__check_rows(const Table *table, const RecordBatch *batch, uint32_t
         for (uint32_t r = 0; r < batch->row_count; r++)
             if (column_is_null(values, r)) {
                 *ret_row = r;
-                return error_set_sql(err, STATUS_INVALID, "23502", 0,
-                                     "null value in column \"%.*s\" of relation \"%.*s\" violates "
-                                     "not-null constraint",
-                                     STR_FMT(column->name), STR_FMT(table->name));
+                (void)error_set_sql(err, STATUS_INVALID, "23502", 0,
+                                    "null value in column \"%.*s\" of relation \"%.*s\" violates "
+                                    "not-null constraint",
+                                    STR_FMT(column->name), STR_FMT(table->name));
+                insert__failing_row(batch, r, settings, err);
+                return STATUS_INVALID;
             }
     }
     return STATUS_OK;
@@ -84,7 +110,7 @@ static Status gather(Query *query, const Plan *plan, const Table *table, Gathere
             break;
         TRY(batch_copy(&batch, &query->arena, &copy, err));
         TRY(batch_flatten(&copy, &query->arena, err));
-        TRY(insert__check_rows(table, &copy, &row, err));
+        TRY(insert__check_rows(table, &copy, query->binding.settings.pg, &row, err));
         ARENA_PUSH(&query->arena, ret->batches, ret->count, ret->cap, copy);
         ret->row_count += copy.row_count;
     }

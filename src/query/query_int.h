@@ -301,8 +301,11 @@ void copy__done(Query *query);
 Status insert__run(Query *query, const AstInsert *insert, Error *err);
 Status insert__create_as(Query *query, const AstName *name, Error *err);
 /* NOT NULL of whole rows; *ret_row is the one at fault. */
-Status insert__check_rows(const Table *table, const RecordBatch *rows, uint32_t *ret_row,
-                          Error *err);
+Status insert__check_rows(const Table *table, const RecordBatch *rows, const PgSettings *settings,
+                          uint32_t *ret_row, Error *err);
+/* Adds PostgreSQL's detail "Failing row contains (...)." */
+void insert__failing_row(const RecordBatch *rows, uint32_t row, const PgSettings *settings,
+                         Error *err);
 /* Keeps checked, flat rows for COMMIT without copying: they live in session->txn.arena, and a
  * transaction is open. */
 Status insert__append_pending(Session *session, const Table *table, const RecordBatch *rows,

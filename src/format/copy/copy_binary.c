@@ -40,10 +40,10 @@ static CopySplit check_header(Str in, bool ended, size_t *ret_next, Error *err)
 static CopySplit read_fields(CopyReader *r, BufReader *in, Error *err)
 {
     for (uint32_t i = 0; i < r->column_count; i++) {
+        r->bad_column = &r->columns[i];
         int32_t len = (int32_t)buf_read_be32(in);
-        if (len < -1) {
+        if (len < -1)
             return fail(err, "invalid field size");
-        }
         if (in->failed)
             return r->ended ? fail(err, "unexpected EOF in COPY data") : SPLIT_MORE;
         if (len == -1) {
@@ -55,6 +55,7 @@ static CopySplit read_fields(CopyReader *r, BufReader *in, Error *err)
             return r->ended ? fail(err, "unexpected EOF in COPY data") : SPLIT_MORE;
         copy__push_field(r, len ? bytes.ptr : "", (size_t)len);
     }
+    r->bad_column = NULL;
     return SPLIT_ROW;
 }
 
@@ -65,6 +66,7 @@ static CopySplit split_row(CopyReader *r, Error *err)
 
     r->line_fields_n = 0;
     r->line_valid = false;
+    r->bad_column = NULL;
     r->rows[r->row_count] = (CopyRow){r->line + 1, start, start};
     int16_t count = (int16_t)buf_read_be16(&in);
     if (in.failed)

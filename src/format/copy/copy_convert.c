@@ -224,6 +224,8 @@ static Status convert_binary(CopyReader *r, const Str *fields, uint32_t count, C
 {
     void *values = column_values(ret);
     size_t width = ret->type.is_array ? 0 : layout_width(type_layout(ret->type));
+    bool view = type_layout(ret->type) == LAYOUT_VIEW;
+    size_t fixed = view ? 0 : (size_t)type_len(ret->type);
     bool int8 = type_eq(ret->type, TYPE_OF(INT8)) || type_eq(ret->type, TYPE_OF(FLOAT8));
     bool int4 = type_eq(ret->type, TYPE_OF(INT4)) || type_eq(ret->type, TYPE_OF(FLOAT4));
 
@@ -242,9 +244,16 @@ static Status convert_binary(CopyReader *r, const Str *fields, uint32_t count, C
             }
             continue;
         }
+        if (fields[i].len < fixed) {
+            *ret_row = i;
+            return error_set_sql(err, STATUS_INVALID, "08P01", 0,
+                                 "insufficient data left in message");
+        }
         Status status = pgtype_parse_binary(fields[i], r->settings, ret, i, r->arena, err);
         if (status != STATUS_OK) {
             *ret_row = i;
+            if (err && !strcmp(err->sqlstate, "22P03") && fixed)
+                (void)error_set_sql(err, status, "22P03", 0, "incorrect binary data format");
             return status;
         }
     }

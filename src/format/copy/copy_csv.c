@@ -1,7 +1,7 @@
 /* copy_csv.c - COPY's csv format: fields may be quoted, and then hold delimiters and line ends.
  *
- * Within quotes the escape byte stands before a quote or itself; usually it is the quote. "\." alone
- * on a line ends the data. Quotes may open and close within a field. */
+ * Within quotes the escape byte stands before a quote or itself; usually it is the quote. "\."
+ * alone on a line ends the data. Quotes may open and close within a field. */
 #include "format/copy/copy_int.h"
 #include "format/copy/copy_scan.h"
 
@@ -167,7 +167,7 @@ static CopySplit split_row(CopyReader *r, CopyScan *scan, Error *err)
         if (pos >= scan->end) {
             if (!r->ended)
                 return SPLIT_MORE;
-            if (start == scan->end)
+            if (start == scan->end && !copy__misses_header(r))
                 return SPLIT_END;
             push(r, &field, pos);
             return end_row(r, start, pos, pos, inner_lines, inside, err);

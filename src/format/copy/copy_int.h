@@ -54,6 +54,10 @@ struct CopyReader {
     Str *fields;
     Str *line_fields;       /* of the row under way: column_count and one more */
     uint32_t line_fields_n; /* all that there are, even those not kept */
+    /* The faulty row rows[row_count] was cut short: its first fields count, and are read before the
+     * fault is told. */
+    uint32_t short_fields;
+    const CopyColumn *bad_column; /* of the faulty row, for its context, or NULL */
 
     Status failed; /* found behind the rows of the last batch */
     Error error;
@@ -90,7 +94,13 @@ static inline bool copy__is_null_text(const CopyReader *reader, const char *ptr,
     Str null_text = reader->options.null_text;
     return len == null_text.len && (len == 0 || memcmp(ptr, null_text.ptr, len) == 0);
 }
-Status copy__bad_encoding(Str bytes, Error *err);
+/* A header to compare with is a line even where the input is empty. */
+static inline bool copy__misses_header(const CopyReader *reader)
+{
+    return !reader->began && reader->options.header == COPY_HEADER_MATCH;
+}
+/* INVALID 22021 with the bytes at fault, if there are any in `bytes`; up to `readable` follow. */
+Status copy__bad_encoding(Str bytes, size_t readable, Error *err);
 
 /* Reads fields [0, count) into `ret`; *ret_row is the first that cannot be read, with *err. */
 Status copy__convert(CopyReader *reader, const CopyColumn *column, const Str *fields,

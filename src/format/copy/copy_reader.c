@@ -112,11 +112,13 @@ Status copy__add_row(CopyReader *r, size_t start, size_t end, size_t next, Error
     if (have > r->column_count)
         return error_set_sql(err, STATUS_INVALID, "22P04", 0,
                              "extra data after last expected column");
-    if (have < r->column_count)
-        return error_set_sql(err, STATUS_INVALID, "22P04", 0, "missing data for column \"%.*s\"",
-                             STR_FMT(r->columns[have].name));
     for (uint32_t c = 0; c < have; c++)
         r->fields[(size_t)c * r->row_cap + row] = r->line_fields[c];
+    if (have < r->column_count) {
+        r->short_fields = have;
+        return error_set_sql(err, STATUS_INVALID, "22P04", 0, "missing data for column \"%.*s\"",
+                             STR_FMT(r->columns[have].name));
+    }
     r->row_count++;
     r->line++;
     r->at = next;
@@ -198,7 +200,7 @@ CopySplit copy__line_end(CopyReader *r, size_t pos, size_t *ret_next, Error *err
 
 /* ---------------------------------------------------------------- text that is none */
 
-Status copy__bad_encoding(Str bytes, Error *err)
+Status copy__bad_encoding(Str bytes, size_t readable, Error *err)
 {
     char shown[4 * 5 + 1];
     size_t i = 0;
@@ -215,7 +217,7 @@ Status copy__bad_encoding(Str bytes, Error *err)
         return STATUS_OK;
     uint8_t lead = (uint8_t)bytes.ptr[i];
     size_t want = lead < 0xC0 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF8 ? 4 : 1;
-    for (size_t k = i; k < bytes.len && k < i + want; k++)
+    for (size_t k = i; k < readable && k < i + want; k++)
         len += (size_t)snprintf(shown + len, sizeof shown - len, "%s0x%02x", k > i ? " " : "",
                                 (uint8_t)bytes.ptr[k]);
     return error_set_sql(err, STATUS_INVALID, "22021", 0,
@@ -227,6 +229,7 @@ static void keep_fault(CopyReader *r, uint32_t rows, Status status)
 {
     r->failed = status;
     r->row_count = rows;
+    r->short_fields = 0;
 }
 
 static void check_encoding(CopyReader *r)
@@ -240,7 +243,7 @@ static void check_encoding(CopyReader *r)
     for (uint32_t i = 0; i < r->row_count; i++) {
         const CopyRow *row = &r->rows[i];
         Str text = {r->in.ptr + row->start, row->end - row->start};
-        if (copy__bad_encoding(text, &r->error) == STATUS_OK)
+        if (copy__bad_encoding(text, r->in.len - row->start, &r->error) == STATUS_OK)
             continue;
         error_context(&r->error, "%.*s, line %llu", STR_FMT(r->source),
                       (unsigned long long)row->line);
@@ -322,7 +325,12 @@ static void split(CopyReader *r)
     if (result != SPLIT_FAIL)
         return;
     r->failed = r->error.status;
-    if (r->line_valid)
+    if (r->options.format == COPY_BINARY && !r->began)
+        return;
+    if (r->bad_column)
+        error_context(&r->error, "%.*s, line %llu, column %.*s", STR_FMT(r->source),
+                      (unsigned long long)r->line + 1, STR_FMT(r->bad_column->name));
+    else if (r->line_valid)
         copy_reader_context(r, r->row_count, &r->error);
     else
         error_context(&r->error, "%.*s, line %llu", STR_FMT(r->source),
@@ -330,14 +338,16 @@ static void split(CopyReader *r)
 }
 
 /* A field that cannot be read cuts the rows for the columns behind it. */
-static Status convert_columns(CopyReader *r, Column *columns)
+static void convert_columns(CopyReader *r, Column *columns)
 {
-    for (uint32_t c = 0; c < r->column_count && r->row_count; c++) {
+    for (uint32_t c = 0; c < r->column_count; c++) {
         const Str *fields = r->fields + (size_t)c * r->row_cap;
+        uint32_t count = r->row_count + (c < r->short_fields);
         Error err = {0};
         uint32_t row;
-        Status status =
-            copy__convert(r, &r->columns[c], fields, r->row_count, &columns[c], &row, &err);
+        if (!count)
+            break;
+        Status status = copy__convert(r, &r->columns[c], fields, count, &columns[c], &row, &err);
         if (status == STATUS_OK)
             continue;
         r->error = err;
@@ -346,7 +356,6 @@ static Status convert_columns(CopyReader *r, Column *columns)
     }
     for (uint32_t c = 0; c < r->column_count; c++)
         columns[c].len = r->row_count;
-    return STATUS_OK;
 }
 
 Status copy_reader_next(CopyReader *r, Arena *arena, RecordBatch *ret_batch, Error *err)
@@ -355,10 +364,11 @@ Status copy_reader_next(CopyReader *r, Arena *arena, RecordBatch *ret_batch, Err
     r->row_count = 0;
     if (r->failed == STATUS_OK) {
         r->arena = arena;
+        r->short_fields = 0;
         split(r);
         check_encoding(r);
         Column *columns = ARENA_NEW_ARRAY(arena, Column, r->column_count + 1);
-        TRY(convert_columns(r, columns));
+        convert_columns(r, columns);
         *ret_batch = (RecordBatch){
             .columns = columns, .column_count = r->column_count, .row_count = r->row_count};
         r->arena = NULL;

@@ -61,7 +61,7 @@ static Status unescape(CopyReader *r, Str raw, Str *ret, Error *err)
     }
     *ret = (Str){out, len};
     /* Numbers of bytes may make what is not text; the rest was looked at before. */
-    return check ? copy__bad_encoding(*ret, err) : STATUS_OK;
+    return check ? copy__bad_encoding(*ret, ret->len, err) : STATUS_OK;
 }
 
 static Status finish_fields(CopyReader *r, bool escaped, Error *err)
@@ -136,7 +136,7 @@ static CopySplit split_row(CopyReader *r, CopyScan *scan, Error *err)
         if (pos >= scan->end) {
             if (!r->ended)
                 return SPLIT_MORE;
-            if (start == scan->end)
+            if (start == scan->end && !copy__misses_header(r))
                 return SPLIT_END;
             copy__push_field(r, in + field, pos - field);
             return end_row(r, start, pos, pos, escaped, err);
@@ -151,6 +151,7 @@ static CopySplit split_row(CopyReader *r, CopyScan *scan, Error *err)
             if (pos + 1 == scan->end) {
                 if (!r->ended)
                     return SPLIT_MORE;
+                escaped = true;
                 continue;
             }
             escaped = true;

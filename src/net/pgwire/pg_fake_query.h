@@ -9,7 +9,8 @@
  *   begin, commit, rollback
  *   fail SQLSTATE     fails in query_start; latefail N fails after N rows
  *   notice            says something
- *   copyin            what the protocol refuses
+ *   copyin            takes bytes, fails (22P04) at an 'x'; the tag counts them
+ *   copyout N         N rows as rows has them, in COPY's text format
  *   sleep             runs until it is cancelled
  * Anything else is a syntax error. To be included by one file of a program.
  */
@@ -232,8 +233,8 @@ static bool fake_plan(Statement *st)
         st->schema = (Schema){fields, 4};
         return true;
     }
-    if (!strcmp(st->word, "copyin")) {
-        st->kind = STATEMENT_COPY_IN;
+    if (!strcmp(st->word, "copyin") || !strcmp(st->word, "copyout")) {
+        st->kind = st->word[4] == 'i' ? STATEMENT_COPY_IN : STATEMENT_COPY_OUT;
         return true;
     }
     static const char *const others[] = {"nothing",  "set",  "begin",  "commit",
@@ -320,7 +321,7 @@ static Status fake_start(Session *session, Query *q, Error *err)
         return session_set(session, name, value, err);
     } else if (!strcmp(word, "echo")) {
         q->row_count = 1;
-    } else if (!strcmp(word, "rows") || !strcmp(word, "latefail")) {
+    } else if (!strcmp(word, "rows") || !strcmp(word, "copyout") || !strcmp(word, "latefail")) {
         q->row_count = strtoull(q->statement->arg, NULL, 10);
     }
     q->notice = !strcmp(word, "notice");
@@ -382,12 +383,57 @@ Status query_next(Query *q, RecordBatch *ret, Error *err)
         return STATUS_OK;
     }
     uint32_t n = (uint32_t)LUMA_MIN(q->row_count - q->row, (uint64_t)BATCH_ROWS);
+    static const Field fields[] = {{.type = {TYPE_INT4, false, -1}},
+                                   {.type = {TYPE_INT8, false, -1}},
+                                   {.type = {TYPE_FLOAT8, false, -1}},
+                                   {.type = {TYPE_TEXT, false, -1}}};
+    const Schema schema = {fields, 4};
     arena_reset(&q->arena);
-    TRY(batch_init(ret, &q->arena, &q->statement->schema, n, err));
+    TRY(batch_init(ret, &q->arena, &schema, n, err));
     TRY(column_need_validity(&ret->columns[3], &q->arena, err));
     fake_rows(q, n, ret);
     q->row += n;
     return STATUS_OK;
+}
+
+const CopyOptions *query_copy_format(const Query *query, const CopyColumn **ret_columns,
+                                     uint32_t *ret_count)
+{
+    static const CopyColumn columns[] = {{.name = STR_INIT("i"), .type = {TYPE_INT4, false, -1}},
+                                         {.name = STR_INIT("b"), .type = {TYPE_INT8, false, -1}},
+                                         {.name = STR_INIT("f"), .type = {TYPE_FLOAT8, false, -1}},
+                                         {.name = STR_INIT("t"), .type = {TYPE_TEXT, false, -1}}};
+    static const CopyOptions text = {.delimiter = '\t', .null_text = STR_INIT("\\N")};
+
+    *ret_columns = columns;
+    *ret_count = 4;
+    return &text;
+}
+
+static Status fake_copy_failed(Query *q, const char *sqlstate, Error *err)
+{
+    session_fail(q->session);
+    return error_set_sql(err, STATUS_INVALID, sqlstate, 0, "the copy failed");
+}
+
+Status query_copy_put(Query *q, Str bytes, Error *err)
+{
+    if (__atomic_load_n(&q->cancelled, __ATOMIC_RELAXED))
+        return fake_copy_failed(q, "57014", err);
+    if (str_find_byte(bytes, 'x') >= 0)
+        return fake_copy_failed(q, "22P04", err);
+    q->row_count += bytes.len;
+    return STATUS_OK;
+}
+
+Status query_copy_end(Query *q, Error *err)
+{
+    return STATUS_OK;
+}
+
+Status query_copy_fail(Query *q, Str reason, Error *err)
+{
+    return fake_copy_failed(q, "57014", err);
 }
 
 Str query_command_tag(const Query *query)
@@ -397,6 +443,8 @@ Str query_command_tag(const Query *query)
 
     if (q->statement->kind == STATEMENT_QUERY)
         (void)snprintf(q->tag, sizeof q->tag, "SELECT %llu", (unsigned long long)q->row_count);
+    else if (!strncmp(word, "copy", 4))
+        (void)snprintf(q->tag, sizeof q->tag, "COPY %llu", (unsigned long long)q->row_count);
     else
         (void)snprintf(q->tag, sizeof q->tag, "%s",
                        !strcmp(word, "begin")      ? "BEGIN"

@@ -387,16 +387,78 @@ static void test_statement_count_is_bounded(void **state)
     assert_true(contains(answer(f, 'E', 0), STR("C54000\0")));
 }
 
-static void test_copy_is_refused(void **state)
+static void test_copy_in_takes_data_between_statements(void **state)
 {
     Fixture *f = *state;
 
-    query(f, "copyin");
+    query(f, "copyin; nothing");
     put(f, 'd', STR("1\n"));
+    put(f, 'H', STR(""));
+    sync(f);
+    put(f, 'd', STR("234\n"));
     put(f, 'c', STR(""));
     (void)run(f);
-    assert_string_equal(f->types, "EZ");
-    assert_true(contains(answer(f, 'E', 0), STR("C0A000\0")));
+    assert_string_equal(f->types, "GCCZ");
+    assert_true(contains(answer(f, 'C', 0), STR("COPY 6\0")));
+}
+
+static void test_copy_in_that_fails_ignores_the_rest(void **state)
+{
+    Fixture *f = *state;
+
+    query(f, "copyin; nothing");
+    put(f, 'd', STR("x"));
+    put(f, 'd', STR("y"));
+    put(f, 'c', STR(""));
+    (void)run(f);
+    assert_string_equal(f->types, "GEZ");
+    assert_true(contains(answer(f, 'E', 0), STR("C22P04\0")));
+    query(f, "copyin");
+    put(f, 'f', STR("no\0"));
+    (void)run(f);
+    assert_string_equal(f->types, "GEZ");
+    query(f, "copyin");
+    query(f, "nothing");
+    (void)run(f);
+    assert_string_equal(f->types, "GEZ");
+    assert_true(contains(answer(f, 'E', 0), STR("C08P01\0")));
+}
+
+static void test_extended_copy_waits_for_its_sync(void **state)
+{
+    Fixture *f = *state;
+
+    parse(f, "", "copyin");
+    bind(f, "", "", 0, NULL);
+    execute(f, "", 0);
+    sync(f);
+    put(f, 'd', STR("1"));
+    put(f, 'c', STR(""));
+    sync(f);
+    (void)run(f);
+    assert_string_equal(f->types, "12GCZ");
+    parse(f, "", "copyin");
+    bind(f, "", "", 0, NULL);
+    execute(f, "", 0);
+    put(f, 'd', STR("x"));
+    put(f, 'c', STR(""));
+    parse(f, "", "nothing");
+    sync(f);
+    (void)run(f);
+    assert_string_equal(f->types, "12GEZ");
+}
+
+static void test_copy_out_sends_a_row_a_message(void **state)
+{
+    Fixture *f = *state;
+
+    query(f, "copyout 2");
+    (void)run(f);
+    assert_string_equal(f->types, "HddcCZ");
+    assert_true(str_eq(answer(f, 'd', 1), STR("1\t1000003\t0.125\ta\n")));
+    query(f, "copyout 20000");
+    (void)run(f);
+    assert_true(contains(answer(f, 'C', 0), STR("COPY 20000\0")));
 }
 
 static void test_large_result_stops_when_full(void **state)
@@ -495,7 +557,10 @@ int main(void)
         TEST(test_names_and_closing),
         TEST(test_several_commands_cannot_be_prepared),
         TEST(test_statement_count_is_bounded),
-        TEST(test_copy_is_refused),
+        TEST(test_copy_in_takes_data_between_statements),
+        TEST(test_copy_in_that_fails_ignores_the_rest),
+        TEST(test_extended_copy_waits_for_its_sync),
+        TEST(test_copy_out_sends_a_row_a_message),
         TEST(test_large_result_stops_when_full),
         TEST(test_goodbye_and_nonsense_close),
         cmocka_unit_test(test_options_are_split),

@@ -99,15 +99,18 @@ Status sql__find_table(Binder *b, const AstName *name, const Table **ret_table)
 Status sql__copy_table(Binder *b, const AstName *name, bool from, const Table **ret_table)
 {
     Relation relation;
+    AstName unplaced = *name; /* as PostgreSQL, errors have no position */
+    unplaced.position = 0;
     TRY(check_database(b, name));
     if (!find_relation(b, name, &relation))
-        return no_table(b, name);
+        return no_table(b, &unplaced);
     *ret_table = relation.table;
     if (relation.view) {
         Status status = BIND_ERROR(b, "42809", 0, "cannot copy %s view \"%.*s\"",
                                    from ? "to" : "from", STR_FMT(name->name));
         if (from)
-            error_hint(b->err, "To enable copying to a view, provide an INSTEAD OF INSERT trigger.");
+            error_hint(b->err,
+                       "To enable copying to a view, provide an INSTEAD OF INSERT trigger.");
         else
             error_hint(b->err, "Try the COPY (SELECT ...) TO variant.");
         return status;
