@@ -108,6 +108,12 @@ Status write_batch_metadata(WriteBatch *batch, Str metric, Str type, Str unit, S
  * (EXISTS 23505; CONFLICT 40001 while another write is about to store the key). Rows of metrics, prom.<metric>, exemplars and metric_metadata become samples, exemplars
  * and metadata; INVALID with a SQLSTATE says which value cannot. */
 Status write_batch_rows(WriteBatch *batch, const Table *table, const RecordBatch *rows, Error *err);
+/* The batch's own memory, for rows that are made in place. */
+Arena *write_batch_arena(WriteBatch *batch);
+/* As write_batch_rows for rows of logs, traces and user tables that are not copied: the columns lie
+ * in the batch's arena; texts may lie anywhere that outlives the write. */
+Status write_batch_rows_take(WriteBatch *batch, const Table *table, const RecordBatch *rows,
+                             Error *err);
 /* Rows of user tables, logs and traces that go, by the ids that a scan gave (SCAN_COLUMN_ROW_ID);
  * an UPDATE is a delete and rows in one batch. CONFLICT 40001, here or of engine_write, when another
  * write has deleted or replaced one of them. Other tables: UNSUPPORTED 0A000. */

@@ -238,6 +238,22 @@ Status write_batch_rows(WriteBatch *batch, const Table *table, const RecordBatch
     return row_changes_insert(changes, batch->command, rows, err);
 }
 
+Arena *write_batch_arena(WriteBatch *batch)
+{
+    return &batch->arena;
+}
+
+Status write_batch_rows_take(WriteBatch *batch, const Table *table, const RecordBatch *rows,
+                             Error *err)
+{
+    RowChanges *changes;
+
+    if (!rows->row_count)
+        return STATUS_OK;
+    TRY(need_changes(batch, table, &changes, err));
+    return row_changes_take(changes, batch->command, rows, err);
+}
+
 static Status check_kind(const Table *table, const char *what, Error *err)
 {
     switch (table->kind) {

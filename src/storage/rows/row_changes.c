@@ -117,22 +117,29 @@ static Status hash_keys(const RowChanges *changes, PendingBatch *batch, Error *e
 
 /* ---------------------------------------------------------------- changes */
 
-Status row_changes_insert(RowChanges *changes, uint32_t command, const RecordBatch *rows,
-                          Error *err)
+Status row_changes_take(RowChanges *changes, uint32_t command, const RecordBatch *rows, Error *err)
 {
-    PendingBatch batch = {.first = changes->row_count, .command = command};
+    PendingBatch batch = {.rows = *rows, .first = changes->row_count, .command = command};
 
     if (!rows->row_count)
         return STATUS_OK;
     changes->command_last = LUMA_MAX(changes->command_last, command);
     TRY(row_table_check(changes->table, rows, err));
-    TRY(batch_copy(rows, changes->arena, &batch.rows, err));
     batch.rows.schema = NULL;
     if (changes->table->schema.key_count)
         TRY(hash_keys(changes, &batch, err));
     ARENA_PUSH(changes->arena, changes->batches, changes->batch_count, changes->batch_cap, batch);
     changes->row_count += batch.rows.row_count;
     return batch.keys ? check_keys(changes, &batch, err) : STATUS_OK;
+}
+
+Status row_changes_insert(RowChanges *changes, uint32_t command, const RecordBatch *rows,
+                          Error *err)
+{
+    RecordBatch copy;
+
+    TRY(batch_copy(rows, changes->arena, &copy, err));
+    return row_changes_take(changes, command, &copy, err);
 }
 
 static void delete_pending(RowChanges *changes, uint32_t command, uint64_t number)

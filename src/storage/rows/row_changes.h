@@ -38,6 +38,8 @@ RowTable *row_changes_table(const RowChanges *changes);
  * key. After an error the caller rolls the command back. */
 Status row_changes_insert(RowChanges *changes, uint32_t command, const RecordBatch *rows,
                           Error *err);
+/* As row_changes_insert for rows that live as long as the changes: they are not copied. */
+Status row_changes_take(RowChanges *changes, uint32_t command, const RecordBatch *rows, Error *err);
 /* Marks rows as deleted, stored or pending ones. Those this write has deleted already are passed
  * over. CONFLICT 40001 when another write has replaced one. */
 Status row_changes_delete(RowChanges *changes, uint32_t command, const uint64_t *row_ids,
