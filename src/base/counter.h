@@ -31,6 +31,17 @@
     X(REFUSED_HISTOGRAM, "lumadb_ingest_refused_total", COUNTER, "reason=\"histogram\"", "Items of write requests that were refused while the others were stored.") \
     X(REFUSED_EXEMPLAR, "lumadb_ingest_refused_total", COUNTER, "reason=\"exemplar\"", "Items of write requests that were refused while the others were stored.") \
     X(REFUSED_METADATA, "lumadb_ingest_refused_total", COUNTER, "reason=\"metadata\"", "Items of write requests that were refused while the others were stored.") \
+    X(REFUSED_METRIC, "lumadb_ingest_refused_total", COUNTER, "reason=\"metric\"", "Items of write requests that were refused while the others were stored.") \
+    X(REFUSED_ID, "lumadb_ingest_refused_total", COUNTER, "reason=\"id\"", "Items of write requests that were refused while the others were stored.") \
+    X(TEXTS_REPAIRED, "lumadb_ingest_texts_repaired_total", COUNTER, "", "Texts that held malformed UTF-8 or U+0000, which became U+FFFD.") \
+    X(OTLP_ACCEPTED_METRICS, "lumadb_otlp_accepted_total", COUNTER, "signal=\"metrics\"", "Samples, log records and spans stored from OTLP.") \
+    X(OTLP_ACCEPTED_LOGS, "lumadb_otlp_accepted_total", COUNTER, "signal=\"logs\"", "Samples, log records and spans stored from OTLP.") \
+    X(OTLP_ACCEPTED_TRACES, "lumadb_otlp_accepted_total", COUNTER, "signal=\"traces\"", "Samples, log records and spans stored from OTLP.") \
+    X(OTLP_REFUSED_METRICS, "lumadb_otlp_refused_total", COUNTER, "signal=\"metrics\"", "Data points, log records and spans refused by OTLP partial success.") \
+    X(OTLP_REFUSED_LOGS, "lumadb_otlp_refused_total", COUNTER, "signal=\"logs\"", "Data points, log records and spans refused by OTLP partial success.") \
+    X(OTLP_REFUSED_TRACES, "lumadb_otlp_refused_total", COUNTER, "signal=\"traces\"", "Data points, log records and spans refused by OTLP partial success.") \
+    X(OTLP_UNDECODABLE, "lumadb_otlp_failed_requests_total", COUNTER, "reason=\"undecodable\"", "OTLP requests of which nothing was stored.") \
+    X(OTLP_UNAVAILABLE, "lumadb_otlp_failed_requests_total", COUNTER, "reason=\"unavailable\"", "OTLP requests of which nothing was stored.") \
     X(CONNECTIONS_OPENED, "lumadb_connections_opened_total", COUNTER, "", "Connections accepted on any listener.") \
     X(CONNECTIONS_OPEN, "lumadb_connections_open", GAUGE, "", "Connections open now.") \
     X(CONNECTIONS_REFUSED_FULL, "lumadb_connections_refused_total", COUNTER, "reason=\"full\"", "Connections closed at accept.") \

@@ -18,7 +18,9 @@
     X(TIMESTAMP, "timestamp out of range", REFUSED_TIMESTAMP)                                      \
     X(HISTOGRAM, "bad native histogram", REFUSED_HISTOGRAM)                                        \
     X(EXEMPLAR, "bad exemplar", REFUSED_EXEMPLAR)                                                  \
-    X(METADATA, "bad metadata", REFUSED_METADATA)
+    X(METADATA, "bad metadata", REFUSED_METADATA)                                                  \
+    X(METRIC, "bad metric", REFUSED_METRIC)                                                        \
+    X(ID, "bad trace or span id", REFUSED_ID)
 
 typedef enum IngestReason {
 #define X(id, text, counter) INGEST_REASON_##id,
@@ -32,6 +34,7 @@ typedef struct IngestTally {
     uint64_t histograms;
     uint64_t exemplars;
     uint64_t metadata;
+    uint64_t rows;
     uint64_t refused[INGEST_REASON_COUNT_]; /* items left out, by reason */
     char first_refusal[400];                /* what the first of them was, "" = none */
 } IngestTally;
