@@ -90,7 +90,8 @@ class Luma(Peer):
         begin = time.time()
         self.process = subprocess.Popen(
             [self.binary, 'serve', '--data-dir', self.dir, '--prometheus.listen=127.0.0.1:0', '--http.listen=127.0.0.1:0',
-             '--postgres.listen=127.0.0.1:0', '--self.enabled=false', *self.flags],
+             '--postgres.listen=127.0.0.1:0', '--otlp.grpc.listen=127.0.0.1:0', '--otlp.http.listen=127.0.0.1:0',
+             '--self.enabled=false', *self.flags],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
         line = read_line(self.process.stdout, 120)
         self.ready_s = time.time() - begin

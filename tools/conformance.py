@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.join(ROOT, 'test', 'lib'))
 from luma import BINARY, Server  # noqa: E402
 
 LAUNCH = (f'{os.path.abspath(BINARY)} serve --data-dir {{dir}} --prometheus.listen 127.0.0.1:{{port}} --postgres.listen=off '
-          '--http.listen=off --self.enabled=false')
+          '--http.listen=off --otlp.grpc.listen=off --otlp.http.listen=off --self.enabled=false')
 
 
 def tool(name, *args, timeout=3000):

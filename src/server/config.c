@@ -35,6 +35,9 @@ static const struct {
 } choices[] = {
     {"wal.sync", "always interval off"},
     {"wal.encoding", "binary json"},
+    {"otlp.translation_strategy", "UnderscoreEscapingWithSuffixes "
+                                  "UnderscoreEscapingWithoutSuffixes NoUTF8EscapingWithSuffixes "
+                                  "NoTranslation"},
     {"log.level", "debug info warn error"},
     {"log.format", "logfmt json"},
 };

@@ -27,6 +27,16 @@
       "Address of the Prometheus API and of remote write.")                                        \
     X(prometheus_admin_api, "prometheus.admin_api", BOOL, "false", true,                           \
       "Allow /-/quit, /-/reload and admin/tsdb to the admin role.")                                \
+    X(otlp_grpc_listen, "otlp.grpc.listen", TEXT, "127.0.0.1:4317", false,                         \
+      "Address of OTLP over gRPC; off = none.")                                                    \
+    X(otlp_http_listen, "otlp.http.listen", TEXT, "127.0.0.1:4318", false,                         \
+      "Address of OTLP over HTTP.")                                                                \
+    X(otlp_translation, "otlp.translation_strategy", TEXT, "UnderscoreEscapingWithSuffixes", false, \
+      "How OTLP metric names become Prometheus': one of Prometheus' own four words.")              \
+    X(otlp_promote, "otlp.promote_resource_attributes", TEXT, "", false,                           \
+      "Resource attributes that become labels of every series, separated by commas.")              \
+    X(otlp_promote_scope, "otlp.promote_scope_metadata", BOOL, "true", false,                      \
+      "Instrumentation scopes become labels: otel_scope_name, otel_scope_version ...")             \
     X(http_listen, "http.listen", TEXT, "127.0.0.1:8080", false,                                   \
       "Address of the REST API.")                                                                  \
     X(http_hosts, "http.allowed_hosts", TEXT, "", false,                                           \

@@ -18,6 +18,7 @@
 #include "format/json/json.h"
 #include "net/admission/admission.h"
 #include "net/http/http.h"
+#include "net/otlp/otlp_grpc.h"
 #include "net/pgwire/pgwire.h"
 #include "net/prom/prom_api.h"
 #include "net/prom/remote_write_api.h"
@@ -48,11 +49,17 @@ typedef struct Server {
     Admission *admission;
     HttpRouter *prometheus_router;
     HttpServer *prometheus_server;
+    HttpRouter *otlp_http_router;
+    HttpServer *otlp_http_server;
+    HttpRouter *otlp_grpc_router;
+    HttpServer *otlp_grpc_server;
     HttpRouter *rest_router;
     HttpServer *rest_server;
     PgServer *pg_server;
     PromApi prom_api;
     RemoteWriteApi remote_write;
+    OtlpIngest *otlp_ingest;
+    OtlpApi otlp_api;
     SqlApi sql_api;
     ScrapeConfig scrape_config;
     Scraper *scraper; /* atomic: published once, taken back when no request runs */
@@ -293,6 +300,7 @@ static void add_prometheus_routes(Server *s)
     prom_api_register(&s->prom_api, s->prometheus_router);
     s->remote_write = (RemoteWriteApi){.engine = s->engine, .pool = s->ingest_pool};
     remote_write_api_register(&s->remote_write, s->prometheus_router);
+    otlp_api_register_prometheus(&s->otlp_api, s->prometheus_router);
     http_router_add(s->prometheus_router, &(HttpRoute){.methods = HTTP_GET,
                                                        .pattern = "/metrics",
                                                        .role = ROLE_READ,
@@ -328,6 +336,35 @@ static void add_rest_routes(Server *s)
     add_health_route(s, "/-/ready", on_ready);
     s->sql_api = (SqlApi){.queries = s->queries, .pool = s->query_pool};
     sql_api_register(&s->sql_api, s->rest_router);
+    otlp_api_register(&s->otlp_api, s->rest_router);
+}
+
+static void start_otlp_ingest(Server *s)
+{
+    Config *c = s->config;
+    OtlpOptions options = {.promote_scope = c->otlp_promote_scope, .budget = &s->hot_budget};
+    char **names = split_list(c, c->otlp_promote);
+    uint32_t cap = 0;
+    Str *promote = NULL;
+
+    (void)otlp_translation_parse(c->otlp_translation, &options.translation); /* checked at load */
+    for (char **name = names; *name; name++)
+        ARENA_PUSH(&c->arena, promote, options.promote_count, cap, str_from(*name));
+    options.promote = promote;
+    s->otlp_ingest = otlp_ingest_new(s->engine, &options);
+    s->otlp_api = (OtlpApi){.ingest = s->otlp_ingest, .pool = s->ingest_pool};
+}
+
+static Status start_otlp(Server *s, Error *err)
+{
+    s->otlp_http_router = http_router_new();
+    s->otlp_grpc_router = http_router_new();
+    otlp_api_register(&s->otlp_api, s->otlp_http_router);
+    otlp_grpc_register(&s->otlp_api, s->otlp_grpc_router);
+    TRY(start_http(s, "otlp.grpc", "otlp.grpc.listen", s->config->otlp_grpc_listen,
+                   s->otlp_grpc_router, &s->otlp_grpc_server, err));
+    return start_http(s, "otlp.http", "otlp.http.listen", s->config->otlp_http_listen,
+                      s->otlp_http_router, &s->otlp_http_server, err);
 }
 
 static Status start_postgres(Server *s, Error *err)
@@ -351,6 +388,8 @@ static Status start_listeners(Server *s, Error *err)
     s->hosts = split_list(s->config, s->config->http_hosts);
     s->cors = split_list(s->config, s->config->http_cors);
     TRY(start_postgres(s, err));
+    start_otlp_ingest(s);
+    TRY(start_otlp(s, err));
     add_prometheus_routes(s);
     TRY(start_http(s, "prometheus", "prometheus.listen", s->config->prometheus_listen,
                    s->prometheus_router, &s->prometheus_server, err));
@@ -508,7 +547,12 @@ static void server_done(Server *s)
     s->query_pool = pool_free(s->query_pool);
     s->queries = query_engine_free(s->queries);
     s->engine = engine_close(s->engine);
+    s->otlp_ingest = otlp_ingest_free(s->otlp_ingest);
     s->loops = loops_free(s->loops);
+    s->otlp_http_server = http_server_free(s->otlp_http_server);
+    s->otlp_http_router = http_router_free(s->otlp_http_router);
+    s->otlp_grpc_server = http_server_free(s->otlp_grpc_server);
+    s->otlp_grpc_router = http_router_free(s->otlp_grpc_router);
     s->prometheus_server = http_server_free(s->prometheus_server);
     s->prometheus_router = http_router_free(s->prometheus_router);
     s->pg_server = pg_server_free(s->pg_server);

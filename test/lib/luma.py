@@ -41,7 +41,8 @@ class Server:
         log_path = self.dir.rstrip('/') + '.log'
         self.log = open(log_path, 'ab')
         cmd = [*self.wrapper, BINARY, 'serve', '--data-dir', self.dir, '--postgres.listen=127.0.0.1:0',
-               '--prometheus.listen=127.0.0.1:0', '--http.listen=127.0.0.1:0', '--self.enabled=false']
+               '--prometheus.listen=127.0.0.1:0', '--http.listen=127.0.0.1:0', '--otlp.grpc.listen=127.0.0.1:0',
+               '--otlp.http.listen=127.0.0.1:0', '--self.enabled=false']
         if self.config:
             cmd += ['--config', self.config]
         self.process = subprocess.Popen(cmd + self.flags, stdout=subprocess.PIPE, stderr=self.log,
