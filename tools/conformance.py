@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the public cases of ../shared against build/lumadb with the runners that lie beside them.
 
-    tools/conformance.py [promql] [api] [sql] [sql-extended] [sql-binary]
+    tools/conformance.py [promql] [api] [sql] [sql-extended] [sql-binary] [tpch]
 
 Each suite is one check: the share of its cases that pass must reach its target. The failures go to
 build/conformance/<suite>.json. Closes with N passed, N failed, N skipped over the suites.
@@ -57,9 +57,35 @@ def sql(protocol):
     return good, bad
 
 
+def load_tpch(s, schema):
+    """The tables of ../shared/tpch by INSERT; COPY has suites of its own."""
+    import csv, gzip
+    sys.path.insert(0, os.path.join(SHARED, 'tools'))
+    import pgwire
+    from tpch_run import DDL
+    c = pgwire.Conn(f'postgres://luma@127.0.0.1:{s.port("postgres")}/lumadb', timeout=300)
+    c.query(f'CREATE SCHEMA {schema}')
+    c.query(f'SET search_path = {schema}, public')
+    for table, columns in DDL.items():
+        c.one(f'CREATE TABLE {table} ({columns.format(d="numeric(15,2)")})')
+        path = os.path.join(SHARED, 'tpch', 'data_sf0.01_seed1', table + '.csv.gz')
+        with gzip.open(path, 'rt') as f:
+            rows = ['(' + ','.join("'" + v.replace("'", "''") + "'" for v in row) + ')' for row in csv.reader(f, delimiter='|')]
+        for i in range(0, len(rows), 5000):
+            c.one(f'INSERT INTO {table} VALUES ' + ','.join(rows[i:i + 5000]))
+
+
+def tpch():
+    """The 22 queries at scale 0.01 against PostgreSQL's answers."""
+    with Server() as s:
+        load_tpch(s, 'tpch_check')
+        return totals(tool('tpch_run.py', f'postgres://luma@127.0.0.1:{s.port("postgres")}/lumadb', '-',
+                           os.path.join(SHARED, 'tpch', 'expected_sf0.01_seed1'), '--no-load'))
+
+
 # share of the cases that must pass; None = measured only
 TARGETS = {'promql': (promql, 0.55), 'api': (api, None), 'sql': (lambda: sql('simple'), 0.85),
-           'sql-extended': (lambda: sql('extended'), 0.85), 'sql-binary': (lambda: sql('binary'), 0.85)}
+           'sql-extended': (lambda: sql('extended'), 0.85), 'sql-binary': (lambda: sql('binary'), 0.85), 'tpch': (tpch, 1.0)}
 
 
 def main():

@@ -252,7 +252,7 @@ Status insert__run(Query *query, const AstInsert *ast, Error *err)
     Gathered rows = {0};
     Status status = sql_bind_insert(&query->binding.options, ast, insert, err);
     TRY(binding__result(&query->binding, status, err));
-    TRY(query__optimize(&insert->plan, err));
+    TRY(query__optimize(&insert->plan, query->binding.snapshot, err));
     TRY(gather(query, &insert->plan, insert->table, &rows, err));
     TRY(store(query->session, insert->table, &rows, err));
     query__set_tag(query, "INSERT 0 %lu", (unsigned long)rows.row_count);

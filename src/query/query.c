@@ -99,7 +99,7 @@ Status query__bind(Query *query, const AstSelect *select, Error *err)
     Plan *plan = &query->own_plan;
     Status status = sql_bind_select(&query->binding.options, select, plan, err);
     TRY(binding__result(&query->binding, status, err));
-    return query__optimize(plan, err);
+    return query__optimize(plan, query->binding.snapshot, err);
 }
 
 /* Only immutable expressions are folded, so settings and parameters do not matter. What needs much
@@ -117,9 +117,9 @@ static Status fold(void *ctx, const Expr *expr, Arena *arena, Column *ret, Error
     return column_copy(&value, arena, ret, err);
 }
 
-Status query__optimize(Plan *plan, Error *err)
+Status query__optimize(Plan *plan, Snapshot *snapshot, Error *err)
 {
-    return optimize(plan, &(OptimizerOptions){.eval_const = fold}, err);
+    return optimize(plan, &(OptimizerOptions){.eval_const = fold, .snapshot = snapshot}, err);
 }
 
 static Status open_exec(Query *query, Error *err)

@@ -251,7 +251,7 @@ Status query__snapshot(Query *query, Error *err);
 /* Binds a SELECT into query->own_plan and optimizes it. */
 Status query__bind(Query *query, const AstSelect *select, Error *err);
 /* Optimizes and verifies a bound plan. */
-Status query__optimize(Plan *plan, Error *err);
+Status query__optimize(Plan *plan, Snapshot *snapshot, Error *err);
 /* Opens a plan that outlives the query. */
 Status query__open(Query *query, const Plan *plan, Error *err);
 /* One batch is the whole result. */

@@ -133,7 +133,7 @@ static Status bind_plan(Session *session, Statement *statement, const Type *para
             statement->schema = schema_copy(&rows->schema, &statement->arena);
         statement->kind = rows ? STATEMENT_QUERY : STATEMENT_COMMAND;
         if (keeps && !binding.used_tables)
-            status = query__optimize(&plan, err);
+            status = query__optimize(&plan, NULL, err);
         if (status == STATUS_OK && keeps && !binding.used_tables)
             statement->plan = plan;
     }

@@ -4,8 +4,9 @@
  *   x IN (Q)        semi join        x NOT IN (Q)     null-aware anti join (Q uncorrelated)
  *
  * Q may read the outer row only in filters near its top (below projections): those conjuncts become
- * the join's condition. Anything else stays a subquery, which the executor runs once per distinct
- * combination of the outer values. */
+ * the join's condition. Subqueries inside other expressions are decorrelate_scalar.c's. Anything
+ * else stays a subquery, which the executor runs once per distinct combination of the outer values.
+ */
 #include "query/optimizer/optimizer_int.h"
 
 static PlanNode *decorrelate(Plan *plan, PlanNode *node);
@@ -49,7 +50,7 @@ static void search_node(OuterSearch *s, PlanNode *node)
     s->level -= apply;
 }
 
-static bool reads_outer(PlanNode *node)
+bool optimizer__reads_outer(PlanNode *node)
 {
     OuterSearch s = {.level = 1};
     search_node(&s, node);
@@ -58,8 +59,7 @@ static bool reads_outer(PlanNode *node)
 
 /* ---------------------------------------------------------------- conditions */
 
-/* The conjunct over (left row, subquery's row), or NULL when it reads rows further out. */
-static Expr *to_join(Plan *plan, const Expr *e)
+Expr *optimizer__to_join(Plan *plan, const Expr *e)
 {
     if (e->kind == EXPR_SUBQUERY || e->kind == EXPR_AGGREGATE || e->kind == EXPR_WINDOW)
         return NULL;
@@ -79,20 +79,14 @@ static Expr *to_join(Plan *plan, const Expr *e)
     if (e->arg_count)
         copy->args = ARENA_NEW_ARRAY(plan->arena, Expr *, e->arg_count);
     for (uint32_t i = 0; i < e->arg_count; i++) {
-        copy->args[i] = to_join(plan, e->args[i]);
+        copy->args[i] = optimizer__to_join(plan, e->args[i]);
         if (!copy->args[i])
             return NULL;
     }
     return copy;
 }
 
-typedef struct Unnested {
-    PlanNode *right;     /* the subquery's rows without the correlated conjuncts */
-    Conjuncts condition; /* over both */
-} Unnested;
-
-/* Takes the correlated conjuncts out of the filters on top of `node`. */
-static bool unnest(Plan *plan, PlanNode *node, Unnested *ret)
+bool optimizer__unnest(Plan *plan, PlanNode *node, Unnested *ret)
 {
     Conjuncts all = {0};
     Conjuncts kept = {0};
@@ -116,7 +110,7 @@ static bool unnest(Plan *plan, PlanNode *node, Unnested *ret)
             ARENA_PUSH(plan->arena, kept.exprs, kept.count, kept.cap, all.exprs[i]);
             continue;
         }
-        Expr *moved = refs.is_volatile ? NULL : to_join(plan, all.exprs[i]);
+        Expr *moved = refs.is_volatile ? NULL : optimizer__to_join(plan, all.exprs[i]);
         if (!moved)
             return false;
         ARENA_PUSH(plan->arena, ret->condition.exprs, ret->condition.count, ret->condition.cap,
@@ -124,7 +118,7 @@ static bool unnest(Plan *plan, PlanNode *node, Unnested *ret)
     }
     ret->right =
         optimizer__filter(plan->arena, node, optimizer__join_conjuncts(plan->arena, &kept));
-    return !reads_outer(ret->right);
+    return !optimizer__reads_outer(ret->right);
 }
 
 /* Nodes that do not change whether there are rows. */
@@ -152,7 +146,7 @@ static PlanNode *new_join(Plan *plan, PlanNode *left, const Unnested *q, JoinKin
 static bool exists_join(Plan *plan, PlanNode *left, const Expr *e, bool negated, PlanNode **ret)
 {
     Unnested q;
-    if (!unnest(plan, below_projections(e->subplan), &q))
+    if (!optimizer__unnest(plan, below_projections(e->subplan), &q))
         return false;
     *ret = new_join(plan, left, &q, negated ? JOIN_ANTI : JOIN_SEMI);
     return true;
@@ -168,12 +162,12 @@ static bool in_join(Plan *plan, PlanNode *left, const Expr *e, bool negated, Pla
         arg.is_volatile || !type_eq(e->args[0]->type, sub->schema.fields[0].type))
         return false;
     Expr *y = expr_column(plan->arena, 1, 0, sub->schema.fields[0].type);
-    if (reads_outer(sub)) {
+    if (optimizer__reads_outer(sub)) {
         if (negated || sub->kind != PLAN_PROJECT)
             return false;
-        y = to_join(plan, sub->exprs[0]);
+        y = optimizer__to_join(plan, sub->exprs[0]);
         ExprRefs refs = optimizer__refs(sub->exprs[0]);
-        if (!y || refs.is_volatile || !unnest(plan, sub->children[0], &q))
+        if (!y || refs.is_volatile || !optimizer__unnest(plan, sub->children[0], &q))
             return false;
     } else {
         q = (Unnested){.right = sub};
@@ -240,7 +234,9 @@ static PlanNode *decorrelate(Plan *plan, PlanNode *node)
     optimizer__each_subplan(node, decorrelate_subquery, plan);
     for (int i = 0; i < 2; i++)
         node->children[i] = decorrelate(plan, node->children[i]);
-    return node->kind == PLAN_FILTER ? decorrelate_filter(plan, node) : node;
+    if (node->kind == PLAN_FILTER)
+        node = decorrelate_filter(plan, node);
+    return optimizer__lift_subqueries(plan, node);
 }
 
 PlanNode *optimizer__decorrelate(Plan *plan, PlanNode *root)

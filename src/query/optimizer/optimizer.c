@@ -29,8 +29,26 @@ static bool note_refs(Expr *expr, void *ctx)
     if (expr->kind == EXPR_COLUMN && expr->input < 2)
         refs->inputs[expr->input] = true;
     refs->outer |= expr->kind == EXPR_OUTER;
-    refs->subquery |= expr->kind == EXPR_SUBQUERY;
+    refs->subquery |=
+        expr->kind == EXPR_SUBQUERY && expr->subplan && optimizer__reads_outer(expr->subplan);
     return true;
+}
+
+static bool note_volatile(Expr *e, void *ctx)
+{
+    bool *found = ctx;
+    *found |= e->function && e->function->volatility == VOLATILITY_VOLATILE;
+    *found |= e->kind == EXPR_CAST && e->cast && cast_volatility(e->cast) == VOLATILITY_VOLATILE;
+    return !*found;
+}
+
+/* A subquery that reads no outer row runs once: it is none. */
+static bool is_volatile(const Expr *expr)
+{
+    bool found = false;
+    Expr *walkable = (Expr *)(uintptr_t)expr; /* note_volatile only reads */
+    (void)expr_walk(walkable, note_volatile, &found);
+    return found;
 }
 
 ExprRefs optimizer__refs(const Expr *expr)
@@ -38,7 +56,7 @@ ExprRefs optimizer__refs(const Expr *expr)
     ExprRefs refs = {0};
     Expr *walkable = (Expr *)(uintptr_t)expr; /* note_refs only reads */
     (void)expr_walk(walkable, note_refs, &refs);
-    refs.is_volatile = !refs.subquery && expr_volatility(expr) == VOLATILITY_VOLATILE;
+    refs.is_volatile = !refs.subquery && is_volatile(expr);
     return refs;
 }
 
@@ -91,6 +109,59 @@ PlanNode *optimizer__filter(Arena *arena, PlanNode *child, Expr *predicate)
     return filter;
 }
 
+Schema optimizer__join_schema(Arena *arena, const Schema *left, const Schema *right)
+{
+    uint32_t count = left->field_count + right->field_count;
+    Field *fields = ARENA_NEW_ARRAY(arena, Field, count + 1);
+    if (left->field_count)
+        memcpy(fields, left->fields, sizeof *fields * left->field_count);
+    if (right->field_count)
+        memcpy(fields + left->field_count, right->fields, sizeof *fields * right->field_count);
+    return (Schema){fields, count};
+}
+
+bool optimizer__is_equality(const Expr *e)
+{
+    return e->kind == EXPR_CALL && e->function->is_operator && e->arg_count == 2 &&
+           strcmp(e->function->name, "=") == 0 && e->function->strict;
+}
+
+/* Is the value NULL when the column is? */
+static bool is_strict_in(const Expr *e, bool (*is_column)(const Expr *column, void *ctx), void *ctx)
+{
+    if (e->kind == EXPR_COLUMN)
+        return is_column(e, ctx);
+    if (e->kind != EXPR_CAST && (e->kind != EXPR_CALL || !e->function->strict))
+        return false;
+    for (uint32_t i = 0; i < e->arg_count; i++)
+        if (is_strict_in(e->args[i], is_column, ctx))
+            return true;
+    return false;
+}
+
+bool optimizer__rejects_null(const Expr *e, bool (*is_column)(const Expr *column, void *ctx),
+                             void *ctx)
+{
+    switch (e->kind) {
+    case EXPR_IS_NULL:
+        return e->negated && is_strict_in(e->args[0], is_column, ctx);
+    case EXPR_AND:
+        for (uint32_t i = 0; i < e->arg_count; i++)
+            if (optimizer__rejects_null(e->args[i], is_column, ctx))
+                return true;
+        return false;
+    case EXPR_OR:
+        for (uint32_t i = 0; i < e->arg_count; i++)
+            if (!optimizer__rejects_null(e->args[i], is_column, ctx))
+                return false;
+        return true;
+    case EXPR_IN:
+        return is_strict_in(e->args[0], is_column, ctx);
+    default:
+        return is_strict_in(e, is_column, ctx);
+    }
+}
+
 static bool is_series(const PlanNode *node)
 {
     return node->kind == PLAN_SERIES;
@@ -102,6 +173,8 @@ Status optimize(Plan *plan, const OptimizerOptions *options, Error *err)
         return STATUS_OK;
     plan->root = optimizer__fold_constants(plan, options, plan->root);
     plan->root = optimizer__decorrelate(plan, plan->root);
+    plan->root = optimizer__factor_ors(plan, plan->root);
+    plan->root = optimizer__order_joins(plan, options, plan->root);
     plan->root = optimizer__push_predicates(plan, plan->root);
     plan->root = optimizer__push_limits(plan, plan->root);
     optimizer__push_projections(plan, plan->root);

@@ -2,7 +2,9 @@
  *
  * Rules run in this order, one per file:
  *   fold_constants      immutable expressions of constants become constants
- *   decorrelate         EXISTS and IN subqueries of filters become semi, anti and null-aware joins
+ *   decorrelate         EXISTS, IN and correlated scalar subqueries become joins
+ *   factor_ors          what all branches of an OR demand stands beside it
+ *   join_order          inner joins in the cheapest order, the smaller side built
  *   predicate_pushdown  conjuncts move to the scans, equalities become join keys, label equalities
  *                       become matchers
  *   limit_pushdown      LIMIT over ORDER BY becomes top-N, LIMIT reaches scans
@@ -14,12 +16,14 @@
 #define LUMA_QUERY_OPTIMIZER_OPTIMIZER_H
 
 #include "query/plan/plan.h"
+#include "storage/engine/engine.h"
 
 typedef struct OptimizerOptions {
     /* Evaluates an expression without columns into `arena` (exec_eval_const); a failure leaves the
      * expression as it is. NULL = no folding. */
     Status (*eval_const)(void *ctx, const Expr *expr, Arena *arena, Column *ret, Error *err);
     void *ctx;
+    Snapshot *snapshot; /* sizes of tables; NULL = unknown */
 } OptimizerOptions;
 
 Status optimize(Plan *plan, const OptimizerOptions *options, Error *err);

@@ -101,18 +101,16 @@ static Expr *to_only_input(void *ctx, const Expr *column)
     return expr_column(ctx, 0, column->column, column->type);
 }
 
-/* Does a row of NULLs on the right side make this false or NULL? Only the plain case is seen: a
- * strict operator with a right column among its own arguments. */
+static bool is_right_column(const Expr *column, void *ctx)
+{
+    (void)ctx;
+    return column->input == 1;
+}
+
+/* Does a row of NULLs on the right side make this false or NULL? */
 static bool rejects_null_right(const Expr *e)
 {
-    if (e->kind == EXPR_IS_NULL && e->negated)
-        return e->args[0]->kind == EXPR_COLUMN && e->args[0]->input == 1;
-    if (e->kind != EXPR_CALL || !e->function->strict)
-        return false;
-    for (uint32_t i = 0; i < e->arg_count; i++)
-        if (e->args[i]->kind == EXPR_COLUMN && e->args[i]->input == 1)
-            return true;
-    return false;
+    return optimizer__rejects_null(e, is_right_column, NULL);
 }
 
 typedef struct JoinParts {
@@ -169,16 +167,10 @@ static void place_on(Plan *plan, PlanNode *join, Expr *e, JoinParts *parts)
         add(plan, &parts->residual, e);
 }
 
-static bool is_equality(const Expr *e)
-{
-    return e->kind == EXPR_CALL && e->function->is_operator && e->arg_count == 2 &&
-           strcmp(e->function->name, "=") == 0 && e->function->strict;
-}
-
 /* left = right of one type becomes a key. */
 static bool take_key(Plan *plan, Expr *e, Conjuncts *left, Conjuncts *right)
 {
-    if (!is_equality(e) || !type_eq(e->args[0]->type, e->args[1]->type))
+    if (!optimizer__is_equality(e) || !type_eq(e->args[0]->type, e->args[1]->type))
         return false;
     ExprRefs a = optimizer__refs(e->args[0]);
     ExprRefs b = optimizer__refs(e->args[1]);
@@ -235,7 +227,7 @@ static PlanNode *push_join(Plan *plan, PlanNode *join, const Conjuncts *above)
 {
     JoinParts parts = {0};
     Conjuncts on = {0};
-    bool null_aware = join->join_kind == JOIN_NULL_ANTI || join->join_kind == JOIN_MARK;
+    bool null_aware = join->join_kind == JOIN_NULL_ANTI;
 
     narrow_outer(plan, join, above);
     for (uint32_t i = 0; i < above->count; i++)
@@ -272,6 +264,8 @@ static int scan_op(const char *name, bool flipped)
 
 static bool add_predicate(Plan *plan, PlanNode *scan, uint32_t column, ScanOp op, Expr *value)
 {
+    if (!scan_can_filter(scan->table, scan->scan_columns[column], op))
+        return false;
     PlanPredicate *all = ARENA_NEW_ARRAY(plan->arena, PlanPredicate, scan->predicate_count + 1);
     if (scan->predicate_count)
         memcpy(all, scan->predicates, sizeof *all * scan->predicate_count);

@@ -225,6 +225,14 @@ typedef struct ScanSpec {
     int64_t row_limit; /* stop early is allowed after this many rows; INT64_MAX = none */
 } ScanSpec;
 
+/* For planning: rows of the table, and a column's range and number of values where known. */
+typedef struct ColumnEstimate {
+    double rows;
+    ColumnRange range; /* kind NONE = not known */
+    double distinct;   /* 0 = not known */
+} ColumnEstimate;
+void engine_estimate(Snapshot *snapshot, const Table *table, uint16_t column, ColumnEstimate *ret);
+
 typedef struct Scan Scan;
 typedef struct Morsel Morsel; /* a piece of a scan, worked by one thread */
 

@@ -1,5 +1,7 @@
 #include "storage/rows/row_filter.h"
 
+#include "format/pgtype/numeric.h"
+
 #include <math.h>
 
 #include "storage/rows/row_text_filter.h"
@@ -26,7 +28,7 @@ bool row_filter_can(Type type, ScanOp op)
         return type.id == TYPE_UUID;
     case LAYOUT_VIEW:
         return type.id == TYPE_TEXT || type.id == TYPE_VARCHAR || type.id == TYPE_NAME ||
-               type.id == TYPE_BYTEA;
+               type.id == TYPE_BYTEA || type.id == TYPE_NUMERIC;
     }
     return false;
 }
@@ -162,6 +164,42 @@ static void look_into_views(const View *in, RowTextFilter *filter, uint32_t n, u
             mask[i] = row_text_filter_test(filter, view_str(&in[i]));
 }
 
+/* Numbers of the constant's scale compare as integers. */
+static void compare_numerics(const View *in, const View *c, ScanOp op, uint32_t n, uint8_t *mask)
+{
+    int64_t want;
+    int want_scale;
+    bool small = numeric_is_small(c, &want, &want_scale);
+
+    for (uint32_t i = 0; i < n; i++) {
+        int64_t v;
+        int scale;
+        if (!mask[i])
+            continue;
+        if (small && numeric_is_small(&in[i], &v, &scale) && scale == want_scale)
+            mask[i] = holds(op, (v > want) - (v < want));
+        else
+            mask[i] = holds(op, numeric_cmp(&in[i], c));
+    }
+}
+
+/* Of a constant, in the scale that the column's values most likely have. */
+static View numeric_like(const View *c, const View *in, uint32_t n)
+{
+    int64_t v;
+    int64_t first;
+    int scale;
+    int wanted;
+    if (!n || !numeric_is_small(c, &v, &scale) || !numeric_is_small(&in[0], &first, &wanted))
+        return *c;
+    while (scale < wanted) {
+        if (__builtin_mul_overflow(v, 10, &v))
+            return *c;
+        scale++;
+    }
+    return numeric_small(v, scale);
+}
+
 /* Values of a plain column (no dict), `n` slots from `values`. */
 static void compare_values(const RowFilter *filter, Type type, const void *values, uint32_t n,
                            uint8_t *mask)
@@ -201,7 +239,12 @@ static void compare_values(const RowFilter *filter, Type type, const void *value
     case LAYOUT_VIEW: {
         Str text = column_str(c, 0);
         View view = view_make(text.ptr, text.len);
-        compare_views(values, &view, p->op, n, mask);
+        if (type.id == TYPE_NUMERIC) {
+            view = numeric_like(&view, values, n);
+            compare_numerics(values, &view, p->op, n, mask);
+        } else {
+            compare_views(values, &view, p->op, n, mask);
+        }
         break;
     }
     }

@@ -52,7 +52,7 @@ typedef struct ColumnRange {
 } ColumnRange;
 
 /* Can the type be filtered exactly by this operator? Not where equal values differ in bytes
- * (numeric, bpchar, jsonb, arrays, interval ...): those stay with the executor. */
+ * (bpchar, jsonb, arrays, interval ...): those stay with the executor. */
 bool row_filter_can(Type type, ScanOp op);
 /* Is the value a text, whatever the column is? */
 static inline bool row_filter_is_text(ScanOp op)

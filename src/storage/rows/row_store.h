@@ -8,8 +8,8 @@
  * segments of one table and reads, without locks, the prefix of each that its snapshot's LSN
  * covers, without the rows that are deleted at that LSN.
  *
- * Threads: row_store_create, row_store_drop, row_table_append and the deletes by the applier, in LSN order; the
- * rest from any thread. Locks are held for the time of copying pointers.
+ * Threads: row_store_create, row_store_drop, row_table_append and the deletes by the applier, in
+ * LSN order; the rest from any thread. Locks are held for the time of copying pointers.
  */
 #ifndef LUMA_STORAGE_ROWS_ROW_STORE_H
 #define LUMA_STORAGE_ROWS_ROW_STORE_H
@@ -24,7 +24,7 @@ typedef struct RowStore RowStore;
 typedef struct RowTable RowTable;
 typedef struct RowScan RowScan;
 typedef struct RowChanges RowChanges; /* of a write under way: row_changes.h */
-typedef struct RowPiece RowPiece; /* a segment's part of a scan, worked by one thread */
+typedef struct RowPiece RowPiece;     /* a segment's part of a scan, worked by one thread */
 
 /* Everything stored is charged to `budget` without asking: it is durable already. `map` gets the
  * sealed segments, with the store id as owner; both outlive the store. */
@@ -66,6 +66,15 @@ typedef struct RowScanSpec {
 
 /* Equality on all columns of a key finds its row without looking at others. */
 Status row_scan_new(RowTable *table, const RowScanSpec *spec, RowScan **ret_scan, Error *err);
+
+/* For planning; all of it may be a little wrong. */
+typedef struct RowColumnEstimate {
+    uint64_t rows;     /* of the table */
+    ColumnRange range; /* kind NONE = not known */
+    double distinct;   /* values; 0 = not known */
+} RowColumnEstimate;
+void row_table_estimate(RowTable *table, uint32_t column, RowColumnEstimate *ret);
+
 RowScan *row_scan_free(RowScan *scan); /* after every piece is closed; returns NULL */
 uint64_t row_scan_estimate(const RowScan *scan);
 /* What was skipped and looked at so far. */
