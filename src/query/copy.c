@@ -189,7 +189,7 @@ static Status bind_insert(Query *query, const AstCopy *ast, const SqlCopy *bound
     options.source = &copy->rows;
     TRY(sql_bind_insert(&options, into, &insert, err));
     copy->plan = insert.plan;
-    TRY(query__optimize(&copy->plan, err));
+    TRY(query__optimize(&copy->plan, query->binding.snapshot, err));
     copy->direct = is_identity(copy->plan.root, bound->column_count);
     return STATUS_OK;
 }
@@ -207,7 +207,7 @@ static Status bind_where(Query *query, const AstCopy *ast, QueryCopy *copy, Erro
     options.source = &copy->whole;
     TRY(sql_bind_select(&options, select, &copy->where, err));
     copy->direct = false;
-    return query__optimize(&copy->where, err);
+    return query__optimize(&copy->where, query->binding.snapshot, err);
 }
 
 static Status start_in(Query *query, const AstCopy *ast, QueryCopy *copy, const CopyForce *force,
