@@ -24,7 +24,9 @@
 #include "net/prom/remote_write_api.h"
 #include "net/prom/scrape/scraper.h"
 #include "net/prom/scrape/targets_json.h"
+#include "net/rest/logs_api.h"
 #include "net/rest/sql_api.h"
+#include "net/rest/tail_api.h"
 #include "query/query.h"
 #include "server/own_metrics.h"
 
@@ -60,7 +62,7 @@ typedef struct Server {
     RemoteWriteApi remote_write;
     OtlpIngest *otlp_ingest;
     OtlpApi otlp_api;
-    SqlApi sql_api;
+    RestApi rest_api;
     ScrapeConfig scrape_config;
     Scraper *scraper; /* atomic: published once, taken back when no request runs */
     bool ready;       /* atomic */
@@ -334,8 +336,10 @@ static void add_rest_routes(Server *s)
     s->rest_router = http_router_new();
     add_health_route(s, "/-/healthy", on_healthy);
     add_health_route(s, "/-/ready", on_ready);
-    s->sql_api = (SqlApi){.queries = s->queries, .pool = s->query_pool};
-    sql_api_register(&s->sql_api, s->rest_router);
+    s->rest_api = (RestApi){.engine = s->engine, .queries = s->queries, .pool = s->query_pool};
+    sql_api_register(&s->rest_api, s->rest_router);
+    logs_api_register(&s->rest_api, s->rest_router);
+    tail_api_register(&s->rest_api, s->rest_router);
     otlp_api_register(&s->otlp_api, s->rest_router);
 }
 

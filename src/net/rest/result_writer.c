@@ -144,40 +144,48 @@ static void append_csv_value(const ResultWriter *w, const Column *c, uint32_t ro
 
 /* ---------------------------------------------------------------- rows */
 
-static void append_row(const ResultWriter *w, const RecordBatch *batch, uint32_t row,
-                       const PgPrintFn *prints, Buf *scratch, Buf *out)
+static void append_csv_row(const ResultWriter *w, const RecordBatch *batch, uint32_t row,
+                           const PgPrintFn *prints, Buf *scratch, Buf *out)
 {
-    static const char openers[] = {'[', 0, '{', 0};
-
-    if (openers[w->format])
-        buf_append_byte(out, (uint8_t)openers[w->format]);
     for (uint32_t i = 0; i < batch->column_count; i++) {
-        const Column *c = &batch->columns[i];
         if (i)
             buf_append_byte(out, ',');
-        if (w->format == RESULT_CSV) {
-            append_csv_value(w, c, row, prints[i], scratch, out);
-            continue;
-        }
-        if (w->format == RESULT_NDJSON) {
+        append_csv_value(w, &batch->columns[i], row, prints[i], scratch, out);
+    }
+    buf_append_lit(out, "\r\n");
+}
+
+/* An object with the columns' names, or an array. */
+static void append_json_row(const ResultWriter *w, const RecordBatch *batch, uint32_t row,
+                            const PgPrintFn *prints, Buf *scratch, Buf *out)
+{
+    bool object = w->format == RESULT_NDJSON || w->rows_key;
+
+    buf_append_byte(out, object ? '{' : '[');
+    for (uint32_t i = 0; i < batch->column_count; i++) {
+        if (i)
+            buf_append_byte(out, ',');
+        if (object) {
             json_append_string(out, w->schema->fields[i].name);
             buf_append_byte(out, ':');
         }
-        append_json_value(w, c, row, prints[i], scratch, out);
+        append_json_value(w, &batch->columns[i], row, prints[i], scratch, out);
     }
-    if (w->format == RESULT_JSON)
-        buf_append_byte(out, ']');
-    else if (w->format == RESULT_NDJSON)
-        buf_append_lit(out, "}\n");
-    else
-        buf_append_lit(out, "\r\n");
+    buf_append_byte(out, object ? '}' : ']');
+    if (w->format == RESULT_NDJSON)
+        buf_append_byte(out, '\n');
 }
 
 void result_writer_begin(ResultWriter *writer, ResultFormat format, const Schema *schema,
-                         const PgSettings *settings, Buf *out)
+                         const PgSettings *settings, const char *rows_key, Buf *out)
 {
-    *writer = (ResultWriter){.format = format, .settings = settings, .schema = schema};
-    if (format == RESULT_JSON) {
+    *writer = (ResultWriter){
+        .format = format, .settings = settings, .schema = schema, .rows_key = rows_key};
+    if (format == RESULT_JSON && rows_key) {
+        buf_append_lit(out, "{");
+        json_append_string(out, str_from(rows_key));
+        buf_append_lit(out, ":[");
+    } else if (format == RESULT_JSON) {
         begin_json(writer, out);
     } else if (format == RESULT_ARROW) {
         ipc_append_schema(schema, out);
@@ -205,7 +213,10 @@ Status result_writer_batch(ResultWriter *writer, const RecordBatch *batch, Buf *
     for (uint32_t row = 0; row < batch->row_count; row++) {
         if (writer->format == RESULT_JSON && writer->row_count)
             buf_append_byte(out, ',');
-        append_row(writer, batch, row, prints, &scratch, out);
+        if (writer->format == RESULT_CSV)
+            append_csv_row(writer, batch, row, prints, &scratch, out);
+        else
+            append_json_row(writer, batch, row, prints, &scratch, out);
         writer->row_count++;
     }
     mem_free(prints);
@@ -214,7 +225,9 @@ Status result_writer_batch(ResultWriter *writer, const RecordBatch *batch, Buf *
 
 void result_writer_end(ResultWriter *writer, Str command_tag, Buf *out)
 {
-    if (writer->format == RESULT_JSON) {
+    if (writer->format == RESULT_JSON && writer->rows_key) {
+        buf_append_lit(out, "]}\n");
+    } else if (writer->format == RESULT_JSON) {
         buf_append_lit(out, "],\"tag\":");
         json_append_string(out, command_tag);
         buf_append_lit(out, "}\n");

@@ -1,6 +1,6 @@
 /* result_writer.h - result batches as JSON, CSV, NDJSON or an Arrow IPC stream.
  *
- *   result_writer_begin(&writer, schema, &out);
+ *   result_writer_begin(&writer, format, schema, &settings, NULL, &out);
  *   result_writer_batch(&writer, &batch, &out, err);   // any number
  *   result_writer_end(&writer, command_tag, &out);
  *
@@ -33,11 +33,12 @@ typedef struct ResultWriter {
     ResultFormat format;
     const PgSettings *settings; /* borrowed */
     const Schema *schema;       /* borrowed */
+    const char *rows_key;       /* JSON: rows are objects under this member; NULL = see above */
     uint64_t row_count;
 } ResultWriter;
 
 void result_writer_begin(ResultWriter *writer, ResultFormat format, const Schema *schema,
-                         const PgSettings *settings, Buf *out);
+                         const PgSettings *settings, const char *rows_key, Buf *out);
 Status result_writer_batch(ResultWriter *writer, const RecordBatch *batch, Buf *out, Error *err);
 void result_writer_end(ResultWriter *writer, Str command_tag, Buf *out);
 

@@ -223,6 +223,7 @@ typedef struct ScanSpec {
     const LabelMatcher *matchers; /* metrics tables only: on the labels, AND */
     uint32_t matcher_count;
     int64_t row_limit; /* stop early is allowed after this many rows; INT64_MAX = none */
+    Lsn after_lsn; /* user tables, logs, traces: only rows of writes after this one; 0 = all */
 } ScanSpec;
 
 /* For planning: rows of the table, and a column's range and number of values where known. */

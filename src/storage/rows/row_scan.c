@@ -36,7 +36,8 @@ struct RowPiece {
     const RowDeletes *deletes; /* as of now; later deletes are not seen by the scan's LSN anyway */
     uint32_t visible;
     uint32_t pos;
-    uint32_t gone; /* next of scan->gone that may be in the segment */
+    uint32_t first;       /* rows before it are older than the scan wants */
+    uint32_t gone;        /* next of scan->gone that may be in the segment */
     Arena arena;          /* owns filters and candidates */
     RowFilter *filters;   /* one per predicate, for this segment's dictionaries */
     uint64_t *candidates; /* rows that the indexes leave; NULL = no index was asked */
@@ -83,7 +84,10 @@ static uint32_t visible_rows(const RowScan *scan, const RowSegment *segment)
 
     if ((truncated && truncated <= scan->spec.lsn) || !segment_may_match(scan, segment))
         return 0;
-    return row_segment_visible(segment, scan->spec.lsn);
+    uint32_t visible = row_segment_visible(segment, scan->spec.lsn);
+    if (scan->spec.after_lsn && row_segment_visible(segment, scan->spec.after_lsn) >= visible)
+        return 0;
+    return visible;
 }
 
 static void collect_segments(RowScan *scan, RowTable *table)
@@ -286,8 +290,7 @@ static void narrow_to_row(RowScan *scan, uint64_t row_id)
 static Status init_scan(RowScan *scan, RowTable *table, Error *err)
 {
     uint64_t row_id;
-    KeyHit hit =
-        scan->spec.predicate_count ? find_by_key(scan, table, &row_id) : KEY_HIT_UNKNOWN;
+    KeyHit hit = scan->spec.predicate_count ? find_by_key(scan, table, &row_id) : KEY_HIT_UNKNOWN;
 
     if (hit == KEY_HIT_NONE)
         return STATUS_OK;
@@ -375,8 +378,11 @@ static RowPiece *segment_piece(RowScan *scan, uint32_t i)
     piece->visible = scan->visible[i];
     piece->deletes = row_segment_deletes(piece->segment);
     piece->gone = first_gone(scan, row_segment_row_id(piece->segment, 0));
-    if (scan->only_row != ROW_ID_NONE &&
-        row_segment_find(piece->segment, scan->only_row, &row)) {
+    if (scan->spec.after_lsn) {
+        piece->first = row_segment_visible(piece->segment, scan->spec.after_lsn);
+        piece->pos = piece->first / 8 * 8;
+    }
+    if (scan->only_row != ROW_ID_NONE && row_segment_find(piece->segment, scan->only_row, &row)) {
         piece->pos = row / 8 * 8;
         piece->visible = LUMA_MIN(piece->visible, row + 1);
     }
@@ -518,6 +524,8 @@ static Status get_column(RowPiece *piece, uint32_t column, uint32_t count, Arena
 
 static bool has_dead_rows(const RowPiece *piece)
 {
+    if (piece->first > piece->pos)
+        return true;
     if (piece->own)
         return piece->own->live != NULL;
     return piece->deletes || piece->gone < piece->scan->gone_count;
@@ -528,14 +536,16 @@ static void mask_dead(RowPiece *piece, uint32_t count, uint8_t *mask)
     const RowScan *scan = piece->scan;
     uint32_t row;
 
+    if (piece->first > piece->pos)
+        memset(mask, 0, LUMA_MIN(count, piece->first - piece->pos));
     if (piece->own) {
         for (uint32_t i = 0; i < count; i++)
             mask[i] &= piece->own->live[piece->pos + i];
         return;
     }
     for (uint32_t i = 0; i < count && piece->deletes; i++)
-        mask[i] &= !row_delete_seen(row_deletes_get(piece->deletes, piece->pos + i),
-                                    scan->spec.lsn);
+        mask[i] &=
+            !row_delete_seen(row_deletes_get(piece->deletes, piece->pos + i), scan->spec.lsn);
     uint64_t last = row_segment_row_id(piece->segment, piece->pos + count - 1);
     for (; piece->gone < scan->gone_count && scan->gone[piece->gone] <= last; piece->gone++)
         if (row_segment_find(piece->segment, scan->gone[piece->gone], &row) && row >= piece->pos)

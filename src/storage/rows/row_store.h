@@ -62,6 +62,7 @@ typedef struct RowScanSpec {
     uint32_t predicate_count;
     const RowChanges *changes; /* seen on top, up to ... */
     uint32_t command;          /* ... before this one; NULL = none */
+    Lsn after_lsn;             /* only rows of later writes; 0 = all */
 } RowScanSpec;
 
 /* Equality on all columns of a key finds its row without looking at others. */
