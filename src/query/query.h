@@ -1,7 +1,8 @@
 /* query.h - the door of the query module: text in, record batches or series out.
  *
  * Sessions belong to PostgreSQL connections (or to one REST request). Everything here may block and
- * must run on the query pool, never on an event loop; query_cancel may be called from any thread.
+ * must run on the query pool, never on an event loop, but for what is quick (see below);
+ * query_cancel may be called from any thread.
  *
  *   session_parse    one string -> statements (several, separated by ';')
  *   statement_bind   analyses one statement against the catalog with parameter types
@@ -109,6 +110,14 @@ typedef enum StatementKind {
     STATEMENT_EMPTY,
 } StatementKind;
 StatementKind statement_kind(const Statement *statement);
+
+/* Quick things may run on an event loop: they read no table, wait for nothing, and what they cost is
+ * bounded by the length of their text and parameters, which the caller keeps short. Parsing a short
+ * text is quick, too. A script or statement is: bind, start and run it to its end. A session is:
+ * end what is implicit. Ask right before, each time: it depends on the open transaction. */
+bool script_is_quick(const Session *session, const Script *script);
+bool statement_is_quick(const Session *session, const Statement *statement);
+bool session_is_quick(const Session *session);
 
 /* Starts it: takes a snapshot, plans, opens. `params`: one column of one row each, of the types
  * above. `timeout_ns` 0 = the session's statement_timeout. */

@@ -5,6 +5,7 @@
  *   settings.c      SET, SHOW: names, checks, defaults
  *   statement.c     scripts, statements: binding
  *   query.c         running: start, next, cancel;  copy.c, copy_options.c  COPY
+ *   quick.c         what may run on an event loop
  * *   command_*.c     statements without a plan: DDL, SET, transactions, prepared statements,
  * cursors insert.c        rows of INSERT: checks, transaction buffer, write binding.c       the
  * binder's catalog over a snapshot
@@ -160,6 +161,7 @@ struct Statement {
     uint32_t param_count;
     Plan plan;   /* reusable: it reads no table. root NULL = bind again at start */
     bool writes; /* needs a role that may write */
+    bool quick;  /* quick__statement, quick__params */
 };
 
 typedef enum QueryMode {
@@ -292,6 +294,11 @@ Status command__prepared_statement(Session *session, const AstPrepared *execute,
                                    const Prepared **ret_prepared, Error *err);
 Status command__cursor_schema(Session *session, const AstFetch *fetch, const Schema **ret_schema,
                               Error *err);
+
+/* ---- quick.c */
+bool quick__statement(const AstStatement *ast);
+/* Are texts of all these types read from their bytes alone? */
+bool quick__params(const Type *types, uint32_t count);
 
 /* ---- copy.c */
 Status copy__start(Query *query, Error *err);

@@ -240,6 +240,8 @@ Status statement__bind(Session *session, Script *script, const AstStatement *ast
         (void)statement_free(statement);
         return status;
     }
+    statement->quick =
+        quick__statement(ast) && quick__params(statement->param_types, statement->param_count);
     *ret_statement = statement;
     return STATUS_OK;
 }

@@ -1,10 +1,11 @@
 /* pg_conn.c - a PostgreSQL connection on its loop, and the task that works for it on the pool.
  *
- * The loop owns the first part of a PgConn: it frames input, runs startup and authentication, and
- * hands whole messages over in `inbox`. One task at a time (`active`) owns the last part: it takes
- * the inbox, runs the session, and posts output back. A task that meets a congested connection
- * parks itself and ends; on_drained submits it again. Between the two stand only the fields under
- * `lock`.
+ * The loop owns the first part of a PgConn: it frames input, runs startup and authentication, does
+ * what is quick itself, and hands other whole messages over in `inbox`. One owner at a time
+ * (`active`), a task on the pool or the loop while it does what is quick, has the last part: it
+ * takes the inbox, runs the session, and hands output back. A task that meets a congested
+ * connection parks itself and ends; on_drained submits it again. Between the two stand only the
+ * fields under `lock`.
  *
  *   idle ----input----> active ----congested----> parked
  *    ^                    |  ^                       |
@@ -25,6 +26,7 @@ enum {
     INBOX_BYTES_HIGH = 1 << 20, /* reading pauses above */
     AUTH_BYTES_MAX = 1 << 16,
     ENCRYPTION_REQUESTS_MAX = 2, /* one for TLS, one for GSS */
+    QUICK_MESSAGES_MAX = 64,     /* of a turn that the loop handles itself */
 };
 
 struct PgServer {
@@ -66,7 +68,7 @@ typedef struct PgConn {
     bool wake;     /* guarded by lock: go on without input, a query was cancelled */
     Query *query;  /* guarded by lock: what a cancel request hits */
 
-    /* the task's */
+    /* the owner's */
     PoolTask task;
     LoopTask resume_task;
     LoopTask close_task;
@@ -571,14 +573,50 @@ static void bad_framing(PgConn *c)
     refuse(c, &err);
 }
 
-/* Hands whole messages over. */
+/* Becomes the session's owner when no task is. */
+static bool take_over(PgConn *c)
+{
+    MUTEX_GUARD(&c->lock);
+    if (c->active || c->wake || c->draining)
+        return false;
+    c->active = true;
+    return true;
+}
+
+/* The loop does what is quick itself. Returns the bytes used; *ret_owner: the session is still
+ * ours, for a task. */
+static size_t run_quick(PgConn *c, Str messages, bool *ret_owner)
+{
+    size_t used = 0;
+
+    *ret_owner = false;
+    if (conn_is_congested(c->conn) || !take_over(c))
+        return 0;
+    *ret_owner = true;
+    if (!c->started || c->finished)
+        return 0;
+    PgOutcome outcome = pg_session_run_quick(&c->session, messages, QUICK_MESSAGES_MAX, &used);
+    if (c->session.out.len)
+        conn_write_buf(c->conn, &c->session.out);
+    if (outcome != PG_IDLE)
+        return used;
+    mutex_lock(&c->lock);
+    *ret_owner = c->active = c->wake;
+    mutex_unlock(&c->lock);
+    return used;
+}
+
+/* Does what is quick, hands the other whole messages over. */
 static void hand_over(PgConn *c, Str messages)
 {
-    bool start = false;
+    bool start;
     bool pause = false;
+    size_t used = run_quick(c, messages, &start);
 
+    if (used == messages.len && !start)
+        return;
     mutex_lock(&c->lock);
-    buf_append_str(&c->inbox, messages);
+    buf_append_str(&c->inbox, str_sub(messages, used, messages.len));
     if (!c->active)
         start = c->active = true;
     if (c->inbox.len > INBOX_BYTES_HIGH && !c->paused)

@@ -144,7 +144,7 @@ static Status parse(PgSession *s, BufReader *r, Arena *arena, Error *err)
     TRY(check_room(s, err));
     if (name.len == 0)
         drop_statement(s, name);
-    TRY(session_parse(s->session, text, &script, err));
+    TRY(pgwire__parse(s, text, &script, err));
     Status status = bind_single(s, script, types, type_count, &statement, err);
     (void)script_free(script);
     TRY(status);

@@ -328,6 +328,23 @@ static Status fake_start(Session *session, Query *q, Error *err)
     return STATUS_OK;
 }
 
+bool session_is_quick(const Session *session)
+{
+    return true;
+}
+bool statement_is_quick(const Session *session, const Statement *statement)
+{
+    return strcmp(statement->word, "sleep") != 0 && strcmp(statement->word, "rows") != 0;
+}
+bool script_is_quick(const Session *session, const Script *script)
+{
+    for (uint32_t i = 0; i < script->count; i++)
+        if (str_starts(script->statements[i], STR("sleep")) ||
+            str_starts(script->statements[i], STR("rows")))
+            return false;
+    return true;
+}
+
 Status query_start(Session *session, Statement *statement, const Column *params,
                    uint32_t param_count, Query **ret, Error *err)
 {

@@ -148,6 +148,7 @@ void pg_session_done(PgSession *s)
     pgwire__drop_statements(s);
     map_done(&s->portals);
     map_done(&s->statements);
+    s->parsed = script_free(s->parsed);
     s->session = session_free(s->session);
     buf_done(&s->out);
 }
@@ -393,7 +394,7 @@ static PgStep simple_query(PgSession *s, Str body)
     if (status == STATUS_OK)
         status = pgwire__check_text(text, &err);
     if (status == STATUS_OK)
-        status = session_parse(s->session, text, &s->script, &err);
+        status = pgwire__parse(s, text, &s->script, &err);
     if (status != STATUS_OK) {
         pgwire__fail(s, &err);
         append_ready(s);
@@ -430,7 +431,7 @@ static void refuse(PgSession *s, const char *sqlstate, const char *text)
 }
 
 /* False: the client said goodbye, or is beyond understanding. */
-static bool handle(PgSession *s, const PgMessage *m, PgStep *ret_step)
+static bool handle_message(PgSession *s, const PgMessage *m, PgStep *ret_step)
 {
     *ret_step = STEP_DONE;
     if (s->copy_in && m->type != 'X') {
@@ -475,6 +476,14 @@ static bool handle(PgSession *s, const PgMessage *m, PgStep *ret_step)
     }
 }
 
+static bool handle(PgSession *s, const PgMessage *m, PgStep *ret_step)
+{
+    bool alive = handle_message(s, m, ret_step);
+
+    s->parsed = script_free(s->parsed); /* it was this message's */
+    return alive;
+}
+
 /* Goes on with what was stopped because `out` was full. */
 static PgStep continue_running(PgSession *s)
 {
@@ -483,6 +492,28 @@ static PgStep continue_running(PgSession *s)
     if (s->script)
         return pgwire__run_script(s);
     return s->running ? pgwire__run_portal(s, s->running) : STEP_DONE;
+}
+
+PgOutcome pg_session_run_quick(PgSession *s, Str input, uint32_t messages_max, size_t *ret_used)
+{
+    PgMessage m;
+    size_t len;
+
+    *ret_used = 0;
+    if (s->copy_in || s->script || s->running)
+        return PG_POOL;
+    while (pg_message_next(str_sub(input, *ret_used, input.len), s->message_bytes_max, &m, &len) ==
+           PG_FRAMING_WHOLE) {
+        PgStep step;
+        if (messages_max-- == 0 || !pgwire__is_quick(s, &m))
+            return PG_POOL;
+        *ret_used += len;
+        if (!handle(s, &m, &step))
+            return PG_CLOSE;
+        if (step == STEP_FULL || s->out.len >= PG_FLUSH_BYTES)
+            return PG_FULL;
+    }
+    return PG_IDLE;
 }
 
 PgOutcome pg_session_run(PgSession *s, Str input, size_t *ret_used)

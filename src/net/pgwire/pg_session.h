@@ -4,8 +4,8 @@
  * and says when to go on. It stops in the middle of a result when `out` is full enough, so that its
  * caller can see whether the client still takes bytes.
  *
- * Threads: confined to one at a time (a query pool's task), but for `on_query`, which tells the
- * owner which query may be cancelled.
+ * Threads: confined to one at a time (a query pool's task, or the loop for what is quick), but for
+ * `on_query`, which tells the owner which query may be cancelled.
  */
 #ifndef LUMA_NET_PGWIRE_PG_SESSION_H
 #define LUMA_NET_PGWIRE_PG_SESSION_H
@@ -34,6 +34,7 @@ typedef struct PgSession {
     Map portals;        /* name -> PgPortal */
     bool skip_to_sync;  /* after an error in the extended protocol */
     bool implicit_open; /* session_begin_implicit was called */
+    Script *parsed;     /* of the next message's text, or NULL */
     Script *script;     /* a simple query under way, else NULL */
     uint32_t script_next;
     PgPortal *simple;  /* its current statement */
@@ -45,6 +46,7 @@ typedef enum PgOutcome {
     PG_IDLE,  /* all input was used */
     PG_FULL,  /* hand `out` on, then call again */
     PG_CLOSE, /* hand `out` on, then close */
+    PG_POOL,  /* of pg_session_run_quick: the rest may take time */
 } PgOutcome;
 
 /* Takes `session`. */
@@ -61,5 +63,8 @@ static inline bool pg_session_waits(const PgSession *s)
 }
 /* Uses whole messages of `input`; *ret_used counts their bytes. */
 PgOutcome pg_session_run(PgSession *s, Str input, size_t *ret_used);
+/* As pg_session_run, on an event loop: stops before the first message whose work is not known to be
+ * short, and after `messages_max` of them. */
+PgOutcome pg_session_run_quick(PgSession *s, Str input, uint32_t messages_max, size_t *ret_used);
 
 #endif

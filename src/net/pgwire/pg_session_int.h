@@ -27,7 +27,7 @@ struct PgPortal {
     uint64_t row_count; /* sent by this Execute */
     PgRowEncoder rows;
     RecordBatch batch;
-    uint32_t row; /* next of batch */
+    uint32_t row;    /* next of batch */
     CopyWriter copy; /* COPY TO */
     bool copy_began; /* the response was sent */
     bool copy_data;  /* a CopyData was sent */
@@ -67,6 +67,11 @@ Status pgwire__copy_out(PgSession *s, PgPortal *portal, PgStep *ret_step, Error 
 void pgwire__copy_in(PgSession *s, PgPortal *portal);
 PgStep pgwire__copy_message(PgSession *s, const PgMessage *message);
 PgStep pgwire__copy_check(PgSession *s);
+
+/* pg_quick.c: may the loop handle it? Parses texts, for pgwire__parse to find. */
+bool pgwire__is_quick(PgSession *s, const PgMessage *message);
+/* session_parse, unless that was done already. */
+Status pgwire__parse(PgSession *s, Str text, Script **ret_script, Error *err);
 
 /* pg_extended.c: one message of the extended protocol. */
 PgStep pgwire__extended(PgSession *s, const PgMessage *message);
