@@ -8,6 +8,8 @@
 #ifndef LUMA_TEST_HTTP2_CLIENT_H
 #define LUMA_TEST_HTTP2_CLIENT_H
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <nghttp2/nghttp2.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -124,8 +126,11 @@ static inline void http2_open(Http2Client *client, int fd, bool manual)
 {
     nghttp2_session_callbacks *callbacks;
     nghttp2_option *option;
+    static const int on = 1;
 
     *client = (Http2Client){.fd = fd};
+    /* WINDOW_UPDATEs must not wait for the acknowledgement of earlier ones. */
+    ASSERT(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0);
     ASSERT(nghttp2_session_callbacks_new(&callbacks) == 0);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, http2_on_header);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, http2_on_chunk);
@@ -133,6 +138,7 @@ static inline void http2_open(Http2Client *client, int fd, bool manual)
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, http2_on_frame);
     ASSERT(nghttp2_option_new(&option) == 0);
     nghttp2_option_set_no_auto_window_update(option, manual);
+    nghttp2_option_set_max_send_header_block_length(option, 1 << 20);
     ASSERT(nghttp2_session_client_new2(&client->session, callbacks, client, option) == 0);
     nghttp2_option_del(option);
     nghttp2_session_callbacks_del(callbacks);
@@ -167,13 +173,15 @@ static inline bool http2_turn(Http2Client *client)
     return true;
 }
 
-/* `headers`: pairs of name and value, NULL-terminated, or NULL. A body with ptr NULL is none. */
-static inline Http2Answer *http2_ask_open(Http2Client *client, const char *method, const char *path,
-                                          const char *const *headers, Str body, bool open)
+/* `headers`: pairs of name and value, NULL-terminated, or NULL. A body with ptr NULL is none; it
+ * must live until it is sent. `open`: more of it may come, no END_STREAM yet. */
+static inline Http2Answer *http2_ask_as(Http2Client *client, const char *authority,
+                                        const char *method, const char *path,
+                                        const char *const *headers, Str body, bool open)
 {
-    nghttp2_nv fields[40];
-    const char *fixed[] = {":method",    method,      ":scheme", "http",
-                           ":authority", "127.0.0.1", ":path",   path};
+    nghttp2_nv fields[80];
+    const char *fixed[] = {":method",    method,    ":scheme", "http",
+                           ":authority", authority, ":path",   path};
     size_t count = 0;
 
     for (size_t i = 0; i < LUMA_ARRAY_LEN(fixed); i += 2)
@@ -197,7 +205,7 @@ static inline Http2Answer *http2_ask_open(Http2Client *client, const char *metho
 static inline Http2Answer *http2_ask(Http2Client *client, const char *method, const char *path,
                                      const char *const *headers, Str body)
 {
-    return http2_ask_open(client, method, path, headers, body, false);
+    return http2_ask_as(client, "127.0.0.1", method, path, headers, body, false);
 }
 
 /* Until the answer is there, or the connection ends. */

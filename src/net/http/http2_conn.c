@@ -6,7 +6,8 @@
  *   - streams thrown away (it resets them, or makes us do it): a bucket, so that opening and
  *     resetting (CVE-2023-44487) does not go around the first limit;
  *   - frames without a request (PING, SETTINGS, PRIORITY, WINDOW_UPDATE, CONTINUATION, tiny or
- * empty DATA, unknown ones): a bucket that useful traffic fills;
+ *     empty DATA): a bucket that useful traffic fills. Unknown types cost no more than reading
+ * them;
  *   - header fields: per head, http2_stream.c;
  *   - bodies: the flow control windows, the route's maximum and the server's budget;
  *   - answers it does not take: marks per stream and connection, and the write timeout.
@@ -253,7 +254,7 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
     default:
         break;
     }
-    return go_on(h);
+    return 0; /* sending goes on when doomed: GOAWAY is still to leave */
 }
 
 /* ---- sending and ending ---- */
