@@ -1,5 +1,4 @@
-/* binding.c - what the binder sees: a snapshot's tables and views, the system views, and the rows
- * that the open transaction has not committed yet. */
+/* binding.c - what the binder sees: a snapshot's tables and views, and the system views. */
 #include "query/query_int.h"
 
 /* The snapshot is taken when the first table is asked for, so that SELECT 1 needs none. */
@@ -50,20 +49,17 @@ static const VirtualTable *find_virtual(void *ctx, Str schema, Str name)
     return catalog_view_make(&binding->views, schema, name);
 }
 
-static Status find_pending(void *ctx, const Table *table, const VirtualTable **ret_rows, Error *err)
+static Status check_read(void *ctx, const Table *table, Error *err)
 {
-    Binding *binding = ctx;
-    PendingRows *pending = session__pending(binding->session, table->id);
-    *ret_rows = NULL;
-    for (uint32_t i = 0; i < binding->session->txn.pending_count; i++)
-        if (binding->session->txn.pending[i]->series && table->id < TABLE_ID_FIRST_USER)
-            return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", 0,
-                                 "reading \"%.*s\" in a transaction that has written samples is "
-                                 "not supported before COMMIT",
-                                 STR_FMT(table->name));
-    if (pending)
-        *ret_rows = &pending->view;
-    return STATUS_OK;
+    const Binding *binding = ctx;
+    bool rows = table->kind == TABLE_USER || table->kind == TABLE_LOGS ||
+                table->kind == TABLE_TRACES;
+    if (rows || !session__wrote_series(binding->session))
+        return STATUS_OK;
+    return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", 0,
+                         "reading \"%.*s\" in a transaction that has written samples is not "
+                         "supported before COMMIT",
+                         STR_FMT(table->name));
 }
 
 Status binding__result(const Binding *binding, Status status, Error *err)
@@ -269,7 +265,7 @@ void binding__init(Binding *binding, Session *session, Snapshot *snapshot, Arena
     binding->catalog = (SqlCatalog){.find_table = find_table,
                                     .find_view = find_view,
                                     .find_virtual = find_virtual,
-                                    .find_pending = find_pending,
+                                    .check_read = check_read,
                                     .bind_promql = query__bind_promql,
                                     .ctx = binding};
     binding->options = (SqlBindOptions){.arena = arena,

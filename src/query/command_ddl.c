@@ -207,7 +207,7 @@ static Status create_table_as(Query *query, const AstCreateTable *ast, Error *er
     query__set_tag(query, created ? "SELECT 0" : "CREATE TABLE AS");
     if (!created || ast->with_no_data)
         return STATUS_OK;
-    Status status = insert__create_as(query, &name, err);
+    Status status = modify__create_as(query, &name, err);
     if (status != STATUS_OK)
         (void)engine_drop_table(engine_of(query), name.schema, name.name, true, NULL);
     return status;
@@ -411,12 +411,18 @@ static Status explain(Query *query, const AstExplain *ast, Error *err)
     query->binding.options.param_max = ast->query->param_max;
     if (ast->query->kind == AST_STATEMENT_SELECT) {
         TRY(query__bind(query, ast->query->select, err));
-    } else if (ast->query->kind == AST_STATEMENT_INSERT && !options.analyze) {
-        SqlInsert insert = {0};
-        Status status = sql_bind_insert(&query->binding.options, ast->query->insert, &insert, err);
+    } else if ((ast->query->kind == AST_STATEMENT_INSERT ||
+                ast->query->kind == AST_STATEMENT_UPDATE ||
+                ast->query->kind == AST_STATEMENT_DELETE) &&
+               !options.analyze) {
+        static const char *const names[] = {
+            [SQL_INSERT] = "Insert", [SQL_UPDATE] = "Update", [SQL_DELETE] = "Delete"};
+        SqlModify modify = {0};
+        Status status = sql_bind_modify(&query->binding.options, ast->query, &modify, err);
         TRY(binding__result(&query->binding, status, err));
-        query->own_plan = insert.plan;
-        buf_printf(&text, "Insert on %.*s\n", STR_FMT(insert.table->name));
+        TRY(query__optimize(&modify.plan, query->binding.snapshot, err));
+        query->own_plan = modify.plan;
+        buf_printf(&text, "%s on %.*s\n", names[modify.kind], STR_FMT(modify.table->name));
     } else {
         return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", 0,
                              "EXPLAIN of this statement is not supported");
@@ -471,8 +477,12 @@ Status command__run(Query *query, const AstStatement *ast, Error *err)
         return command__fetch(query, ast->fetch, err);
     case AST_STATEMENT_CLOSE:
         return command__close(query, ast->prepared, err);
+    case AST_STATEMENT_TRUNCATE:
+        return modify__truncate(query, ast->truncate, err);
     case AST_STATEMENT_SELECT:
     case AST_STATEMENT_INSERT:
+    case AST_STATEMENT_UPDATE:
+    case AST_STATEMENT_DELETE:
     case AST_STATEMENT_CHECKPOINT:
     case AST_STATEMENT_COPY:
     case AST_STATEMENT_UNSUPPORTED:

@@ -45,6 +45,19 @@ void command__close_cursors(Session *session)
     map_clear(&session->cursors);
 }
 
+void command__close_cursors_behind(Session *session, uint32_t savepoints)
+{
+    size_t pos = 0;
+    for (const MapSlot *slot; (slot = map_next(&session->cursors, &pos));) {
+        Cursor *cursor = slot->value;
+        if (cursor->savepoints <= savepoints)
+            continue;
+        (void)map_remove(&session->cursors, str_from(cursor->name));
+        free_cursor(cursor);
+        pos = 0; /* the map moved */
+    }
+}
+
 /* ---------------------------------------------------------------- prepared statements */
 
 Status command__prepare(Query *query, const AstStatement *ast, Error *err)
@@ -165,6 +178,7 @@ Status command__declare(Query *query, const AstStatement *ast, Error *err)
                              "cursors are supported for SELECT and VALUES only");
     Cursor *cursor = MEM_NEW(Cursor);
     cursor->name = dup_name(declare->name);
+    cursor->savepoints = session->txn.savepoint_count;
     Status status = statement__bind(session, query->statement->script, declare->query, NULL, 0,
                                     &cursor->statement, err);
     if (status == STATUS_OK)

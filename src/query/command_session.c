@@ -222,9 +222,14 @@ Status command__transaction(Query *query, const AstTransaction *ast, Error *err)
     case AST_ROLLBACK:
         return rollback(query, ast, err);
     case AST_SAVEPOINT:
+        query__set_tag(query, "SAVEPOINT");
+        return session__savepoint(query->session, ast->savepoint, err);
     case AST_RELEASE:
+        query__set_tag(query, "RELEASE");
+        return session__release(query->session, ast->savepoint, err);
     case AST_ROLLBACK_TO:
-        return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", 0, "savepoints are not supported");
+        query__set_tag(query, "ROLLBACK");
+        return session__rollback_to(query->session, ast->savepoint, err);
     case AST_TWO_PHASE:
         break;
     }

@@ -177,7 +177,7 @@ static Status bind_insert(Query *query, const AstCopy *ast, const SqlCopy *bound
                           Error *err)
 {
     Arena *arena = &query->arena;
-    SqlInsert insert;
+    SqlModify insert;
     AstInsert *into = ARENA_NEW(arena, AstInsert);
     into->table = ast->table;
     into->column_count = bound->column_count;
@@ -187,8 +187,10 @@ static Status bind_insert(Query *query, const AstCopy *ast, const SqlCopy *bound
     into->source = select_from(arena, rows_name, STR(""), NULL, 0);
     SqlBindOptions options = query->binding.options;
     options.source = &copy->rows;
-    TRY(sql_bind_insert(&options, into, &insert, err));
+    AstStatement statement = {.kind = AST_STATEMENT_INSERT, .insert = into};
+    TRY(sql_bind_modify(&options, &statement, &insert, err));
     copy->plan = insert.plan;
+    copy->check_count = insert.check_count;
     TRY(query__optimize(&copy->plan, query->binding.snapshot, err));
     copy->direct = is_identity(copy->plan.root, bound->column_count);
     return STATUS_OK;
@@ -243,6 +245,7 @@ static Status start_in(Query *query, const AstCopy *ast, QueryCopy *copy, const 
                                                         .settings = query->binding.settings.pg,
                                                         .budget = &query->budget});
     query->mode = QUERY_NONE;
+    TRY(session__begin_write(query->session, &copy->table, 1, &copy->batch, &copy->mark, err));
     return STATUS_OK;
 }
 
@@ -260,13 +263,34 @@ Status copy__start(Query *query, Error *err)
                      : start_out(query, ast, copy, &force, err);
 }
 
+/* Keeps what was stored, or takes it back; only the first call counts. */
+static Status end_write(Query *query, Status status, Error *err)
+{
+    WriteBatch *batch = STEAL(query->copy->batch);
+    if (!batch)
+        return status;
+    return session__end_write(query->session, batch, query->copy->mark, status, err);
+}
+
+static Status fail(Query *query, Status status, Error *err)
+{
+    return query__note_failure(query, end_write(query, status, err), err);
+}
+
 void copy__done(Query *query)
 {
-    if (query->copy)
-        query->copy->reader = copy_reader_free(query->copy->reader);
+    if (!query->copy)
+        return;
+    query->copy->reader = copy_reader_free(query->copy->reader);
+    (void)end_write(query, STATUS_CANCELLED, NULL); /* unless it has ended */
 }
 
 /* ---------------------------------------------------------------- in: rows */
+
+static bool has_row_store(const Table *table)
+{
+    return table->kind == TABLE_USER || table->kind == TABLE_LOGS || table->kind == TABLE_TRACES;
+}
 
 /* Checks whole rows, which are those of the chunk while no WHERE has dropped some, and keeps them.
  */
@@ -274,13 +298,20 @@ static Status store_rows(Query *query, const RecordBatch *rows, uint32_t chunk_r
 {
     QueryCopy *copy = query->copy;
     uint32_t row = 0;
-    Status status = insert__check_rows(copy->table, rows, query->binding.settings.pg, &row, err);
+    uint32_t live = rows->column_count - copy->check_count;
+    RecordBatch whole = *rows;
+    RecordBatch all;
+    whole.column_count = live;
+    Status status = modify__check_rows(copy->table, &whole, rows->columns + live, copy->check_count,
+                                       query->binding.settings.pg, &row, err);
     if (status != STATUS_OK) {
         if (!copy->where.root)
             copy_reader_context(copy->reader, chunk_row + row, err);
         return status;
     }
-    TRY(insert__append_pending(query->session, copy->table, rows, err));
+    TRY(modify__all_columns(copy->table, &whole, write_batch_arena(copy->batch), &all, err));
+    TRY(has_row_store(copy->table) ? write_batch_rows_take(copy->batch, copy->table, &all, err)
+                                   : write_batch_rows(copy->batch, copy->table, &all, err));
     copy->row_count += rows->row_count;
     return STATUS_OK;
 }
@@ -289,7 +320,7 @@ static Status store_rows(Query *query, const RecordBatch *rows, uint32_t chunk_r
 static Status run_plan(Query *query, const Plan *plan, bool last, Error *err)
 {
     QueryCopy *copy = query->copy;
-    Arena *arena = &query->session->txn.arena;
+    Arena *arena = write_batch_arena(copy->batch);
     RecordBatch batch, kept;
     uint32_t row = 0;
     TRY(query__open(query, plan, err));
@@ -326,15 +357,6 @@ static Status take_chunk(Query *query, const RecordBatch *rows, Error *err)
     return run_plan(query, &copy->plan, !copy->where.root, err);
 }
 
-static Status check_interrupt(const Query *query, Error *err)
-{
-    if (__atomic_load_n(&query->cancel.cancelled, __ATOMIC_RELAXED))
-        return error_set(err, STATUS_CANCELLED, "cancelled");
-    if (query->deadline_ns && clock_mono_ns() > query->deadline_ns)
-        return error_set(err, STATUS_TIMEOUT, "timeout");
-    return STATUS_OK;
-}
-
 static Status drain(Query *query, Error *err)
 {
     QueryCopy *copy = query->copy;
@@ -342,8 +364,8 @@ static Status drain(Query *query, Error *err)
         CLEANUP(arena_done) Arena scratch = {0};
         RecordBatch rows;
         arena_init(&scratch, &query->budget);
-        TRY(check_interrupt(query, err));
-        TRY(copy_reader_next(copy->reader, copy->direct ? &query->session->txn.arena : &scratch,
+        TRY(query__check(query, err));
+        TRY(copy_reader_next(copy->reader, copy->direct ? write_batch_arena(copy->batch) : &scratch,
                              &rows, err));
         if (!rows.row_count)
             return STATUS_OK;
@@ -354,10 +376,10 @@ static Status drain(Query *query, Error *err)
 Status query_copy_put(Query *query, Str bytes, Error *err)
 {
     CopyReader *reader = query->copy->reader;
-    Status status = bytes.len ? copy_reader_put(reader, bytes, err) : check_interrupt(query, err);
+    Status status = bytes.len ? copy_reader_put(reader, bytes, err) : query__check(query, err);
     if (status == STATUS_OK && copy_reader_is_full(reader))
         status = drain(query, err);
-    return status == STATUS_OK ? STATUS_OK : query__note_failure(query, status, err);
+    return status == STATUS_OK ? STATUS_OK : fail(query, status, err);
 }
 
 Status query_copy_end(Query *query, Error *err)
@@ -365,8 +387,10 @@ Status query_copy_end(Query *query, Error *err)
     QueryCopy *copy = query->copy;
     copy_reader_end(copy->reader);
     Status status = drain(query, err);
+    if (status == STATUS_OK)
+        status = end_write(query, STATUS_OK, err);
     if (status != STATUS_OK)
-        return query__note_failure(query, status, err);
+        return fail(query, status, err);
     query->ended = true;
     query->row_count = copy->row_count;
     return STATUS_OK;
@@ -378,7 +402,7 @@ Status query_copy_fail(Query *query, Str reason, Error *err)
                                   STR_FMT(reason));
     error_context(err, "%.*s, line %llu", STR_FMT(query->copy->source),
                   (unsigned long long)copy_reader_line(query->copy->reader));
-    return query__note_failure(query, status, err);
+    return fail(query, status, err);
 }
 
 const CopyOptions *query_copy_format(const Query *query, const CopyColumn **ret_columns,

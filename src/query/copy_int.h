@@ -25,6 +25,9 @@ struct QueryCopy {
     uint32_t column_count;
     /* FROM */
     CopyReader *reader;
+    WriteBatch *batch; /* in: what gets the rows, until it has ended */
+    WriteMark mark;
+    uint32_t check_count; /* bools behind the live columns of a whole row */
     const Table *table;
     Str source;           /* "COPY t" */
     VirtualTable rows;    /* the chunk under way as a table: what the plan reads */

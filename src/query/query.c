@@ -75,11 +75,37 @@ Status query__snapshot(Query *query, Error *err)
     if (repeatable) {
         if (!txn->snapshot)
             TRY(engine_snapshot(session->engine->options.engine, &txn->snapshot, err));
-        query->binding.snapshot = txn->snapshot;
-        return STATUS_OK;
+        query->binding.snapshot = snapshot_copy(txn->snapshot);
+    } else {
+        TRY(engine_snapshot(session->engine->options.engine, &query->binding.snapshot, err));
     }
-    TRY(engine_snapshot(session->engine->options.engine, &query->binding.snapshot, err));
     query->binding.owns_snapshot = true;
+    snapshot_see(query->binding.snapshot, txn->batch);
+    return STATUS_OK;
+}
+
+static void init_binding(Query *query)
+{
+    Statement *statement = query->statement;
+    binding__init(&query->binding, query->session, NULL, &query->arena, statement->ast->param_max,
+                  statement->param_types, statement->param_count);
+    query->binding.cancel = &query->cancel;
+    query->binding.params = query->params;
+    query->binding.param_count = query->param_count;
+}
+
+void query__renew_snapshot(Query *query)
+{
+    binding__done(&query->binding);
+    init_binding(query);
+}
+
+Status query__check(Query *query, Error *err)
+{
+    if (__atomic_load_n(&query->cancel.cancelled, __ATOMIC_RELAXED))
+        return error_set(err, STATUS_CANCELLED, "cancelled");
+    if (query->deadline_ns && clock_mono_ns() > query->deadline_ns)
+        return error_set(err, STATUS_TIMEOUT, "timeout");
     return STATUS_OK;
 }
 
@@ -234,10 +260,10 @@ static Status run_deferred(Query *query, Error *err)
 {
     const AstStatement *ast = query->statement->ast;
     query->mode = QUERY_NONE;
-    if (ast->kind != AST_STATEMENT_INSERT)
-        return command__run(query, ast, err);
-    TRY(query__snapshot(query, err));
-    return insert__run(query, ast->insert, err);
+    if (ast->kind == AST_STATEMENT_INSERT || ast->kind == AST_STATEMENT_UPDATE ||
+        ast->kind == AST_STATEMENT_DELETE)
+        return modify__run(query, ast, err);
+    return command__run(query, ast, err);
 }
 
 static void set_deadline(Query *query)
@@ -278,8 +304,7 @@ Status query_start(Session *session, Statement *statement, const Column *params,
                     __atomic_load_n(&engine->query_bytes_max, __ATOMIC_RELAXED));
     arena_init(&query->arena, &query->budget);
     set_deadline(query);
-    binding__init(&query->binding, session, NULL, &query->arena, statement->ast->param_max,
-                  statement->param_types, statement->param_count);
+    init_binding(query);
     counter_add(COUNTER_QUERIES_SQL, 1);
     Status status = start(query, params, param_count, err);
     if (status != STATUS_OK) {

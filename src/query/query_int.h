@@ -6,9 +6,9 @@
  *   statement.c     scripts, statements: binding
  *   query.c         running: start, next, cancel;  copy.c, copy_options.c  COPY
  *   quick.c         what may run on an event loop
- * *   command_*.c     statements without a plan: DDL, SET, transactions, prepared statements,
- * cursors insert.c        rows of INSERT: checks, transaction buffer, write binding.c       the
- * binder's catalog over a snapshot
+ *   command_*.c     statements without a plan: DDL, SET, transactions, prepared statements, cursors
+ *   modify*.c       INSERT, UPDATE, DELETE, TRUNCATE: gathering, checks, storing
+ *   binding.c       the binder's catalog over a snapshot
  */
 #ifndef LUMA_QUERY_QUERY_INT_H
 #define LUMA_QUERY_QUERY_INT_H
@@ -54,19 +54,20 @@ typedef struct SettingFn {
 
 /* ---- sessions */
 
-/* Rows that the open transaction has inserted into one table. */
-typedef struct PendingRows {
+/* A table that the open transaction has written. */
+typedef struct WrittenTable {
     Str schema;
     Str name;
     uint32_t table_id;
     uint32_t schema_version;
-    RecordBatch *batches; /* whole rows; in the transaction's arena */
-    uint32_t batch_count;
-    uint32_t batch_cap;
-    VirtualTable view; /* reads the batches */
-    Schema columns;
-    bool series; /* a table made of samples: cannot be read before COMMIT */
-} PendingRows;
+    bool series; /* made of samples: cannot be read before COMMIT */
+} WrittenTable;
+
+typedef struct Savepoint {
+    Str name;
+    WriteMark mark; /* in the transaction's batch */
+    uint32_t undo_count;
+} Savepoint;
 
 typedef struct Undo {
     AstDropKind kind; /* what ROLLBACK drops */
@@ -81,10 +82,14 @@ typedef struct Transaction {
     bool read_only;
     int64_t start_us;
     Snapshot *snapshot; /* of a repeatable one */
-    Arena arena;        /* pending rows */
-    PendingRows **pending;
-    uint32_t pending_count;
-    uint32_t pending_cap;
+    Arena arena;        /* owns the arrays below */
+    WriteBatch *batch;  /* what was written so far; NULL = nothing */
+    WrittenTable *written;
+    uint32_t written_count;
+    uint32_t written_cap;
+    Savepoint *savepoints;
+    uint32_t savepoint_count;
+    uint32_t savepoint_cap;
     Undo *undo;
     uint32_t undo_count;
     uint32_t undo_cap;
@@ -104,6 +109,7 @@ typedef struct Cursor {
     Query *query;
     RecordBatch batch; /* of the query, rows from `at` on are unread */
     uint32_t at;
+    uint32_t savepoints; /* how many there were when it was declared */
     bool ended;
 } Cursor;
 
@@ -230,7 +236,18 @@ void session__rollback(Session *session);
 Status session__check_state(const Session *session, const AstStatement *statement, Error *err);
 /* Before DROP in a string of statements: what was written so far is committed. */
 Status session__flush_implicit(Session *session, Error *err);
-PendingRows *session__pending(Session *session, uint32_t table_id);
+/* The batch that a statement writes into: the transaction's, or a new one. `table` is noted. */
+Status session__begin_write(Session *session, const Table *const *tables, uint32_t table_count,
+                            WriteBatch **ret_batch, WriteMark *ret_mark, Error *err);
+/* Ends the statement: takes back what it wrote if `status` is a failure; else keeps it for COMMIT,
+ * or writes it now when there is no transaction. */
+Status session__end_write(Session *session, WriteBatch *batch, WriteMark mark, Status status,
+                          Error *err);
+/* Has the open transaction written samples, so that their tables cannot be read? */
+bool session__wrote_series(const Session *session);
+Status session__savepoint(Session *session, Str name, Error *err);
+Status session__release(Session *session, Str name, Error *err);
+Status session__rollback_to(Session *session, Str name, Error *err);
 
 /* ---- binding.c */
 /* `snapshot` NULL: one is taken when it is needed, and kept. */
@@ -250,6 +267,10 @@ Status query__bind_promql(void *ctx, const SqlPromql *call, Arena *arena, PlanNo
 /* ---- query.c */
 /* The snapshot that this statement reads: the transaction's, or a fresh one. */
 Status query__snapshot(Query *query, Error *err);
+/* Lets go of the snapshot and of what was bound on it: the statement runs again. */
+void query__renew_snapshot(Query *query);
+/* CANCELLED, TIMEOUT when the statement is to end. */
+Status query__check(Query *query, Error *err);
 /* Binds a SELECT into query->own_plan and optimizes it. */
 Status query__bind(Query *query, const AstSelect *select, Error *err);
 /* Optimizes and verifies a bound plan. */
@@ -288,6 +309,8 @@ Status command__declare(Query *query, const AstStatement *ast, Error *err);
 Status command__fetch(Query *query, const AstFetch *fetch, Error *err);
 Status command__close(Query *query, const AstPrepared *cursor, Error *err);
 void command__close_cursors(Session *session);
+/* Those that were declared behind more than `savepoints` savepoints. */
+void command__close_cursors_behind(Session *session, uint32_t savepoints);
 void command__deallocate_all(Session *session);
 /* Result columns of EXECUTE and FETCH; INVALID 26000 / 34000 when the name is unknown. */
 Status command__prepared_statement(Session *session, const AstPrepared *execute,
@@ -304,20 +327,22 @@ bool quick__params(const Type *types, uint32_t count);
 Status copy__start(Query *query, Error *err);
 void copy__done(Query *query);
 
-/* ---- insert.c */
-Status insert__run(Query *query, const AstInsert *insert, Error *err);
-Status insert__create_as(Query *query, const AstName *name, Error *err);
-/* NOT NULL of whole rows; *ret_row is the one at fault. */
-Status insert__check_rows(const Table *table, const RecordBatch *rows, const PgSettings *settings,
-                          uint32_t *ret_row, Error *err);
+/* ---- modify.c */
+/* INSERT, UPDATE, DELETE. */
+Status modify__run(Query *query, const AstStatement *ast, Error *err);
+Status modify__truncate(Query *query, const AstTruncate *truncate, Error *err);
+/* The table exists and is empty; the select is bound in query->own_plan. */
+Status modify__create_as(Query *query, const AstName *name, Error *err);
+/* NOT NULL (23502), then CHECKs (23514) of whole rows, live columns; `checks` has the bools of the
+ * table's constraints. *ret_row is the row at fault. */
+Status modify__check_rows(const Table *table, const RecordBatch *rows, const Column *checks,
+                          uint32_t check_count, const PgSettings *settings, uint32_t *ret_row,
+                          Error *err);
+/* A batch of live columns as one of all the table's. */
+Status modify__all_columns(const Table *table, const RecordBatch *live, Arena *arena,
+                           RecordBatch *ret, Error *err);
 /* Adds PostgreSQL's detail "Failing row contains (...)." */
-void insert__failing_row(const RecordBatch *rows, uint32_t row, const PgSettings *settings,
+void modify__failing_row(const RecordBatch *rows, uint32_t row, const PgSettings *settings,
                          Error *err);
-/* Keeps checked, flat rows for COMMIT without copying: they live in session->txn.arena, and a
- * transaction is open. */
-Status insert__append_pending(Session *session, const Table *table, const RecordBatch *rows,
-                              Error *err);
-/* Sends what the transaction has gathered. */
-Status insert__flush_pending(Session *session, Error *err);
 
 #endif

@@ -113,7 +113,7 @@ static bool is_cheap_select(const AstSelect *select)
     if (select->with || select->set_op != AST_SET_NONE || select->distinct ||
         select->distinct_on_count || select->from_count || select->where || select->group_count ||
         select->having || select->window_count || select->values_rows || select->order_count ||
-        select->limit || select->offset || select->locking || select->into)
+        select->limit || select->offset || select->into)
         return false;
     for (uint32_t i = 0; i < select->target_count; i++)
         if (!is_cheap_expr(select->targets[i].expr))
@@ -152,7 +152,7 @@ bool quick__statement(const AstStatement *ast)
 bool session_is_quick(const Session *session)
 {
     const Transaction *txn = &session->txn;
-    return !txn->pending_count && !txn->undo_count && !session->cursors.count;
+    return !txn->batch && !txn->undo_count && !session->cursors.count;
 }
 
 bool script_is_quick(const Session *session, const Script *script)

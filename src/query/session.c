@@ -1,8 +1,8 @@
 /* session.c - sessions and their transactions.
  *
- * Writes of an open transaction are kept as record batches (PendingRows) and go to the engine as
- * one WriteBatch at COMMIT, which is atomic there. Its own statements see them: a scan of such a
- * table is the scan and the pending rows. CREATE is done at once and taken back by ROLLBACK. */
+ * Writes of an open transaction are gathered in one WriteBatch that goes to the engine at COMMIT,
+ * which is atomic there. Its own statements see them: their snapshots look through the batch. A
+ * savepoint is a mark in the batch. CREATE is done at once and taken back by ROLLBACK. */
 #include "base/clock.h"
 #include "query/query_int.h"
 
@@ -114,9 +114,12 @@ static void end_transaction(Session *session, bool commit)
     command__close_cursors(session);
     settings__end_transaction(session, commit);
     txn->snapshot = txn->snapshot ? snapshot_free(txn->snapshot) : NULL;
+    txn->batch = write_batch_free(txn->batch);
     arena_reset(&txn->arena);
-    txn->pending = NULL;
-    txn->pending_count = txn->pending_cap = 0;
+    txn->written = NULL;
+    txn->written_count = txn->written_cap = 0;
+    txn->savepoints = NULL;
+    txn->savepoint_count = txn->savepoint_cap = 0;
     txn->undo = NULL;
     txn->undo_count = txn->undo_cap = 0;
     txn->state = TRANSACTION_IDLE;
@@ -125,10 +128,10 @@ static void end_transaction(Session *session, bool commit)
 }
 
 /* What CREATE made goes again. A failure leaves an empty table behind, nothing worse. */
-static void undo_creates(Session *session)
+static void undo_creates(Session *session, uint32_t from)
 {
     Engine *engine = session->engine->options.engine;
-    for (uint32_t i = session->txn.undo_count; i-- > 0;) {
+    for (uint32_t i = session->txn.undo_count; i-- > from;) {
         const Undo *undo = &session->txn.undo[i];
         switch (undo->kind) {
         case AST_DROP_TABLE:
@@ -142,21 +145,53 @@ static void undo_creates(Session *session)
             break;
         }
     }
+    session->txn.undo_count = from;
 }
 
 void session__rollback(Session *session)
 {
     if (session->txn.state == TRANSACTION_IDLE)
         return;
-    undo_creates(session);
+    undo_creates(session, 0);
     end_transaction(session, false);
+}
+
+/* The rows were made for the tables as they were. */
+static Status check_written(const Transaction *txn, Engine *engine, Error *err)
+{
+    Snapshot *snapshot = NULL;
+    TRY(engine_snapshot(engine, &snapshot, err));
+    Status status = STATUS_OK;
+    for (uint32_t i = 0; i < txn->written_count && status == STATUS_OK; i++) {
+        const WrittenTable *written = &txn->written[i];
+        const Table *table = snapshot_find_table(snapshot, written->schema, written->name);
+        if (!table || table->id != written->table_id ||
+            (!written->series && table->schema_version != written->schema_version))
+            status = error_set_sql(err, STATUS_CONFLICT, "40001", 0,
+                                   "could not commit: table \"%.*s\" was changed by another session",
+                                   STR_FMT(written->name));
+    }
+    (void)snapshot_free(snapshot);
+    return status;
+}
+
+static Status write_batch_of(Session *session, Error *err)
+{
+    Engine *engine = session->engine->options.engine;
+    Transaction *txn = &session->txn;
+    Lsn lsn;
+    if (!txn->batch)
+        return STATUS_OK;
+    command__close_cursors(session); /* they look through the batch */
+    TRY(check_written(txn, engine, err));
+    return engine_write_wait(engine, STEAL(txn->batch), &lsn, err);
 }
 
 Status session__commit(Session *session, Error *err)
 {
     if (session->txn.state == TRANSACTION_IDLE)
         return STATUS_OK;
-    Status status = insert__flush_pending(session, err);
+    Status status = write_batch_of(session, err);
     if (status != STATUS_OK)
         session__rollback(session);
     else
@@ -167,20 +202,133 @@ Status session__commit(Session *session, Error *err)
 Status session__flush_implicit(Session *session, Error *err)
 {
     Transaction *txn = &session->txn;
-    if (!txn->implicit || !txn->pending_count)
+    if (!txn->implicit || !txn->batch)
         return STATUS_OK;
-    TRY(insert__flush_pending(session, err));
-    txn->pending = NULL; /* the arena keeps the bytes until the end */
-    txn->pending_count = txn->pending_cap = 0;
+    TRY(write_batch_of(session, err));
+    txn->written_count = 0;
     return STATUS_OK;
 }
 
-PendingRows *session__pending(Session *session, uint32_t table_id)
+/* ---------------------------------------------------------------- writing */
+
+static void note_written(Transaction *txn, const Table *table)
 {
-    for (uint32_t i = 0; i < session->txn.pending_count; i++)
-        if (session->txn.pending[i]->table_id == table_id)
-            return session->txn.pending[i];
-    return NULL;
+    for (uint32_t i = 0; i < txn->written_count; i++)
+        if (txn->written[i].table_id == table->id)
+            return;
+    bool series = table->kind != TABLE_USER && table->kind != TABLE_LOGS &&
+                  table->kind != TABLE_TRACES;
+    WrittenTable written = {.schema = arena_str(&txn->arena, table->schema),
+                            .name = arena_str(&txn->arena, table->name),
+                            .table_id = table->id,
+                            .schema_version = table->schema_version,
+                            .series = series};
+    ARENA_PUSH(&txn->arena, txn->written, txn->written_count, txn->written_cap, written);
+}
+
+Status session__begin_write(Session *session, const Table *const *tables, uint32_t table_count,
+                            WriteBatch **ret_batch, WriteMark *ret_mark, Error *err)
+{
+    Transaction *txn = &session->txn;
+    WriteBatch *batch = txn->batch;
+    if (!batch) {
+        TRY(write_batch_new(session->engine->options.engine, &batch, err));
+        write_batch_charge(batch, session->engine->options.budget);
+    }
+    if (txn->state != TRANSACTION_IDLE) {
+        txn->batch = batch;
+        for (uint32_t i = 0; i < table_count; i++)
+            note_written(txn, tables[i]);
+    }
+    *ret_batch = batch;
+    *ret_mark = write_batch_mark(batch);
+    return STATUS_OK;
+}
+
+Status session__end_write(Session *session, WriteBatch *batch, WriteMark mark, Status status,
+                          Error *err)
+{
+    Transaction *txn = &session->txn;
+    Lsn lsn;
+    if (txn->state == TRANSACTION_IDLE) {
+        if (status == STATUS_OK)
+            return engine_write_wait(session->engine->options.engine, batch, &lsn, err);
+        (void)write_batch_free(batch);
+        return status;
+    }
+    /* Nobody can run the statement again at the end of an implicit transaction. */
+    if (status == STATUS_OK && txn->implicit)
+        status = write_batch_reserve(batch, err);
+    if (status == STATUS_OK)
+        write_batch_next_command(batch);
+    else
+        write_batch_rollback(batch, mark);
+    return status;
+}
+
+bool session__wrote_series(const Session *session)
+{
+    for (uint32_t i = 0; i < session->txn.written_count; i++)
+        if (session->txn.written[i].series)
+            return true;
+    return false;
+}
+
+/* ---------------------------------------------------------------- savepoints */
+
+static Status need_block(const Session *session, const char *what, Error *err)
+{
+    if (session__in_block(session))
+        return STATUS_OK;
+    return error_set_sql(err, STATUS_INVALID, "25P01", 0,
+                         "%s can only be used in transaction blocks", what);
+}
+
+Status session__savepoint(Session *session, Str name, Error *err)
+{
+    Transaction *txn = &session->txn;
+    TRY(need_block(session, "SAVEPOINT", err));
+    Savepoint savepoint = {.name = arena_str(&txn->arena, name),
+                           .mark = txn->batch ? write_batch_mark(txn->batch)
+                                              : (WriteMark){.command = 1},
+                           .undo_count = txn->undo_count};
+    ARENA_PUSH(&txn->arena, txn->savepoints, txn->savepoint_count, txn->savepoint_cap, savepoint);
+    return STATUS_OK;
+}
+
+static Status find_savepoint(const Transaction *txn, Str name, uint32_t *ret_idx, Error *err)
+{
+    for (uint32_t i = txn->savepoint_count; i-- > 0;)
+        if (str_eq(txn->savepoints[i].name, name)) {
+            *ret_idx = i;
+            return STATUS_OK;
+        }
+    return error_set_sql(err, STATUS_INVALID, "3B001", 0, "savepoint \"%.*s\" does not exist",
+                         STR_FMT(name));
+}
+
+Status session__release(Session *session, Str name, Error *err)
+{
+    uint32_t idx;
+    TRY(need_block(session, "RELEASE SAVEPOINT", err));
+    TRY(find_savepoint(&session->txn, name, &idx, err));
+    session->txn.savepoint_count = idx;
+    return STATUS_OK;
+}
+
+Status session__rollback_to(Session *session, Str name, Error *err)
+{
+    Transaction *txn = &session->txn;
+    uint32_t idx;
+    TRY(need_block(session, "ROLLBACK TO SAVEPOINT", err));
+    TRY(find_savepoint(txn, name, &idx, err));
+    command__close_cursors_behind(session, idx);
+    if (txn->batch)
+        write_batch_rollback(txn->batch, txn->savepoints[idx].mark);
+    undo_creates(session, txn->savepoints[idx].undo_count);
+    txn->savepoint_count = idx + 1; /* it stays */
+    txn->state = TRANSACTION_OPEN;
+    return STATUS_OK;
 }
 
 Status session__check_state(const Session *session, const AstStatement *statement, Error *err)
@@ -189,7 +337,8 @@ Status session__check_state(const Session *session, const AstStatement *statemen
         return STATUS_OK;
     if (statement->kind == AST_STATEMENT_TRANSACTION &&
         (statement->transaction->kind == AST_COMMIT ||
-         statement->transaction->kind == AST_ROLLBACK))
+         statement->transaction->kind == AST_ROLLBACK ||
+         statement->transaction->kind == AST_ROLLBACK_TO))
         return STATUS_OK;
     return error_set_sql(err, STATUS_INVALID, "25P02", 0,
                          "current transaction is aborted, commands ignored until end of "

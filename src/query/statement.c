@@ -46,6 +46,9 @@ static bool statement_writes(const AstStatement *ast)
 {
     switch (ast->kind) {
     case AST_STATEMENT_INSERT:
+    case AST_STATEMENT_UPDATE:
+    case AST_STATEMENT_DELETE:
+    case AST_STATEMENT_TRUNCATE:
     case AST_STATEMENT_CREATE_TABLE:
     case AST_STATEMENT_CREATE_TABLE_AS:
     case AST_STATEMENT_CREATE_VIEW:
@@ -105,14 +108,14 @@ static void show_schema(Session *session, Arena *arena, Str name, Schema *ret)
     *ret = (Schema){fields, 3};
 }
 
-/* SELECT and INSERT: types of columns and parameters; plans without tables stay. */
+/* SELECT, INSERT, UPDATE, DELETE: types of columns and parameters; plans without tables stay. */
 static Status bind_plan(Session *session, Statement *statement, const Type *param_types,
                         uint32_t param_count, Error *err)
 {
     const AstStatement *ast = statement->ast;
     Binding binding;
     Plan plan = {0};
-    SqlInsert insert = {0};
+    SqlModify modify = {0};
     Arena scratch;
     arena_init(&scratch, session->engine->options.budget);
     bool keeps = ast->kind == AST_STATEMENT_SELECT;
@@ -121,11 +124,11 @@ static Status bind_plan(Session *session, Statement *statement, const Type *para
                   param_count);
     Status status = ast->kind == AST_STATEMENT_SELECT
                         ? sql_bind_select(&binding.options, ast->select, &plan, err)
-                        : sql_bind_insert(&binding.options, ast->insert, &insert, err);
+                        : sql_bind_modify(&binding.options, ast, &modify, err);
     status = binding__result(&binding, status, err);
     if (status == STATUS_OK) {
-        const Plan *bound = keeps ? &plan : &insert.plan;
-        const PlanNode *rows = keeps ? plan.root : insert.returning.root;
+        const Plan *bound = keeps ? &plan : &modify.plan;
+        const PlanNode *rows = keeps ? plan.root : modify.returning.root;
         statement->param_count = bound->param_count;
         statement->param_types =
             arena_dup(&statement->arena, bound->param_types, sizeof(Type) * bound->param_count);
@@ -181,6 +184,8 @@ static Status bind_by_kind(Session *session, Statement *statement, const Type *p
             return unsupported(ast, STR("SELECT INTO"), err);
         return bind_plan(session, statement, param_types, param_count, err);
     case AST_STATEMENT_INSERT:
+    case AST_STATEMENT_UPDATE:
+    case AST_STATEMENT_DELETE:
         return bind_plan(session, statement, param_types, param_count, err);
     case AST_STATEMENT_SHOW:
         statement->kind = STATEMENT_QUERY;
@@ -198,6 +203,8 @@ static Status bind_by_kind(Session *session, Statement *statement, const Type *p
         TRY(command__cursor_schema(session, ast->fetch, &schema, err));
         statement->kind = STATEMENT_QUERY;
         statement->schema = schema_copy(schema, &statement->arena);
+        return STATUS_OK;
+    case AST_STATEMENT_TRUNCATE:
         return STATUS_OK;
     case AST_STATEMENT_COPY:
         statement->kind = ast->copy->from ? STATEMENT_COPY_IN : STATEMENT_COPY_OUT;

@@ -297,6 +297,8 @@ static Str label_of(Plan *plan, const PlanNode *scan, const Expr *e)
     const Table *table = scan->table;
     if (e->kind == EXPR_COLUMN) {
         uint16_t idx = scan->scan_columns[e->column];
+        if (idx >= table->column_count)
+            return STR("");
         Str name = table->columns[idx].name;
         if (table->kind == TABLE_METRICS && str_eq(name, STR("name")))
             return LABEL_NAME;

@@ -172,6 +172,9 @@ typedef struct WindowFrame {
     FrameExclude exclude;
 } WindowFrame;
 
+/* In PlanNode.scan_columns: the row's id, int8 (SCAN_COLUMN_ROW_ID of engine.h). */
+enum { PLAN_COLUMN_ROW_ID = 0xffff };
+
 /* A simple conjunct of a scan: column <op> expression without columns (constant or parameter). */
 typedef struct PlanPredicate {
     uint16_t column; /* index in Table.columns */

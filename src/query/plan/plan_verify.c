@@ -345,6 +345,10 @@ static Status verify_scan(Verifier *v, const PlanNode *node)
     if (!node->table)
         return broken(v, "scan without a table");
     for (uint32_t i = 0; i < node->schema.field_count; i++) {
+        if (node->scan_columns && node->scan_columns[i] == PLAN_COLUMN_ROW_ID) {
+            TRY(want_type(v, node->schema.fields[i].type, TYPE_OF(INT8), "row id"));
+            continue;
+        }
         if (!node->scan_columns || node->scan_columns[i] >= node->table->column_count)
             return broken(v, "scan column %u is not in the table", i);
         TRY(want_type(v, node->schema.fields[i].type,

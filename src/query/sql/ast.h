@@ -216,6 +216,7 @@ struct AstFrom {
     AstAlias alias;
     bool lateral;
     AstName table;       /* TABLE */
+    bool row_id;         /* TABLE: the target of UPDATE or DELETE */
     AstSelect *select;   /* SELECT */
     AstExpr **functions; /* FUNCTION: calls, several for ROWS FROM */
     uint32_t function_count;
@@ -296,7 +297,7 @@ struct AstSelect {
     AstExpr *limit;
     AstExpr *offset;
     bool with_ties;
-    bool locking; /* FOR UPDATE and the like */
+    bool row_ids; /* it names ctid somewhere */
     bool into;    /* SELECT INTO */
     AstName into_table;
 };
@@ -306,6 +307,9 @@ struct AstSelect {
 typedef enum AstStatementKind {
     AST_STATEMENT_SELECT,
     AST_STATEMENT_INSERT,
+    AST_STATEMENT_UPDATE,
+    AST_STATEMENT_DELETE,
+    AST_STATEMENT_TRUNCATE,
     AST_STATEMENT_CREATE_TABLE,
     AST_STATEMENT_CREATE_TABLE_AS,
     AST_STATEMENT_CREATE_VIEW,
@@ -327,6 +331,52 @@ typedef enum AstStatementKind {
     AST_STATEMENT_UNSUPPORTED,
 } AstStatementKind;
 
+/* SET column = value. */
+typedef struct AstAssignment {
+    Str column;
+    AstExpr *value; /* AST_DEFAULT, too; one scalar subquery per column of (a, b) = (SELECT ...) */
+    enum {
+        AST_ASSIGN_PLAIN,
+        AST_ASSIGN_PART,     /* column[1] or column.field: not supported */
+        AST_ASSIGN_MISMATCH, /* (a, b) = of another number of values */
+        AST_ASSIGN_SOURCE,   /* (a, b) = neither a row nor a subquery */
+    } kind;
+    int32_t position;
+} AstAssignment;
+
+typedef struct AstOnConflict {
+    bool update;        /* DO UPDATE, else DO NOTHING */
+    AstTarget *columns; /* alias = column name; an expression when expr is set */
+    uint32_t column_count;
+    Str constraint;       /* ON CONSTRAINT, "" = none */
+    AstExpr *index_where; /* of a partial index */
+    AstAssignment *assignments;
+    uint32_t assignment_count;
+    AstExpr *where;
+    int32_t position;
+} AstOnConflict;
+
+/* UPDATE and DELETE. */
+typedef struct AstModify {
+    AstFrom *table; /* AST_FROM_TABLE */
+    AstAssignment *assignments;
+    uint32_t assignment_count;
+    AstFrom **from; /* FROM, USING */
+    uint32_t from_count;
+    AstExpr *where;
+    bool where_current_of;
+    AstTarget *returning;
+    uint32_t returning_count;
+    AstWith *with;
+} AstModify;
+
+typedef struct AstTruncate {
+    AstName *names;
+    uint32_t count;
+    bool restart_identity;
+    bool cascade;
+} AstTruncate;
+
 typedef struct AstInsert {
     AstName table;
     Str alias;
@@ -336,7 +386,7 @@ typedef struct AstInsert {
     AstTarget *returning;
     uint32_t returning_count;
     AstWith *with;
-    bool on_conflict;
+    AstOnConflict *on_conflict; /* NULL = none */
     bool overriding;
 } AstInsert;
 
@@ -494,6 +544,8 @@ struct AstStatement {
     union {
         AstSelect *select;
         AstInsert *insert;
+        AstModify *modify; /* UPDATE, DELETE */
+        AstTruncate *truncate;
         AstCreateTable *create_table;
         AstCreateView *create_view;
         struct {

@@ -54,18 +54,35 @@ Status sql_bind_select(const SqlBindOptions *options, const AstSelect *select, P
     return finish_plan(&b, root, true, ret_plan);
 }
 
-Status sql_bind_insert(const SqlBindOptions *options, const AstInsert *insert,
-                       SqlInsert *ret_insert, Error *err)
+Status sql_bind_modify(const SqlBindOptions *options, const AstStatement *statement,
+                       SqlModify *ret_modify, Error *err)
 {
     Binder b;
-    SqlInsert bound = {0};
+    SqlModify bound = {0};
     TRY(binder_init(&b, options, err));
-    TRY(sql__insert(&b, insert, &bound));
+    if (statement->kind == AST_STATEMENT_INSERT)
+        TRY(sql__insert(&b, statement->insert, &bound));
+    else
+        TRY(sql__update(&b, statement->modify, statement->kind == AST_STATEMENT_UPDATE, &bound));
     TRY(check_params(&b));
     TRY(finish_plan(&b, bound.plan.root, false, &bound.plan));
+    if (bound.conflict.root)
+        TRY(finish_plan(&b, bound.conflict.root, true, &bound.conflict));
     if (bound.returning.root)
         TRY(finish_plan(&b, bound.returning.root, true, &bound.returning));
-    *ret_insert = bound;
+    *ret_modify = bound;
+    return STATUS_OK;
+}
+
+Status sql_bind_truncate(const SqlBindOptions *options, const AstTruncate *truncate,
+                         const Table ***ret_tables, Error *err)
+{
+    Binder b;
+    TRY(binder_init(&b, options, err));
+    const Table **tables = ARENA_NEW_ARRAY(b.arena, const Table *, truncate->count);
+    for (uint32_t i = 0; i < truncate->count; i++)
+        TRY(sql__find_table(&b, &truncate->names[i], &tables[i]));
+    *ret_tables = tables;
     return STATUS_OK;
 }
 

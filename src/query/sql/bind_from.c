@@ -172,11 +172,11 @@ static Status name_item(Binder *b, Item *item, Str name, Str schema, const AstAl
     return STATUS_OK;
 }
 
-Status sql__table_scan(Binder *b, const Table *table, PlanNode **ret_plan)
+Status sql__table_scan(Binder *b, const Table *table, bool row_id, PlanNode **ret_plan)
 {
     PlanNode *scan = plan_node_new(b->arena, PLAN_SCAN);
-    Field *fields = ARENA_NEW_ARRAY(b->arena, Field, table->column_count);
-    uint16_t *columns = ARENA_NEW_ARRAY(b->arena, uint16_t, table->column_count);
+    Field *fields = ARENA_NEW_ARRAY(b->arena, Field, table->column_count + 1);
+    uint16_t *columns = ARENA_NEW_ARRAY(b->arena, uint16_t, table->column_count + 1);
     uint32_t count = 0;
     for (uint32_t i = 0; i < table->column_count; i++) {
         const TableColumn *column = &table->columns[i];
@@ -188,6 +188,11 @@ Status sql__table_scan(Binder *b, const Table *table, PlanNode **ret_plan)
                                   .not_null = column->not_null,
                                   .table_oid = table->id,
                                   .attnum = (int16_t)(i + 1)};
+    }
+    if (row_id) {
+        columns[count] = PLAN_COLUMN_ROW_ID;
+        fields[count++] =
+            (Field){.name = STR("row id"), .type = TYPE_OF(INT8), .not_null = true};
     }
     scan->table = table;
     scan->schema = (Schema){fields, count};
@@ -208,27 +213,75 @@ static PlanNode *virtual_scan(Binder *b, const VirtualTable *table)
     return scan;
 }
 
-/* What is stored, and what the open transaction has inserted. */
-static Status scan_with_pending(Binder *b, const Table *table, int32_t position, PlanNode **ret)
+/* ---- system columns */
+
+void sql__add_table_oid(Binder *b, ScopeRel *rel, const Table *table)
 {
-    const VirtualTable *rows = NULL;
-    TRY(sql__table_scan(b, table, ret));
-    if (b->catalog->find_pending) {
-        Status status = b->catalog->find_pending(b->catalog->ctx, table, &rows, b->err);
+    ScopeColumn *column = ARENA_NEW_ARRAY(b->arena, ScopeColumn, 2);
+    *column = (ScopeColumn){.name = STR("tableoid"),
+                            .type = TYPE_OF(OID),
+                            .merged = expr_const_i64(b->arena, TYPE_OF(OID), table->id)};
+    rel->system = column;
+    rel->system_count = 1;
+}
+
+/* (block,offset) as PostgreSQL prints a tid: 65,536 rows a block. */
+static Status row_id_text(Binder *b, Expr *row_id, Expr **ret)
+{
+    Expr *args[5];
+    Expr *block, *offset;
+    args[0] = expr_const_text(b->arena, TYPE_OF(TEXT), STR("("));
+    args[2] = expr_const_text(b->arena, TYPE_OF(TEXT), STR(","));
+    args[4] = expr_const_text(b->arena, TYPE_OF(TEXT), STR(")"));
+    TRY(sql__operator(b, STR(">>"), row_id, expr_const_i64(b->arena, TYPE_OF(INT4), 16), 0,
+                      &block));
+    TRY(sql__operator(b, STR("&"), expr_clone(b->arena, row_id),
+                      expr_const_i64(b->arena, TYPE_OF(INT8), 65535), 0, &offset));
+    TRY(sql__coerce(b, &block, TYPE_OF(TEXT), CAST_EXPLICIT, 0));
+    TRY(sql__coerce(b, &offset, TYPE_OF(TEXT), CAST_EXPLICIT, 0));
+    args[1] = block;
+    args[3] = offset;
+    *ret = args[0];
+    for (int i = 1; i < 5; i++)
+        TRY(sql__operator(b, STR("||"), *ret, args[i], 0, ret));
+    return STATUS_OK;
+}
+
+static Status add_system_columns(Binder *b, ScopeRel *rel, const Table *table, const PlanNode *scan,
+                                 bool row_id)
+{
+    sql__add_table_oid(b, rel, table);
+    if (!row_id)
+        return STATUS_OK;
+    ScopeColumn *column = &rel->system[rel->system_count++];
+    Expr *id = sql__plan_column(b, scan, scan->schema.field_count - 1);
+    *column = (ScopeColumn){.name = STR("ctid"), .type = TYPE_OF(TEXT)};
+    return row_id_text(b, id, &column->merged);
+}
+
+static bool has_row_ids(const Table *table)
+{
+    return table->kind == TABLE_USER || table->kind == TABLE_LOGS || table->kind == TABLE_TRACES;
+}
+
+static Status bind_stored(Binder *b, const AstFrom *from, const Table *table, Str schema, Item *ret)
+{
+    bool row_id = (from->row_id || b->row_ids) && has_row_ids(table);
+    if (b->catalog->check_read) {
+        Status status = b->catalog->check_read(b->catalog->ctx, table, b->err);
         if (status != STATUS_OK && b->err)
-            b->err->position = position;
+            b->err->position = from->position;
         TRY(status);
     }
-    if (!rows)
-        return STATUS_OK;
-    PlanNode *both = plan_node_new(b->arena, PLAN_SET_OP);
-    both->set_op = SET_OP_UNION;
-    both->all = true;
-    both->children[0] = *ret;
-    both->children[1] = virtual_scan(b, rows);
-    both->schema = (*ret)->schema;
-    *ret = both;
-    return STATUS_OK;
+    TRY(sql__table_scan(b, table, row_id, &ret->plan));
+    ret->plan->position = from->position;
+    Schema schema_all = ret->plan->schema;
+    ret->plan->schema.field_count -= row_id; /* it has no name */
+    Status status =
+        name_item(b, ret, from->table.name, schema, &from->alias, from->position);
+    ret->plan->schema = schema_all;
+    TRY(status);
+    return add_system_columns(b, &ret->rels[0], table, ret->plan, row_id);
 }
 
 /* The view's text is parsed and bound where it stands, blind to the names around it. */
@@ -243,10 +296,12 @@ static Status bind_view(Binder *b, const CatalogView *view, const AstName *name,
     if (script.count != 1 || script.statements[0]->kind != AST_STATEMENT_SELECT)
         return error_set_sql(b->err, STATUS_CORRUPT, "XX001", name->position,
                              "the text of view \"%.*s\" is not a query", STR_FMT(view->name));
+    bool row_ids = b->row_ids;
     b->ctes = NULL;
     b->view_depth++;
     Status status = sql__select(b, NULL, script.statements[0]->select, ret);
     b->view_depth--;
+    b->row_ids = row_ids;
     b->ctes = saved;
     if (status != STATUS_OK && b->err)
         b->err->position = name->position;
@@ -266,8 +321,8 @@ static Status bind_table(Binder *b, const AstFrom *from, Item *ret)
     if (!find_relation(b, name, &relation))
         return no_table(b, name);
     if (relation.table)
-        TRY(scan_with_pending(b, relation.table, from->position, &ret->plan));
-    else if (relation.view)
+        return bind_stored(b, from, relation.table, relation.schema, ret);
+    if (relation.view)
         TRY(bind_view(b, relation.view, name, &ret->plan));
     else
         ret->plan = virtual_scan(b, relation.virtual_table);
@@ -964,6 +1019,7 @@ static Status count_join(Binder *b, const Item *left, const Item *right, int32_t
 Status sql__from(Binder *b, Scope *scope, const AstSelect *select, PlanNode **ret_plan)
 {
     Item all = {0};
+    b->row_ids = select->row_ids;
     for (uint32_t i = 0; i < select->from_count; i++) {
         const AstFrom *from = select->from[i];
         Item item = {0};
@@ -976,6 +1032,7 @@ Status sql__from(Binder *b, Scope *scope, const AstSelect *select, PlanNode **re
             b->siblings = &lateral;
         TRY(bind_item(b, apply ? &lateral : scope->parent, from, &item));
         b->siblings = saved;
+        b->row_ids = select->row_ids;
         if (!i) {
             all = item;
             continue;

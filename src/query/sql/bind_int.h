@@ -8,7 +8,8 @@
  *   bind_from.c    FROM: tables, joins, functions;  bind_with.c  CTEs
  *   bind_select.c  the clauses of a SELECT;  bind_group.c  GROUP BY and aggregates
  *   bind_window.c  window calls;  bind_set_op.c  UNION ..., VALUES
- *   bind_insert.c  INSERT;  bind_table.c  CREATE TABLE;  bind_copy.c  COPY
+ *   bind_insert.c  INSERT;  bind_update.c  UPDATE, DELETE;  bind_modify.c  what they share
+ *   bind_table.c  CREATE TABLE;  bind_copy.c  COPY
  *
  * Rows. Each query level has one flat row: the columns of its FROM items side by side. Names
  * resolve to EXPR_COLUMN{0, flat index}; a join splits its condition into inputs 0 and 1
@@ -47,6 +48,8 @@ typedef struct ScopeRel {
     Str table;  /* what an alias stands for, for hints */
     ScopeColumn *columns;
     uint32_t column_count;
+    ScopeColumn *system; /* ctid, tableoid: found by name where no column has it, not by * */
+    uint32_t system_count;
     bool rel_visible;  /* name.column and name.* work */
     bool cols_visible; /* bare column names and * see it */
     bool scalar;       /* a function of one scalar column: its name is the value */
@@ -132,6 +135,7 @@ typedef struct Binder {
     RowShape *shapes;
     uint32_t shape_count;
     uint32_t shape_cap;
+    bool row_ids; /* tables in FROM give their row ids, for ctid */
     const Scope *siblings; /* names left of a plain subquery in FROM: for error texts only */
     Error *err;
 } Binder;
@@ -233,7 +237,9 @@ bool sql__plan_escapes(PlanNode *plan);
 
 /* ---- bind_from.c, bind_with.c */
 Status sql__from(Binder *b, Scope *scope, const AstSelect *select, PlanNode **ret_plan);
-Status sql__table_scan(Binder *b, const Table *table, PlanNode **ret_plan);
+/* With `row_id` behind the live columns. */
+Status sql__table_scan(Binder *b, const Table *table, bool row_id, PlanNode **ret_plan);
+void sql__add_table_oid(Binder *b, ScopeRel *rel, const Table *table);
 /* The table of COPY; NULL for a system catalog, refused when it should be written. */
 Status sql__copy_table(Binder *b, const AstName *name, bool from, const Table **ret_table);
 Status sql__copy(Binder *b, const AstCopy *copy, SqlCopy *ret);
@@ -269,8 +275,9 @@ typedef struct Targets {
 } Targets;
 Status sql__targets(Binder *b, Scope *scope, const AstTarget *ast, uint32_t count, Targets *ret);
 
-/* ---- bind_insert.c, bind_table.c */
-Status sql__insert(Binder *b, const AstInsert *insert, SqlInsert *ret);
+/* ---- bind_insert.c, bind_update.c, bind_table.c */
+Status sql__insert(Binder *b, const AstInsert *insert, SqlModify *ret);
+Status sql__update(Binder *b, const AstModify *modify, bool update, SqlModify *ret);
 Status sql__create_table(Binder *b, const AstCreateTable *create, SqlCreateTable *ret);
 
 /* ---- bind_group.c, bind_window.c */

@@ -112,6 +112,12 @@ void sql__add_rel(Binder *b, Scope *scope, const ScopeRel *rel, uint32_t shift)
             (void)expr_walk(copy.columns[i].merged, shift_one, &by);
         }
     }
+    copy.system = arena_dup(b->arena, rel->system, sizeof *rel->system * rel->system_count);
+    for (uint32_t i = 0; i < copy.system_count; i++) {
+        Shift by = {shift};
+        copy.system[i].merged = expr_clone(b->arena, copy.system[i].merged);
+        (void)expr_walk(copy.system[i].merged, shift_one, &by);
+    }
     ARENA_PUSH(b->arena, scope->rels, scope->rel_count, scope->rel_cap, copy);
 }
 
@@ -147,6 +153,16 @@ static const ScopeColumn *find_in_rel(const ScopeRel *rel, Str name, uint32_t *r
     return found;
 }
 
+static const ScopeColumn *find_system(const ScopeRel *rel, Str name, uint32_t *ret_count)
+{
+    for (uint32_t i = 0; i < rel->system_count; i++)
+        if (str_eq(rel->system[i].name, name)) {
+            ++*ret_count;
+            return &rel->system[i];
+        }
+    return NULL;
+}
+
 static Status ambiguous(Binder *b, Str name, int32_t position)
 {
     return BIND_ERROR(b, "42702", position, "column reference \"%.*s\" is ambiguous",
@@ -165,6 +181,9 @@ static Status find_bare(Binder *b, const Scope *level, Str name, int32_t positio
         if (column)
             *ret_column = column;
     }
+    for (uint32_t i = 0; i < level->rel_count && !*ret_column; i++)
+        if (level->rels[i].cols_visible)
+            *ret_column = find_system(&level->rels[i], name, &count);
     return count > 1 ? ambiguous(b, name, position) : STATUS_OK;
 }
 
@@ -341,6 +360,8 @@ static Status rel_column(Binder *b, Scope *scope, const AstExpr *ast, Str schema
     const ScopeColumn *column = find_in_rel(rel, name, &count);
     if (count > 1)
         return ambiguous(b, name, ast->position);
+    if (!column)
+        column = find_system(rel, name, &count);
     if (!column) {
         Status status = BIND_ERROR(b, "42703", ast->position, "column %.*s.%.*s does not exist",
                                    STR_FMT(rel_name), STR_FMT(name));

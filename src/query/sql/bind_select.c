@@ -369,9 +369,6 @@ static Status limit_expr(Binder *b, Scope *outer, const AstExpr *ast, const char
 Status sql__limit(Binder *b, Scope *outer, const AstSelect *select, PlanNode **plan)
 {
     PlanNode *limit = plan_node_new(b->arena, PLAN_LIMIT);
-    if (select->locking)
-        return BIND_UNSUPPORTED(b, select->position,
-                                "row locking (FOR UPDATE, FOR SHARE ...) is not supported");
     TRY(limit_expr(b, outer, select->limit, "LIMIT", &limit->limit));
     TRY(limit_expr(b, outer, select->offset, "OFFSET", &limit->offset));
     if (!limit->limit && !limit->offset)

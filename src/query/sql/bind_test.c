@@ -14,12 +14,15 @@ static Status bind_text(Arena *arena, const char *text, Plan *ret_plan, Error *e
     assert_int_equal(script.count, 1);
     const AstStatement *statement = script.statements[0];
     SqlBindOptions options = fake_options(arena, statement);
-    if (statement->kind == AST_STATEMENT_INSERT) {
-        SqlInsert insert;
-        TRY(sql_bind_insert(&options, statement->insert, &insert, err));
-        *ret_plan = insert.plan;
-        if (insert.returning.root)
-            TRY(plan_verify(&insert.returning, err));
+    if (statement->kind == AST_STATEMENT_INSERT || statement->kind == AST_STATEMENT_UPDATE ||
+        statement->kind == AST_STATEMENT_DELETE) {
+        SqlModify modify;
+        TRY(sql_bind_modify(&options, statement, &modify, err));
+        *ret_plan = modify.plan;
+        if (modify.returning.root)
+            TRY(plan_verify(&modify.returning, err));
+        if (modify.conflict.root)
+            TRY(plan_verify(&modify.conflict, err));
     } else {
         assert_int_equal(statement->kind, AST_STATEMENT_SELECT);
         TRY(sql_bind_select(&options, statement->select, ret_plan, err));
@@ -267,8 +270,6 @@ static void test_insert(void **state)
 
 static void test_unsupported_is_named(void **state)
 {
-    assert_error("select * from hosts for update", "0A000", 8,
-                 "row locking (FOR UPDATE, FOR SHARE ...) is not supported");
     assert_error("select * from hosts tablesample system (1)", "0A000", 33,
                  "TABLESAMPLE is not supported");
     assert_error("select b'101'", "0A000", 8, "bit strings are not supported");

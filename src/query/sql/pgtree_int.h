@@ -31,6 +31,7 @@ typedef struct Convert {
     SqlText text;       /* byte -> character positions */
     uint32_t depth;     /* levels open now */
     uint32_t param_max; /* of this statement */
+    uint32_t ctid_count; /* references to ctid so far */
     bool too_deep;      /* a level was refused; the tree is unusable */
 } Convert;
 
@@ -46,6 +47,12 @@ AstExpr *pgtree__expr(Convert *c, Node *node);
 AstExpr **pgtree__exprs(Convert *c, List *list, uint32_t *ret_count);
 AstType *pgtree__type(Convert *c, TypeName *name);
 AstTarget *pgtree__targets(Convert *c, List *list, uint32_t *ret_count);
+AstFrom *pgtree__from(Convert *c, Node *node);
+/* pgtree_modify.c */
+AstInsert *pgtree__insert(Convert *c, InsertStmt *node);
+AstModify *pgtree__update(Convert *c, UpdateStmt *node);
+AstModify *pgtree__delete(Convert *c, DeleteStmt *node);
+AstTruncate *pgtree__truncate(Convert *c, TruncateStmt *node);
 AstWith *pgtree__with(Convert *c, WithClause *node);
 AstSelect *pgtree__select(Convert *c, SelectStmt *stmt);
 /* `location` -1: a statement inside another, whose text is not known. */

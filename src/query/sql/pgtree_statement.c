@@ -70,22 +70,6 @@ static AstOption *convert_options(Convert *c, List *list, uint32_t *ret_count)
     return options;
 }
 
-static AstInsert *convert_insert(Convert *c, InsertStmt *node)
-{
-    AstInsert *insert = ARENA_NEW(c->arena, AstInsert);
-    insert->table = pgtree__range_var(c, node->relation);
-    if (node->relation->alias)
-        insert->alias = pgtree__str(c, node->relation->alias->aliasname);
-    insert->columns = pgtree__targets(c, node->cols, &insert->column_count);
-    if (node->selectStmt)
-        insert->source = pgtree__select(c, (SelectStmt *)node->selectStmt);
-    insert->returning = pgtree__targets(c, node->returningList, &insert->returning_count);
-    insert->with = pgtree__with(c, node->withClause);
-    insert->on_conflict = node->onConflictClause != NULL;
-    insert->overriding = node->override != OVERRIDING_NOT_SET;
-    return insert;
-}
-
 static void convert_column_constraint(Convert *c, Constraint *node, AstColumnDef *column)
 {
     switch (node->contype) {
@@ -438,7 +422,19 @@ static void convert_statement_node(Convert *c, Node *node, AstStatement *stateme
         return;
     case T_InsertStmt:
         statement->kind = AST_STATEMENT_INSERT;
-        statement->insert = convert_insert(c, (InsertStmt *)node);
+        statement->insert = pgtree__insert(c, (InsertStmt *)node);
+        return;
+    case T_UpdateStmt:
+        statement->kind = AST_STATEMENT_UPDATE;
+        statement->modify = pgtree__update(c, (UpdateStmt *)node);
+        return;
+    case T_DeleteStmt:
+        statement->kind = AST_STATEMENT_DELETE;
+        statement->modify = pgtree__delete(c, (DeleteStmt *)node);
+        return;
+    case T_TruncateStmt:
+        statement->kind = AST_STATEMENT_TRUNCATE;
+        statement->truncate = pgtree__truncate(c, (TruncateStmt *)node);
         return;
     case T_CreateStmt:
         statement->kind = AST_STATEMENT_CREATE_TABLE;
@@ -518,10 +514,9 @@ AstStatement *pgtree__statement(Convert *c, Node *node, int location, int len)
         statement->text = str_trim(rest);
         statement->position =
             sql_text_position(&c->text, (size_t)(statement->text.ptr - c->text.text.ptr));
-    } else if (nodeTag(node) != T_SelectStmt && nodeTag(node) != T_InsertStmt) {
-        statement->unsupported = nodeTag(node) == T_UpdateStmt   ? STR("UPDATE")
-                                 : nodeTag(node) == T_DeleteStmt ? STR("DELETE")
-                                                                 : STR("this statement here");
+    } else if (nodeTag(node) != T_SelectStmt && nodeTag(node) != T_InsertStmt &&
+               nodeTag(node) != T_UpdateStmt && nodeTag(node) != T_DeleteStmt) {
+        statement->unsupported = STR("this statement here");
     }
     if (location >= 0 || !statement->unsupported.len || IsA(node, ExecuteStmt) ||
         IsA(node, CreateTableAsStmt) || IsA(node, DeclareCursorStmt))

@@ -2,7 +2,7 @@
  *
  *   sql_parse (ast.h)   text -> statements as written
  *   sql_bind_select     a query -> plan
- *   sql_bind_insert     INSERT -> plan of the rows, and the plan of RETURNING over them
+ *   sql_bind_modify     INSERT, UPDATE, DELETE -> plan of the rows, and of RETURNING over them
  *   sql_bind_columns    CREATE TABLE -> columns
  *   sql_bind_copy       COPY's table -> columns
  *
@@ -35,10 +35,8 @@ typedef struct SqlCatalog {
     const CatalogView *(*find_view)(void *ctx, Str schema, Str name);
     const VirtualTable *(*find_virtual)(void *ctx, Str schema, Str name);
     bool (*has_schema)(void *ctx, Str schema);
-    /* Rows of a table that the open transaction has inserted, NULL = none; they have the table's
-     * live columns. The callback itself may be NULL. */
-    Status (*find_pending)(void *ctx, const Table *table, const VirtualTable **ret_rows,
-                           Error *err);
+    /* May the table be read now? The callback itself may be NULL. */
+    Status (*check_read)(void *ctx, const Table *table, Error *err);
     /* Makes the leaf of promql(); NULL = there is none. */
     Status (*bind_promql)(void *ctx, const SqlPromql *call, Arena *arena, PlanNode **ret_node,
                           Error *err);
@@ -60,14 +58,37 @@ typedef struct SqlBindOptions {
 Status sql_bind_select(const SqlBindOptions *options, const AstSelect *select, Plan *ret_plan,
                        Error *err);
 
-typedef struct SqlInsert {
+typedef enum SqlModifyKind { SQL_INSERT, SQL_UPDATE, SQL_DELETE } SqlModifyKind;
+
+/* A statement that changes a table. `plan` yields, in this order:
+ *   the row id, int8                 UPDATE, DELETE
+ *   the live columns of the table    new values; old ones for DELETE, and only with RETURNING
+ *   `extra_count` columns            of FROM's other tables, with RETURNING
+ *   `check_count` bools              is table->checks[i] kept? INSERT, UPDATE
+ * A row id may come several times; the first time counts. */
+typedef struct SqlModify {
+    SqlModifyKind kind;
     const Table *table;
-    Plan plan;              /* yields whole rows: the live columns of the table, in order */
-    Plan returning;         /* over `inserted`; root NULL = no RETURNING */
-    VirtualTable *inserted; /* its `next` and `ctx` are set before `returning` runs */
-} SqlInsert;
-Status sql_bind_insert(const SqlBindOptions *options, const AstInsert *insert,
-                       SqlInsert *ret_insert, Error *err);
+    Plan plan;
+    uint32_t extra_count;
+    uint32_t check_count;
+    Plan returning;        /* over `changed`; root NULL = no RETURNING */
+    VirtualTable *changed; /* live columns, extra columns; its `next` and `ctx` are to be set */
+    /* INSERT ... ON CONFLICT */
+    bool on_conflict;
+    bool conflict_update;
+    const bool *arbiters; /* per key of the table: does it count? */
+    /* Over `conflicting` (row id and live columns of the stored row, live columns of the proposed
+     * one): row id, new live columns, checks; rows that WHERE leaves out are missing. */
+    Plan conflict;
+    VirtualTable *conflicting;
+} SqlModify;
+/* INSERT, UPDATE, DELETE. */
+Status sql_bind_modify(const SqlBindOptions *options, const AstStatement *statement,
+                       SqlModify *ret_modify, Error *err);
+/* The tables of TRUNCATE. */
+Status sql_bind_truncate(const SqlBindOptions *options, const AstTruncate *truncate,
+                         const Table ***ret_tables, Error *err);
 
 /* The table of COPY and the columns that its fields stand for, in their order. `table` is NULL for a
  * system catalog, which can be copied out. */

@@ -7,7 +7,7 @@ static void bind_one(Arena *arena, const AstStatement *statement)
 {
     SqlBindOptions options = fake_options(arena, statement);
     Plan plan;
-    SqlInsert insert;
+    SqlModify modify;
     SqlCreateTable create;
     Error err = {0};
     switch (statement->kind) {
@@ -20,8 +20,10 @@ static void bind_one(Arena *arena, const AstStatement *statement)
         }
         break;
     case AST_STATEMENT_INSERT:
-        if (sql_bind_insert(&options, statement->insert, &insert, &err) == STATUS_OK)
-            ASSERT(plan_verify(&insert.plan, &err) == STATUS_OK || strstr(err.message, "deep"));
+    case AST_STATEMENT_UPDATE:
+    case AST_STATEMENT_DELETE:
+        if (sql_bind_modify(&options, statement, &modify, &err) == STATUS_OK)
+            ASSERT(plan_verify(&modify.plan, &err) == STATUS_OK || strstr(err.message, "deep"));
         break;
     case AST_STATEMENT_CREATE_TABLE:
         (void)sql_bind_create_table(&options, statement->create_table, &create, &err);

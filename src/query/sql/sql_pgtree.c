@@ -244,6 +244,9 @@ static AstExpr *convert_column(Convert *c, ColumnRef *node)
     expr->path = pgtree__names(c, node->fields);
     if (IsA(llast(node->fields), A_Star))
         expr->kind = AST_STAR;
+    else
+        c->ctid_count +=
+            expr->path.count && str_eq(expr->path.names[expr->path.count - 1], STR("ctid"));
     return expr;
 }
 
@@ -615,8 +618,6 @@ static void convert_range_function(Convert *c, RangeFunction *node, AstFrom *fro
         from->position = from->functions[0]->position;
 }
 
-static AstFrom *convert_from(Convert *c, Node *node);
-
 static void convert_join(Convert *c, JoinExpr *node, AstFrom *from)
 {
     from->kind = AST_FROM_JOIN;
@@ -626,15 +627,15 @@ static void convert_join(Convert *c, JoinExpr *node, AstFrom *from)
                  : node->jointype == JOIN_RIGHT ? AST_JOIN_RIGHT
                                                 : AST_JOIN_INNER;
     from->natural = node->isNatural;
-    from->left = convert_from(c, node->larg);
-    from->right = convert_from(c, node->rarg);
+    from->left = pgtree__from(c, node->larg);
+    from->right = pgtree__from(c, node->rarg);
     from->on = node->quals ? pgtree__expr(c, node->quals) : NULL;
     from->using_columns = pgtree__names(c, node->usingClause);
     if (node->join_using_alias)
         from->using_alias = pgtree__str(c, node->join_using_alias->aliasname);
 }
 
-static AstFrom *convert_from(Convert *c, Node *node)
+AstFrom *pgtree__from(Convert *c, Node *node)
 {
     if (!pgtree__enter(c))
         return NULL;
@@ -763,7 +764,7 @@ static void convert_select_leaf(Convert *c, SelectStmt *stmt, AstSelect *select)
     select->targets = pgtree__targets(c, stmt->targetList, &select->target_count);
     select->from = ARENA_NEW_ARRAY(c->arena, AstFrom *, list_length(stmt->fromClause));
     foreach(cell, stmt->fromClause) select->from[select->from_count++] =
-        convert_from(c, lfirst(cell));
+        pgtree__from(c, lfirst(cell));
     select->where = stmt->whereClause ? pgtree__expr(c, stmt->whereClause) : NULL;
     select->groups = ARENA_NEW_ARRAY(c->arena, AstGroup, list_length(stmt->groupClause));
     foreach(cell, stmt->groupClause)
@@ -780,6 +781,7 @@ AstSelect *pgtree__select(Convert *c, SelectStmt *stmt)
     if (!pgtree__enter(c))
         return NULL;
     AstSelect *select = ARENA_NEW(c->arena, AstSelect);
+    uint32_t ctid_count = c->ctid_count;
     select->with = pgtree__with(c, stmt->withClause);
     select->all = stmt->all;
     if (stmt->op != SETOP_NONE) {
@@ -804,7 +806,7 @@ AstSelect *pgtree__select(Convert *c, SelectStmt *stmt)
     select->limit = stmt->limitCount ? pgtree__expr(c, stmt->limitCount) : NULL;
     select->offset = stmt->limitOffset ? pgtree__expr(c, stmt->limitOffset) : NULL;
     select->with_ties = (int)stmt->limitOption == LIBRARY_LIMIT_WITH_TIES;
-    select->locking = stmt->lockingClause != NIL;
+    select->row_ids = c->ctid_count != ctid_count;
     c->depth--;
     return select;
 }

@@ -136,6 +136,10 @@ typedef struct WriteMark {
 WriteMark write_batch_mark(const WriteBatch *batch);
 void write_batch_rollback(WriteBatch *batch, WriteMark mark);
 
+/* Reserves what the batch deletes and the keys that it adds already now, so that engine_write does
+ * not meet another write there: EXISTS, CONFLICT. What is added later gives the reservation back. */
+Status write_batch_reserve(WriteBatch *batch, Error *err);
+
 /* What the batch holds by now. */
 uint64_t write_batch_sample_count(const WriteBatch *batch);
 
@@ -146,6 +150,10 @@ typedef void (*EngineWriteDone)(void *ctx, Status status, const Error *err, Lsn 
 void engine_write(Engine *engine, WriteBatch *batch, EngineWriteDone on_done, void *ctx);
 /* Takes the batch and waits for the end. Not on an event loop. */
 Status engine_write_wait(Engine *engine, WriteBatch *batch, Lsn *ret_lsn, Error *err);
+
+/* Waits until a write after `seen` (engine_visible_lsn) is visible, or for the time. Not on an event
+ * loop. */
+void engine_wait_write(Engine *engine, Lsn seen, int64_t timeout_ns);
 
 /* ---------------------------------------------------------------- schema */
 
@@ -199,13 +207,15 @@ Status engine_drop_view(Engine *engine, Str schema, Str name, bool if_exists, Er
 
 /* Never waits for I/O. Hold it only as long as the query runs. */
 Status engine_snapshot(Engine *engine, Snapshot **ret_snapshot, Error *err);
+/* Another one of the same instant. */
+Snapshot *snapshot_copy(const Snapshot *snapshot);
 Snapshot *snapshot_free(Snapshot *snapshot);
 const CatalogVersion *snapshot_catalog(const Snapshot *snapshot);
 Lsn snapshot_lsn(const Snapshot *snapshot);
 
 /* From now on scans of the snapshot see what `batch` has gathered in complete commands, too; rows
- * only. The batch must outlive the scans, or be rolled back to what they see. NULL = no batch. */
-void snapshot_see(Snapshot *snapshot, const WriteBatch *batch);
+ * only. It keeps the batch's memory until it is freed. NULL = no batch. */
+void snapshot_see(Snapshot *snapshot, WriteBatch *batch);
 
 /* Finds a table, prom.<metric> included; NULL when there is none. Lives as long as the snapshot. */
 const Table *snapshot_find_table(Snapshot *snapshot, Str schema, Str name);
@@ -252,6 +262,24 @@ Status scan_next_morsel(Scan *scan, Morsel **ret_morsel, Error *err);
  * call; what must be allocated lies in `arena` (reset it per batch). */
 Status morsel_next(Morsel *morsel, Arena *arena, RecordBatch *ret_batch, Error *err);
 Morsel *morsel_close(Morsel *morsel);
+
+/* Finds stored rows by key, for ON CONFLICT. A probe remembers the keys of rows that it did not
+ * find, so that it finds rows equal to them, too. Confined to one thread; the snapshot outlives it.
+ */
+typedef struct KeyProbe KeyProbe;
+#define KEY_PROBE_NONE UINT64_MAX
+#define KEY_PROBE_SEEN (UINT64_MAX - 1) /* as an earlier row of the probe */
+/* `keys`: per key of the table, does it count? */
+KeyProbe *key_probe_new(Snapshot *snapshot, const Table *table, const bool *keys);
+KeyProbe *key_probe_free(KeyProbe *probe); /* returns NULL */
+/* For each row (one column per column of the table): the id of a row with one of its keys, or one
+ * of the above. CONFLICT 40001 when a row that the snapshot does not see has the key. */
+Status key_probe_rows(KeyProbe *probe, const RecordBatch *rows, uint64_t *ret_row_ids, Error *err);
+/* Columns of rows by id, of as many from the first on as lie together: row_count of *ret_rows, in
+ * the arena. CONFLICT when the first is gone. */
+Status engine_fetch_rows(Snapshot *snapshot, const Table *table, const uint16_t *columns,
+                         uint32_t column_count, const uint64_t *row_ids, uint32_t count,
+                         Arena *arena, RecordBatch *ret_rows, Error *err);
 
 /* ---- series */
 

@@ -45,6 +45,8 @@ struct Engine {
     bool stopping;      /* guarded by apply_lock */
     uint64_t in_flight; /* guarded by apply_lock: batches taken and not answered */
     Cond idle;          /* in_flight fell to 0 */
+    uint32_t waiting;   /* guarded by apply_lock: in engine_wait_write */
+    Cond shown;         /* visible_lsn moved while somebody waits */
     Lsn visible_lsn;    /* atomic: release after everything up to it is applied */
 
     Mutex catalog_lock;
@@ -83,6 +85,7 @@ typedef struct WriteEntry {
 } WriteEntry;
 
 struct WriteBatch {
+    int64_t ref_count; /* atomic: the owner's, and those of snapshots that look through it */
     Engine *engine;
     WriteBatch *next; /* in the applier's queue */
     Arena arena;      /* owns rows, blobs, labels, texts and entries */
@@ -169,7 +172,7 @@ struct Snapshot {
     Lsn lsn;
     CatalogVersion *catalog;
     MetricSnapshot *metrics;
-    const WriteBatch *changes; /* seen on top, NULL = none */
+    WriteBatch *changes; /* a reference: seen on top, NULL = none */
     uint32_t command;          /* of `changes`: those before this one */
     Mutex lock;  /* guards the arena and the tables in it */
     Arena arena; /* tables of metrics that were looked up */

@@ -18,9 +18,23 @@ Status engine_snapshot(Engine *engine, Snapshot **ret_snapshot, Error *err)
     return STATUS_OK;
 }
 
+Snapshot *snapshot_copy(const Snapshot *snapshot)
+{
+    Snapshot *copy = MEM_NEW(Snapshot);
+
+    copy->engine = snapshot->engine;
+    copy->lsn = snapshot->lsn;
+    copy->catalog = catalog_version_ref(snapshot->catalog);
+    copy->metrics = metric_snapshot_ref(snapshot->metrics);
+    mutex_init(&copy->lock);
+    arena_init(&copy->arena, NULL);
+    return copy;
+}
+
 Snapshot *snapshot_free(Snapshot *snapshot)
 {
     if (snapshot) {
+        (void)write_batch_free(snapshot->changes);
         metric_snapshot_unref(snapshot->metrics);
         catalog_version_unref(snapshot->catalog);
         arena_done(&snapshot->arena);
@@ -35,8 +49,11 @@ const CatalogVersion *snapshot_catalog(const Snapshot *snapshot)
     return snapshot->catalog;
 }
 
-void snapshot_see(Snapshot *snapshot, const WriteBatch *batch)
+void snapshot_see(Snapshot *snapshot, WriteBatch *batch)
 {
+    if (batch)
+        (void)__atomic_add_fetch(&batch->ref_count, 1, __ATOMIC_RELAXED);
+    (void)write_batch_free(snapshot->changes);
     snapshot->changes = batch;
     snapshot->command = batch ? batch->command : 0;
 }

@@ -32,6 +32,7 @@ Status write_batch_new(Engine *engine, WriteBatch **ret_batch, Error *err)
     TRY(check_room(engine, err));
     WriteBatch *batch = MEM_NEW(WriteBatch);
     batch->engine = engine;
+    batch->ref_count = 1;
     batch->command = 1;
     arena_init(&batch->arena, NULL);
     *ret_batch = batch;
@@ -46,7 +47,8 @@ void write_batch_charge(WriteBatch *batch, MemBudget *budget)
 
 WriteBatch *write_batch_free(WriteBatch *batch)
 {
-    if (!batch)
+    /* acq_rel: whoever frees must see every other holder's last use. */
+    if (!batch || __atomic_sub_fetch(&batch->ref_count, 1, __ATOMIC_ACQ_REL) != 0)
         return NULL;
     for (size_t i = 0; i < batch->entry_count; i++)
         buf_done(&batch->entries[i]->payload);

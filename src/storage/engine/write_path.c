@@ -7,6 +7,7 @@
  * So the sync of the next group of entries runs while the last one is applied. A batch that fails
  * takes the same way to its answer and is not applied.
  */
+#include "base/clock.h"
 #include "storage/engine/engine_int.h"
 
 static void fail(WriteBatch *batch, Status status, const Error *err)
@@ -49,6 +50,13 @@ static void on_durable(WalAppend *append, Status status, const Error *err)
         fail(batch, status, err);
     batch->lsn = append->lsn;
     resolve(batch, 1);
+}
+
+Status write_batch_reserve(WriteBatch *batch, Error *err)
+{
+    for (size_t i = 0; i < batch->table_count; i++)
+        TRY(row_changes_reserve(batch->tables[i].changes, err));
+    return STATUS_OK;
 }
 
 /* Rows and keys of all tables; what the log gets of them. A failed batch releases them at its end.
@@ -166,6 +174,26 @@ static void answer(WriteBatch *batch)
         cond_broadcast(&engine->idle);
 }
 
+static void show(Engine *engine, Lsn lsn)
+{
+    MUTEX_GUARD(&engine->apply_lock);
+    __atomic_store_n(&engine->visible_lsn, lsn, __ATOMIC_RELEASE);
+    if (engine->waiting)
+        cond_broadcast(&engine->shown);
+}
+
+void engine_wait_write(Engine *engine, Lsn seen, int64_t timeout_ns)
+{
+    int64_t deadline_ns = clock_mono_ns() + timeout_ns;
+
+    MUTEX_GUARD(&engine->apply_lock);
+    engine->waiting++;
+    while (engine_visible_lsn(engine) <= seen &&
+           cond_wait_until(&engine->shown, &engine->apply_lock, deadline_ns))
+        ;
+    engine->waiting--;
+}
+
 static void finish_batch(Engine *engine, WriteBatch *batch)
 {
     if (!batch->entry_count)
@@ -183,7 +211,7 @@ static void finish_batch(Engine *engine, WriteBatch *batch)
         engine__apply_batch(engine, batch);
     /* Whole batches come in LSN order. */
     if (!batch->error && batch->entry_count)
-        __atomic_store_n(&engine->visible_lsn, batch->lsn, __ATOMIC_RELEASE);
+        show(engine, batch->lsn);
     else
         batch->lsn = engine->visible_lsn; /* nothing is to be seen */
     answer(batch);

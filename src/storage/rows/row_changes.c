@@ -16,6 +16,7 @@ RowChanges *row_changes_free(RowChanges *changes)
 {
     if (!changes)
         return NULL;
+    row_changes_release(changes);
     row_keys_done(&changes->deleted_set);
     row_keys_done(&changes->keys);
     mem_free(changes->deleted_by);
@@ -117,13 +118,20 @@ static Status hash_keys(const RowChanges *changes, PendingBatch *batch, Error *e
 
 /* ---------------------------------------------------------------- changes */
 
+/* A reservation stands for what was there when it was made. */
+static void begin_change(RowChanges *changes, uint32_t command)
+{
+    row_changes_release(changes);
+    changes->command_last = LUMA_MAX(changes->command_last, command);
+}
+
 Status row_changes_take(RowChanges *changes, uint32_t command, const RecordBatch *rows, Error *err)
 {
     PendingBatch batch = {.rows = *rows, .first = changes->row_count, .command = command};
 
     if (!rows->row_count)
         return STATUS_OK;
-    changes->command_last = LUMA_MAX(changes->command_last, command);
+    begin_change(changes, command);
     TRY(row_table_check(changes->table, rows, err));
     batch.rows.schema = NULL;
     if (changes->table->schema.key_count)
@@ -170,7 +178,7 @@ static bool is_live(const RowChanges *changes, uint64_t row_id)
 Status row_changes_delete(RowChanges *changes, uint32_t command, const uint64_t *row_ids,
                           uint32_t count, Error *err)
 {
-    changes->command_last = LUMA_MAX(changes->command_last, command);
+    begin_change(changes, command);
     MUTEX_GUARD(&changes->table->lock);
     for (uint32_t i = 0; i < count; i++) {
         if (row_ids[i] & ROW_ID_PENDING) {
@@ -192,7 +200,7 @@ void row_changes_truncate(RowChanges *changes, uint32_t command)
 {
     for (uint64_t i = 0; i < changes->row_count; i++)
         delete_pending(changes, command, i);
-    changes->command_last = LUMA_MAX(changes->command_last, command);
+    begin_change(changes, command);
     if (!changes->truncated)
         changes->truncated = command + 1;
 }
@@ -217,6 +225,7 @@ static void restore_pending(RowChanges *changes, uint32_t command)
 
 void row_changes_rollback(RowChanges *changes, uint32_t command)
 {
+    row_changes_release(changes);
     while (changes->batch_count && changes->batches[changes->batch_count - 1].command >= command)
         changes->row_count = changes->batches[--changes->batch_count].first;
     restore_pending(changes, command);

@@ -33,6 +33,7 @@ struct RowChanges {
     RowKeys keys;        /* keys of pending rows -> their numbers; dead rows may be named */
     uint32_t truncated;  /* command + 1 of the first TRUNCATE, 0 = none */
     uint32_t command_last; /* of any change */
+    bool reserved; /* everything below is as of all changes */
     uint32_t reserved_deletes;
     uint32_t reserved_batches; /* of `left` */
     PendingBatch *left;        /* what is written: the batches without deleted rows */
@@ -52,6 +53,15 @@ static inline bool row_changes__pending_dead(const RowChanges *changes, uint64_t
 {
     return changes->deleted_by && number < changes->deleted_by_cap && changes->deleted_by[number];
 }
+
+typedef enum RowHit {
+    ROW_HIT_UNKNOWN, /* an older row may have the key for this snapshot: look at all */
+    ROW_HIT_NONE,
+    ROW_HIT_ROW,
+} RowHit;
+/* The row with a key at `lsn`, `changes` (may be NULL) on top. Takes the table's lock. */
+RowHit row_table__look_up(RowTable *table, Lsn lsn, const RowChanges *changes, Hash128 hash,
+                          uint64_t *ret_row_id);
 
 typedef enum RowKeyState {
     ROW_KEY_FREE,

@@ -119,8 +119,9 @@ static Status find_left(RowChanges *changes, Error *err)
 
 Status row_changes_reserve(RowChanges *changes, Error *err)
 {
+    if (changes->reserved)
+        return STATUS_OK;
     Status status = find_left(changes, err);
-
     if (status == STATUS_OK)
         status = reserve_deletes(changes, err);
     while (status == STATUS_OK && changes->reserved_batches < changes->left_count) {
@@ -131,6 +132,7 @@ Status row_changes_reserve(RowChanges *changes, Error *err)
     }
     if (status != STATUS_OK)
         row_changes_release(changes);
+    changes->reserved = status == STATUS_OK;
     return status;
 }
 
@@ -148,6 +150,7 @@ void row_changes_release(RowChanges *changes)
             release_keys(changes, &changes->left[i],
                          changes->left[i].rows.row_count * changes->table->schema.key_count);
     changes->reserved_deletes = changes->reserved_batches = 0;
+    changes->reserved = false;
 }
 
 /* ---------------------------------------------------------------- for the log */
@@ -218,4 +221,5 @@ void row_changes_apply(RowChanges *changes, Lsn lsn)
     for (uint32_t i = 0; i < changes->left_count; i++)
         apply_batch(changes, lsn, &changes->left[i]);
     changes->reserved_deletes = changes->reserved_batches = 0;
+    changes->reserved = false;
 }

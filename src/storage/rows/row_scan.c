@@ -185,54 +185,6 @@ static bool key_values(const RowScanSpec *spec, const TableKey *key, Column *val
     return true;
 }
 
-typedef enum KeyHit {
-    KEY_HIT_UNKNOWN, /* an older row may have the key for this snapshot: look at all */
-    KEY_HIT_NONE,
-    KEY_HIT_ROW,
-} KeyHit;
-
-/* What the newest row with the key tells about this snapshot. */
-static KeyHit look_at_stored(const RowScan *scan, RowTable *table, Hash128 hash,
-                             uint64_t *ret_row_id)
-{
-    const RowSegment *segment;
-    uint32_t row;
-    uint64_t write_id;
-    Lsn lsn = scan->spec.lsn;
-
-    MUTEX_GUARD(&table->lock);
-    if (table->truncate_lsn > lsn)
-        return KEY_HIT_UNKNOWN;
-    const RowKeySlot *slot = row_keys_find(&table->keys, hash);
-    if (!slot || slot->row_id == ROW_ID_NONE ||
-        !row_table__locate(table, slot->row_id, &segment, &row))
-        return KEY_HIT_NONE;
-    if (row_segment_write(segment, row, &write_id) > lsn)
-        return KEY_HIT_UNKNOWN;
-    if (row_delete_seen(row_deletes_get(row_segment_deletes(segment), row), lsn))
-        return KEY_HIT_NONE;
-    *ret_row_id = slot->row_id;
-    return KEY_HIT_ROW;
-}
-
-/* The own rows first: they replace what is stored. */
-static KeyHit look_up(const RowScan *scan, RowTable *table, Hash128 hash, uint64_t *ret_row_id)
-{
-    const RowChanges *changes = scan->spec.changes;
-    const RowKeySlot *slot = changes ? row_keys_find(&changes->keys, hash) : NULL;
-
-    if (slot && !row_changes__pending_dead(changes, slot->row_id)) {
-        *ret_row_id = ROW_ID_PENDING | slot->row_id;
-        return KEY_HIT_ROW;
-    }
-    if (changes && changes->truncated)
-        return KEY_HIT_NONE;
-    KeyHit hit = look_at_stored(scan, table, hash, ret_row_id);
-    if (hit == KEY_HIT_ROW && changes && row_changes__deletes(changes, *ret_row_id))
-        return KEY_HIT_NONE;
-    return hit;
-}
-
 /* Are all changes of earlier commands? Only then their keys tell what the scan sees. */
 static bool sees_all(const RowScanSpec *spec)
 {
@@ -248,7 +200,7 @@ static bool same_key(const TableKey *a, const TableKey *b)
 }
 
 /* Takes the first of the reader's keys that the predicates fix and the table knows as well. */
-static KeyHit find_by_key(const RowScan *scan, RowTable *table, uint64_t *ret_row_id)
+static RowHit find_by_key(const RowScan *scan, RowTable *table, uint64_t *ret_row_id)
 {
     CLEANUP(buf_done) Buf scratch = {0};
     const RowScanSpec *spec = &scan->spec;
@@ -256,16 +208,16 @@ static KeyHit find_by_key(const RowScan *scan, RowTable *table, uint64_t *ret_ro
     Hash128 hash;
 
     if (!sees_all(spec))
-        return KEY_HIT_UNKNOWN;
+        return ROW_HIT_UNKNOWN;
     for (uint32_t i = 0; i < table->schema.key_count; i++) {
         const TableKey *key = &table->schema.keys[i];
         if (i >= spec->schema->key_count || !same_key(key, &spec->schema->keys[i]) ||
             key->column_count > ROW_KEY_COLUMNS_MAX || !key_values(spec, key, values) ||
             !row_key_of_values(key, values, 0, &scratch, &hash))
             continue;
-        return look_up(scan, table, hash, ret_row_id);
+        return row_table__look_up(table, spec->lsn, spec->changes, hash, ret_row_id);
     }
-    return KEY_HIT_UNKNOWN;
+    return ROW_HIT_UNKNOWN;
 }
 
 /* Leaves only the piece with the row. */
@@ -290,14 +242,15 @@ static void narrow_to_row(RowScan *scan, uint64_t row_id)
 static Status init_scan(RowScan *scan, RowTable *table, Error *err)
 {
     uint64_t row_id;
-    KeyHit hit = scan->spec.predicate_count ? find_by_key(scan, table, &row_id) : KEY_HIT_UNKNOWN;
+    RowHit hit =
+        scan->spec.predicate_count ? find_by_key(scan, table, &row_id) : ROW_HIT_UNKNOWN;
 
-    if (hit == KEY_HIT_NONE)
+    if (hit == ROW_HIT_NONE)
         return STATUS_OK;
     collect_segments(scan, table);
     if (scan->spec.changes)
         TRY(collect_changes(scan, scan->spec.changes, err));
-    if (hit == KEY_HIT_ROW)
+    if (hit == ROW_HIT_ROW)
         narrow_to_row(scan, row_id);
     return STATUS_OK;
 }

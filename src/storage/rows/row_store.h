@@ -87,4 +87,25 @@ RowPiece *row_scan_next(RowScan *scan);
 Status row_piece_next(RowPiece *piece, Arena *arena, RecordBatch *ret_batch, Error *err);
 RowPiece *row_piece_close(RowPiece *piece); /* returns NULL */
 
+/* Finds rows by key at `lsn`, `changes` (may be NULL) on top; what it does not find it remembers.
+ * Everything given outlives the probe. */
+typedef struct RowProbe RowProbe;
+#define ROW_PROBE_SEEN (UINT64_MAX - 1)
+RowProbe *row_probe_new(RowTable *table, Lsn lsn, const RowChanges *changes, const bool *keys);
+RowProbe *row_probe_free(RowProbe *probe); /* returns NULL */
+/* Per row an id, ROW_ID_NONE, or ROW_PROBE_SEEN for one equal to a row not found before. CONFLICT
+ * when a row behind `lsn` has the key. */
+Status row_probe_rows(RowProbe *probe, const RecordBatch *rows, uint64_t *ret_row_ids, Error *err);
+
+typedef struct RowFetch {
+    const Table *schema;
+    const uint16_t *columns;
+    uint32_t column_count;
+    const uint64_t *row_ids;
+    uint32_t count;
+} RowFetch;
+/* Values of as many of the rows, from the first on, as lie together; CONFLICT when it is gone. */
+Status row_table_fetch(RowTable *table, const RowChanges *changes, const RowFetch *fetch,
+                       Arena *arena, RecordBatch *ret, Error *err);
+
 #endif

@@ -1,0 +1,469 @@
+/* modify.c - INSERT, UPDATE, DELETE, TRUNCATE and CREATE TABLE AS.
+ *
+ * A statement first gathers: what its plan yields becomes a list of row ids that go and of whole
+ * rows that come, checked; RETURNING is computed. Then all of it is stored at once, so a statement
+ * never reads what it writes and leaves nothing when it fails. It goes behind what the transaction
+ * has gathered, in its WriteBatch; outside of one, to the log (durable when it returns).
+ *
+ * A conflict with another write runs the whole statement again on a new snapshot, a bounded number
+ * of times: unless the transaction reads one snapshot throughout. */
+#include "base/clock.h"
+#include "query/modify_int.h"
+
+enum {
+    ATTEMPTS_MAX = 200,
+    CONFLICT_WAIT_NS = 10 * 1000 * 1000, /* for the write in the way, at most, each time */
+};
+
+/* ---------------------------------------------------------------- sets of row ids */
+
+/* False when it is there already. */
+static bool add_id(IdSet *set, uint64_t id)
+{
+    if (set->count >= set->slot_count / 4 * 3) {
+        IdSet old = *set;
+        set->slot_count = LUMA_MAX(old.slot_count * 2, (size_t)64);
+        set->slots = MEM_NEW_ARRAY(uint64_t, set->slot_count);
+        set->count = 0;
+        for (size_t i = 0; i < old.slot_count; i++)
+            if (old.slots[i])
+                (void)add_id(set, old.slots[i] - 1);
+        mem_free(old.slots);
+    }
+    size_t at = hash_u64(id) & (set->slot_count - 1);
+    for (; set->slots[at]; at = (at + 1) & (set->slot_count - 1))
+        if (set->slots[at] == id + 1)
+            return false;
+    set->slots[at] = id + 1;
+    set->count++;
+    return true;
+}
+
+bool modify__first_time(Modify *m, uint64_t row_id)
+{
+    return add_id(&m->seen, row_id);
+}
+
+void modify__forget_times(Modify *m)
+{
+    mem_free(m->seen.slots);
+    m->seen = (IdSet){0};
+}
+
+/* ---------------------------------------------------------------- lists of rows */
+
+static Status next_row(void *ctx, void **state, Arena *arena, RecordBatch *ret_batch, Error *err)
+{
+    const RowList *list = ctx;
+    uint32_t *next = *state;
+    if (!next)
+        *state = next = ARENA_NEW(arena, uint32_t);
+    *ret_batch = *next < list->count ? list->batches[(*next)++] : (RecordBatch){0};
+    return STATUS_OK;
+}
+
+void modify__read_list(VirtualTable *table, RowList *list)
+{
+    table->next = next_row;
+    table->ctx = list;
+    for (uint32_t i = 0; i < list->count; i++)
+        list->batches[i].schema = table->columns;
+}
+
+static void push_batch(Arena *arena, RowList *list, RecordBatch batch)
+{
+    ARENA_PUSH(arena, list->batches, list->count, list->cap, batch);
+    list->row_count += batch.row_count;
+}
+
+/* Columns [from, from + count) of a batch. */
+static RecordBatch some_columns(const RecordBatch *batch, uint32_t from, uint32_t count)
+{
+    return (RecordBatch){.columns = batch->columns + from,
+                         .column_count = count,
+                         .row_count = batch->row_count};
+}
+
+static Status copy_flat(const RecordBatch *batch, Arena *arena, RecordBatch *ret, Error *err)
+{
+    TRY(batch_copy(batch, arena, ret, err));
+    return batch_flatten(ret, arena, err);
+}
+
+/* ---------------------------------------------------------------- constraints */
+
+void modify__failing_row(const RecordBatch *rows, uint32_t row, const PgSettings *settings,
+                         Error *err)
+{
+    enum { VALUE_BYTES_MAX = 64 };
+    CLEANUP(buf_done) Buf text = {0};
+    for (uint32_t i = 0; i < rows->column_count; i++) {
+        if (i)
+            buf_append_lit(&text, ", ");
+        if (column_is_null(&rows->columns[i], row)) {
+            buf_append_lit(&text, "null");
+            continue;
+        }
+        size_t at = text.len;
+        pgtype_append_text(&rows->columns[i], row, settings, &text);
+        if (text.len - at <= VALUE_BYTES_MAX)
+            continue;
+        text.len = at + VALUE_BYTES_MAX;
+        while (text.len > at && ((uint8_t)text.ptr[text.len] & 0xC0) == 0x80)
+            text.len--;
+        buf_append_lit(&text, "...");
+    }
+    error_detail(err, "Failing row contains (%.*s).", (int)text.len, text.ptr ? text.ptr : "");
+}
+
+/* The first row that is NULL where the column must not be, from `end` rows on. */
+static uint32_t first_null(const Column *column, uint32_t end)
+{
+    for (uint32_t i = 0; column->validity && i < end; i++)
+        if (column_is_null(column, i))
+            return i;
+    return end;
+}
+
+static uint32_t first_false(const Column *column, uint32_t end)
+{
+    for (uint32_t i = 0; i < end; i++)
+        if (!column_is_null(column, i) && !column_bool(column, i))
+            return i;
+    return end;
+}
+
+/* PostgreSQL looks at one row after the other: NOT NULL, then CHECKs by name. */
+Status modify__check_rows(const Table *table, const RecordBatch *rows, const Column *checks,
+                          uint32_t check_count, const PgSettings *settings, uint32_t *ret_row,
+                          Error *err)
+{
+    uint32_t end = rows->row_count;
+    int32_t null_column = -1;
+    int32_t check = -1;
+    uint32_t live = 0;
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        if (table->columns[i].dropped)
+            continue;
+        uint32_t row = table->columns[i].not_null ? first_null(&rows->columns[live], end) : end;
+        if (row < end) {
+            end = row;
+            null_column = (int32_t)i;
+        }
+        live++;
+    }
+    for (uint32_t i = 0; i < check_count; i++) {
+        uint32_t row = first_false(&checks[i], end);
+        if (row < end) {
+            end = row;
+            check = (int32_t)i;
+        }
+    }
+    if (check >= 0)
+        (void)error_set_sql(err, STATUS_INVALID, "23514", 0,
+                            "new row for relation \"%.*s\" violates check constraint \"%.*s\"",
+                            STR_FMT(table->name), STR_FMT(table->checks[check].name));
+    else if (null_column >= 0)
+        (void)error_set_sql(err, STATUS_INVALID, "23502", 0,
+                            "null value in column \"%.*s\" of relation \"%.*s\" violates not-null "
+                            "constraint",
+                            STR_FMT(table->columns[null_column].name), STR_FMT(table->name));
+    else
+        return STATUS_OK;
+    modify__failing_row(rows, end, settings, err);
+    *ret_row = end;
+    return STATUS_INVALID;
+}
+
+/* ---------------------------------------------------------------- gathering */
+
+/* Keeps the rows whose id comes for the first time. */
+static Status take_first_times(Modify *m, RecordBatch *batch, Error *err)
+{
+    const int64_t *ids = batch->columns[0].values;
+    uint32_t *rows;
+    uint32_t kept = 0;
+    TRY(arena_try_alloc(&m->arena, sizeof *rows * batch->row_count, &rows, err));
+    for (uint32_t i = 0; i < batch->row_count; i++)
+        if (add_id(&m->seen, (uint64_t)ids[i]))
+            rows[kept++] = i;
+    if (kept == batch->row_count)
+        return STATUS_OK;
+    RecordBatch all = *batch;
+    return batch_take(&all, rows, kept, &m->arena, batch, err);
+}
+
+/* Row ids, new rows and what RETURNING reads, of one batch of the plan. */
+Status modify__take_batch(Modify *m, const RecordBatch *from, SqlModifyKind kind, Error *err)
+{
+    const SqlModify *bound = m->bound;
+    RecordBatch batch;
+    uint32_t first = kind != SQL_INSERT;
+    uint32_t row;
+    TRY(copy_flat(from, &m->arena, &batch, err));
+    if (first)
+        TRY(take_first_times(m, &batch, err));
+    if (!batch.row_count)
+        return STATUS_OK;
+    uint32_t live = batch.column_count - first - bound->extra_count -
+                    (kind == SQL_DELETE ? 0 : bound->check_count);
+    RecordBatch rows = some_columns(&batch, first, live);
+    if (first)
+        push_batch(&m->arena, &m->deleted, some_columns(&batch, 0, 1));
+    if (kind != SQL_DELETE) {
+        TRY(modify__check_rows(bound->table, &rows,
+                               &batch.columns[first + live + bound->extra_count],
+                               bound->check_count, m->query->binding.settings.pg, &row, err));
+        push_batch(&m->arena, &m->added, rows);
+    }
+    if (bound->returning.root)
+        push_batch(&m->arena, &m->returned,
+                   some_columns(&batch, first, live + bound->extra_count));
+    m->row_count += batch.row_count;
+    return STATUS_OK;
+}
+
+/* Runs a plan to its end on the query's snapshot. */
+Status modify__run_plan(Query *query, const Plan *plan,
+                        Status (*on_batch)(void *ctx, const RecordBatch *batch, Error *err),
+                        void *ctx, Error *err)
+{
+    RecordBatch batch;
+    Status status;
+    TRY(query__open(query, plan, err));
+    while ((status = exec_next(query->exec, &batch, err)) == STATUS_OK && batch.row_count)
+        TRY(on_batch(ctx, &batch, err));
+    query->exec = exec_close(query->exec);
+    query->mode = QUERY_NONE;
+    return status;
+}
+
+static Status on_changed(void *ctx, const RecordBatch *batch, Error *err)
+{
+    Modify *m = ctx;
+    return modify__take_batch(m, batch, m->bound->kind, err);
+}
+
+static Status on_proposed(void *ctx, const RecordBatch *batch, Error *err)
+{
+    Modify *m = ctx;
+    RecordBatch copy;
+    TRY(copy_flat(batch, &m->arena, &copy, err));
+    push_batch(&m->arena, &m->proposed, copy);
+    return STATUS_OK;
+}
+
+static Status on_returned(void *ctx, const RecordBatch *batch, Error *err)
+{
+    Modify *m = ctx;
+    RecordBatch copy;
+    TRY(copy_flat(batch, &m->arena, &copy, err));
+    copy.schema = &m->bound->returning.root->schema;
+    push_batch(&m->arena, &m->results, copy);
+    return STATUS_OK;
+}
+
+static Status compute_returning(Modify *m, Error *err)
+{
+    if (!m->bound->returning.root)
+        return STATUS_OK;
+    modify__read_list(m->bound->changed, &m->returned);
+    TRY(query__optimize(&m->bound->returning, m->query->binding.snapshot, err));
+    return modify__run_plan(m->query, &m->bound->returning, on_returned, m, err);
+}
+
+Status modify__gather(Modify *m, Error *err)
+{
+    SqlModify *bound = m->bound;
+    TRY(query__optimize(&bound->plan, m->query->binding.snapshot, err));
+    if (bound->on_conflict) {
+        TRY(modify__run_plan(m->query, &bound->plan, on_proposed, m, err));
+        TRY(modify__resolve_conflicts(m, err));
+    } else {
+        TRY(modify__run_plan(m->query, &bound->plan, on_changed, m, err));
+    }
+    return compute_returning(m, err);
+}
+
+/* ---------------------------------------------------------------- storing */
+
+Status modify__all_columns(const Table *table, const RecordBatch *live, Arena *arena,
+                          RecordBatch *ret, Error *err)
+{
+    uint32_t at = 0;
+    *ret = *live;
+    if (live->column_count == table->column_count)
+        return STATUS_OK;
+    *ret = (RecordBatch){.column_count = table->column_count, .row_count = live->row_count};
+    TRY(arena_try_alloc(arena, sizeof *ret->columns * table->column_count, &ret->columns, err));
+    for (uint32_t i = 0; i < table->column_count; i++)
+        if (table->columns[i].dropped)
+            TRY(column_init_null(&ret->columns[i], arena, table->columns[i].type, live->row_count,
+                                 err));
+        else
+            ret->columns[i] = live->columns[at++];
+    return STATUS_OK;
+}
+
+static Status add_to_batch(WriteBatch *batch, const Table *table, const RowList *deleted,
+                           const RowList *added, Arena *arena, Error *err)
+{
+    for (uint32_t i = 0; i < deleted->count; i++)
+        TRY(write_batch_delete(batch, table, deleted->batches[i].columns[0].values,
+                               deleted->batches[i].row_count, err));
+    for (uint32_t i = 0; i < added->count; i++) {
+        RecordBatch rows;
+        TRY(modify__all_columns(table, &added->batches[i], arena, &rows, err));
+        TRY(write_batch_rows(batch, table, &rows, err));
+    }
+    return STATUS_OK;
+}
+
+Status modify__store(Session *session, const Table *table, const RowList *deleted,
+                     const RowList *added, Arena *arena, Error *err)
+{
+    WriteBatch *batch;
+    WriteMark mark;
+    if (!deleted->count && !added->count)
+        return STATUS_OK;
+    TRY(session__begin_write(session, &table, 1, &batch, &mark, err));
+    return session__end_write(session, batch, mark,
+                              add_to_batch(batch, table, deleted, added, arena, err), err);
+}
+
+static Status store(Modify *m, Error *err)
+{
+    return modify__store(m->query->session, m->bound->table, &m->deleted, &m->added, &m->arena,
+                         err);
+}
+
+/* ---------------------------------------------------------------- running */
+
+static void modify_done(void *ctx)
+{
+    Modify *m = ctx;
+    modify__forget_times(m);
+    arena_done(&m->arena);
+}
+
+Modify *modify__new(Query *query)
+{
+    Modify *m = ARENA_NEW(&query->arena, Modify);
+    m->query = query;
+    arena_init(&m->arena, &query->budget);
+    arena_on_cleanup(&query->arena, modify_done, m);
+    return m;
+}
+
+static void give_results(Modify *m)
+{
+    Query *query = m->query;
+    static const char *const tags[] = {
+        [SQL_INSERT] = "INSERT 0", [SQL_UPDATE] = "UPDATE", [SQL_DELETE] = "DELETE"};
+    query__set_tag(query, "%s %lu", tags[m->bound->kind], (unsigned long)m->row_count);
+    if (!m->bound->returning.root)
+        return;
+    query->batches = m->results.batches;
+    query->batch_count = m->results.count;
+    query->mode = QUERY_ROWS;
+}
+
+static Status attempt(Query *query, const AstStatement *ast, Modify *m, Error *err)
+{
+    TRY(query__snapshot(query, err));
+    m->bound = ARENA_NEW(&query->arena, SqlModify);
+    Status status = sql_bind_modify(&query->binding.options, ast, m->bound, err);
+    TRY(binding__result(&query->binding, status, err));
+    TRY(modify__gather(m, err));
+    return store(m, err);
+}
+
+/* May the statement run again? A conflict, or a key that appeared behind the snapshot of ON
+ * CONFLICT. */
+static bool retries(const Query *query, const Modify *m, Status status)
+{
+    const Transaction *txn = &query->session->txn;
+    bool conflict = status == STATUS_CONFLICT ||
+                    (status == STATUS_EXISTS && m->bound && m->bound->on_conflict);
+    return conflict && !txn->snapshot;
+}
+
+Status modify__run(Query *query, const AstStatement *ast, Error *err)
+{
+    Engine *engine = query->session->engine->options.engine;
+    for (uint32_t i = 0;; i++) {
+        Modify *m = modify__new(query);
+        Lsn seen = engine ? engine_visible_lsn(engine) : 0;
+        Status status = attempt(query, ast, m, err);
+        if (status == STATUS_OK) {
+            give_results(m);
+            return STATUS_OK;
+        }
+        query->exec = exec_close(query->exec);
+        query->mode = QUERY_NONE;
+        if (!retries(query, m, status) || i + 1 == ATTEMPTS_MAX)
+            return modify__conflict_error(m, status, err);
+        modify_done(m);
+        *m = (Modify){.query = query};
+        TRY(query__check(query, err));
+        engine_wait_write(engine, seen, CONFLICT_WAIT_NS);
+        query__renew_snapshot(query);
+    }
+}
+
+/* ON CONFLICT never reports the key that it was to handle. */
+Status modify__conflict_error(const Modify *m, Status status, Error *err)
+{
+    if (status != STATUS_EXISTS || !m->bound || !m->bound->on_conflict)
+        return status;
+    return error_set_sql(err, STATUS_CONFLICT, "40001", 0,
+                         "could not serialize access due to concurrent update");
+}
+
+/* ---------------------------------------------------------------- TRUNCATE, CREATE TABLE AS */
+
+static Status truncate_tables(WriteBatch *batch, const Table **tables, uint32_t count, Error *err)
+{
+    for (uint32_t i = 0; i < count; i++)
+        TRY(write_batch_truncate(batch, tables[i], err));
+    return STATUS_OK;
+}
+
+Status modify__truncate(Query *query, const AstTruncate *ast, Error *err)
+{
+    const Table **tables;
+    WriteBatch *batch;
+    WriteMark mark;
+    TRY(query__snapshot(query, err));
+    Status status = sql_bind_truncate(&query->binding.options, ast, &tables, err);
+    TRY(binding__result(&query->binding, status, err));
+    TRY(session__begin_write(query->session, tables, ast->count, &batch, &mark, err));
+    query__set_tag(query, "TRUNCATE TABLE");
+    return session__end_write(query->session, batch, mark,
+                              truncate_tables(batch, tables, ast->count, err), err);
+}
+
+static Status on_created(void *ctx, const RecordBatch *batch, Error *err)
+{
+    Modify *m = ctx;
+    RecordBatch copy;
+    TRY(copy_flat(batch, &m->arena, &copy, err));
+    push_batch(&m->arena, &m->added, copy);
+    return STATUS_OK;
+}
+
+Status modify__create_as(Query *query, const AstName *name, Error *err)
+{
+    Modify *m = modify__new(query);
+    Snapshot *snapshot = NULL;
+    TRY(engine_snapshot(query->session->engine->options.engine, &snapshot, err));
+    const Table *table = snapshot_find_table(snapshot, name->schema, name->name);
+    Status status = table ? modify__run_plan(query, &query->own_plan, on_created, m, err)
+                          : error_set_sql(err, STATUS_NOT_FOUND, "42P01", 0,
+                                          "relation \"%.*s\" does not exist", STR_FMT(name->name));
+    if (status == STATUS_OK)
+        status = modify__store(query->session, table, &m->deleted, &m->added, &m->arena, err);
+    (void)snapshot_free(snapshot);
+    query__set_tag(query, "SELECT %lu", (unsigned long)m->added.row_count);
+    return status;
+}
