@@ -212,6 +212,7 @@ Status exec_open(const Plan *plan, const ExecOptions *options, Exec **ret_exec, 
 {
     Exec *exec = MEM_NEW(Exec);
     exec_init(exec, options);
+    mutex_init(&exec->scan_lock);
     exec->plan = plan;
     exec->ctes = MEM_NEW_ARRAY(RowSet *, plan->cte_count + 1);
     exec->working = MEM_NEW_ARRAY(const RowSet *, plan->cte_count + 1);
@@ -240,9 +241,41 @@ Exec *exec_close(Exec *exec)
         return NULL;
     (void)operator_close(exec->root);
     arena_done(&exec->arena);
+    while (exec->scans) {
+        ScanNote *note = exec->scans;
+        exec->scans = note->next;
+        mem_free(note);
+    }
+    mutex_done(&exec->scan_lock);
     mem_free(exec->ctes);
     mem_free(exec->working);
     mem_free(exec);
+    return NULL;
+}
+
+Scan *exec__end_scan(Exec *exec, const PlanNode *node, Scan *scan)
+{
+    ScanStats stats;
+
+    if (!scan)
+        return NULL;
+    scan_stats(scan, &stats);
+    (void)scan_free(scan);
+    if (!stats.segments)
+        return NULL;
+    MUTEX_GUARD(&exec->scan_lock);
+    ScanNote *note = exec->scans;
+    while (note && note->node != node)
+        note = note->next;
+    if (!note) {
+        note = MEM_NEW(ScanNote);
+        *note = (ScanNote){.next = exec->scans, .node = node};
+        exec->scans = note;
+    }
+    note->stats.segments += stats.segments;
+    note->stats.segments_skipped += stats.segments_skipped;
+    note->stats.rows_looked_at += stats.rows_looked_at;
+    note->stats.index_used |= stats.index_used;
     return NULL;
 }
 
@@ -276,7 +309,15 @@ static void append_operator(const Operator *op, int indent, Buf *out)
         append_operator(op->child, indent + 2, out);
 }
 
-void exec_append_stats(const Exec *exec, Buf *out)
+void exec_append_stats(Exec *exec, Buf *out)
 {
     append_operator(exec->root, 0, out);
+    exec->root = operator_close(exec->root); /* scans tell when they end */
+    for (const ScanNote *note = exec->scans; note; note = note->next)
+        buf_printf(out, "Scan of %.*s.%.*s: segments=%llu skipped=%llu rows_looked_at=%llu%s\n",
+                   STR_FMT(note->node->table->schema), STR_FMT(note->node->table->name),
+                   (unsigned long long)note->stats.segments,
+                   (unsigned long long)note->stats.segments_skipped,
+                   (unsigned long long)note->stats.rows_looked_at,
+                   note->stats.index_used ? " index" : "");
 }

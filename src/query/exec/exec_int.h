@@ -40,6 +40,13 @@ typedef struct SharedList {
     Shared *first;
 } SharedList;
 
+/* What the finished scans of a plan node did, for EXPLAIN ANALYZE. */
+typedef struct ScanNote {
+    struct ScanNote *next;
+    const PlanNode *node;
+    ScanStats stats;
+} ScanNote;
+
 struct Exec {
     const Plan *plan;
     ExecOptions options;
@@ -51,6 +58,8 @@ struct Exec {
     const RowSet **working; /* by cte_idx: the recursive step's input */
     Operator *root;
     uint64_t rows_written;
+    Mutex scan_lock;
+    ScanNote *scans; /* guarded by scan_lock; owned, one per plan node */
     int failed; /* atomic: a worker failed, the others stop */
 };
 
@@ -158,6 +167,9 @@ Status fragment_open(Fragment *fragment, Exec *exec, const PlanNode *node, const
 Status fragment_run(Fragment *fragment, Status (*fn)(void *ctx, uint32_t worker, Error *err),
                     void *ctx, Error *err);
 void fragment_close(Fragment *fragment);
+
+/* Ends a scan and keeps its figures. NULL is fine; returns NULL. */
+Scan *exec__end_scan(Exec *exec, const PlanNode *node, Scan *scan);
 
 void join_table_free(JoinTable *table); /* NULL is fine */
 Shared *shared_find(SharedList *list, const PlanNode *node);

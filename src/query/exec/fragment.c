@@ -202,7 +202,7 @@ void fragment_close(Fragment *fragment)
         Shared *s = fragment->shared.first;
         fragment->shared.first = s->next;
         if (s->scan)
-            s->scan = scan_free(s->scan);
+            s->scan = exec__end_scan(fragment->exec, s->node, s->scan);
         join_table_free(s->join);
         arena_done(&s->arena);
         mem_free(s);

@@ -97,7 +97,7 @@ static void scan_close(Operator *op)
         s->morsel = morsel_close(s->morsel);
     if (s->shared == &s->own) {
         if (s->own.scan)
-            s->own.scan = scan_free(s->own.scan);
+            s->own.scan = exec__end_scan(op->exec, op->node, s->own.scan);
         arena_done(&s->own.arena);
     }
 }

@@ -40,7 +40,7 @@ typedef struct TableFunctionTable {
     X(arith)                                                                                       \
     X(math)                                                                                        \
     X(text) X(text_format) X(regexp) X(regexp_find) X(datetime) X(json) X(json_set) X(array)       \
-        X(system) X(to_char)
+        X(search) X(system) X(to_char)
 #define X(name) extern const FuncTable func__##name##_table;
 FUNC_TABLES(X)
 #undef X

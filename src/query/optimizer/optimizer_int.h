@@ -62,6 +62,11 @@ bool optimizer__is_equality(const Expr *e);
  * NULL? Sees strict operators and functions only. */
 bool optimizer__rejects_null(const Expr *e, bool (*is_column)(const Expr *column, void *ctx),
                              void *ctx);
+/* Gives a scan "column op value"; `column` is one of its output, `op` a ScanOp, `value` free of its
+ * columns. True. */
+bool optimizer__add_predicate(Plan *plan, PlanNode *scan, uint32_t column, int op, Expr *value);
+/* Gives a scan what its indexes can use of a conjunct. True when no filter is needed after it. */
+bool optimizer__push_index(Plan *plan, PlanNode *scan, const Expr *e);
 
 PlanNode *optimizer__filter(Arena *arena, PlanNode *child, Expr *predicate);
 

@@ -262,7 +262,7 @@ static int scan_op(const char *name, bool flipped)
     return -1;
 }
 
-static bool add_predicate(Plan *plan, PlanNode *scan, uint32_t column, ScanOp op, Expr *value)
+bool optimizer__add_predicate(Plan *plan, PlanNode *scan, uint32_t column, int op, Expr *value)
 {
     if (!scan_can_filter(scan->table, scan->scan_columns[column], op))
         return false;
@@ -344,7 +344,7 @@ static bool take_comparison(Plan *plan, PlanNode *scan, const Expr *e)
         }
         if (column->kind == EXPR_COLUMN && column == e->args[side] &&
             type_eq(column->type, value->type))
-            return add_predicate(plan, scan, column->column, (ScanOp)op, value);
+            return optimizer__add_predicate(plan, scan, column->column, op, value);
     }
     return false;
 }
@@ -356,8 +356,10 @@ static PlanNode *push_scan(Plan *plan, PlanNode *scan, const Conjuncts *above)
         Expr *e = above->exprs[i];
         bool taken = take_comparison(plan, scan, e);
         if (!taken && e->kind == EXPR_IS_NULL && e->args[0]->kind == EXPR_COLUMN)
-            taken = add_predicate(plan, scan, e->args[0]->column,
-                                  e->negated ? SCAN_IS_NOT_NULL : SCAN_IS_NULL, NULL);
+            taken = optimizer__add_predicate(plan, scan, e->args[0]->column,
+                                             e->negated ? SCAN_IS_NOT_NULL : SCAN_IS_NULL, NULL);
+        if (!taken)
+            taken = optimizer__push_index(plan, scan, e);
         if (!taken)
             add(plan, &kept, e);
     }

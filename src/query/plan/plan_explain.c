@@ -477,30 +477,66 @@ static void append_matchers(Buf *out, const PlanNode *node, int indent)
     buf_append_byte(out, '\n');
 }
 
-static void append_predicates(Buf *out, const PlanNode *node, int indent)
+/* ScanOp of engine.h, in its order; those from SCAN_OP_PLAIN_COUNT on look into texts. */
+static const char *const scan_ops[] = {"=",       "<>",          "<",       "<=",   ">",     ">=",
+                                       "IS NULL", "IS NOT NULL", "matches", "LIKE", "ILIKE", "words"};
+enum { SCAN_OP_EQ = 0, SCAN_OP_PLAIN_COUNT = 8 };
+
+static void append_predicate(Buf *out, const PlanNode *node, const PlanPredicate *p)
 {
-    static const char *const ops[] = {"=", "<>", "<", "<=", ">", ">=", "IS NULL", "IS NOT NULL"};
-    if (!node->predicate_count)
-        return;
-    detail(out, indent, "Scan Cond");
-    for (uint32_t i = 0; i < node->predicate_count; i++) {
-        const PlanPredicate *p = &node->predicates[i];
-        buf_append_str(out, i ? STR(" AND (") : STR("("));
-        append_ident(out, node->table->columns[p->column].name);
-        buf_printf(out, " %s", p->op < LUMA_ARRAY_LEN(ops) ? ops[p->op] : "?");
-        if (p->value) {
-            buf_append_byte(out, ' ');
-            append_expr(out, p->value, node, 0);
-        }
-        buf_append_byte(out, ')');
+    const char *op = p->op < LUMA_ARRAY_LEN(scan_ops) ? scan_ops[p->op] : "?";
+    bool as_call = p->op >= SCAN_OP_PLAIN_COUNT && op[0] >= 'a';
+
+    buf_append_str(out, as_call ? str_from(op) : STR(""));
+    buf_append_byte(out, '(');
+    append_ident(out, node->table->columns[p->column].name);
+    if (as_call)
+        buf_append_byte(out, ',');
+    else
+        buf_printf(out, " %s", op);
+    if (p->value) {
+        buf_append_byte(out, ' ');
+        append_expr(out, p->value, node, 0);
     }
-    buf_append_byte(out, '\n');
+    buf_append_byte(out, ')');
+}
+
+/* Does the predicate let the scan skip rows unseen: by time, by dictionary, by words or ids? */
+static bool is_indexed(const PlanNode *node, const PlanPredicate *p)
+{
+    const Table *table = node->table;
+
+    if (p->op >= SCAN_OP_PLAIN_COUNT)
+        return true;
+    if ((table->kind != TABLE_LOGS && table->kind != TABLE_TRACES) || !p->value)
+        return false;
+    return (int32_t)p->column == table->time_column ||
+           (p->op == SCAN_OP_EQ && type_is_text(table->columns[p->column].type));
+}
+
+static void append_predicates(Buf *out, const PlanNode *node, int indent, bool indexed)
+{
+    bool any = false;
+
+    for (uint32_t i = 0; i < node->predicate_count; i++) {
+        if (is_indexed(node, &node->predicates[i]) != indexed)
+            continue;
+        if (any)
+            buf_append_lit(out, " AND ");
+        else
+            detail(out, indent, indexed ? "Index Cond" : "Scan Cond");
+        any = true;
+        append_predicate(out, node, &node->predicates[i]);
+    }
+    if (any)
+        buf_append_byte(out, '\n');
 }
 
 static void append_scan(Buf *out, const PlanNode *node, int indent)
 {
     append_matchers(out, node, indent);
-    append_predicates(out, node, indent);
+    append_predicates(out, node, indent, true);
+    append_predicates(out, node, indent, false);
     if (node->row_limit != INT64_MAX)
         buf_printf(out, "%*sRow Limit: %lld\n", indent, "", (long long)node->row_limit);
 }
