@@ -22,9 +22,9 @@ enum { BATCH = 2048, THREADS_MAX = 16 };
         .name = STR_INIT(name_), .type = {.id = TYPE_##type_, .typmod = -1 }                       \
     }
 static const TableColumn columns[] = {
-    COLUMN("ts", TIMESTAMPTZ), COLUMN("severity", TEXT),   COLUMN("severity_number", INT2),
-    COLUMN("service", TEXT),   COLUMN("body", TEXT),       COLUMN("attributes", JSONB),
-    COLUMN("resource", JSONB), COLUMN("trace_id", TEXT),   COLUMN("span_id", TEXT),
+    COLUMN("ts", TIMESTAMPTZ), COLUMN("severity", TEXT), COLUMN("severity_number", INT2),
+    COLUMN("service", TEXT),   COLUMN("body", TEXT),     COLUMN("attributes", JSONB),
+    COLUMN("resource", JSONB), COLUMN("trace_id", TEXT), COLUMN("span_id", TEXT),
 };
 enum { COLUMN_COUNT = 9, BODY = 4, ATTRIBUTES = 5, TRACE_ID = 7 };
 static const uint16_t ts_only[] = {0};
@@ -47,24 +47,24 @@ static int make_body(uint64_t id, char *out, size_t size)
                         (unsigned)(r >> 32) % 900, (unsigned)(r >> 40) % 4,
                         (unsigned)(r >> 44) % 256, (unsigned)(r >> 52) % 256);
     case 1:
-        return snprintf(out, size,
-                        "connection to database replica db-%u.internal refused, retry %u of 5 after "
-                        "%u ms backoff",
-                        (unsigned)(r >> 8) % 40, (unsigned)(r >> 16) % 5,
-                        (unsigned)(r >> 24) % 2000);
+        return snprintf(
+            out, size,
+            "connection to database replica db-%u.internal refused, retry %u of 5 after "
+            "%u ms backoff",
+            (unsigned)(r >> 8) % 40, (unsigned)(r >> 16) % 5, (unsigned)(r >> 24) % 2000);
     case 2:
-        return snprintf(out, size,
-                        "cache miss for key session:%08x in shard %u, loading from storage took %u us",
-                        (unsigned)(r >> 8), (unsigned)(r >> 40) % 32, (unsigned)(r >> 45) % 9000);
+        return snprintf(
+            out, size,
+            "cache miss for key session:%08x in shard %u, loading from storage took %u us",
+            (unsigned)(r >> 8), (unsigned)(r >> 40) % 32, (unsigned)(r >> 45) % 9000);
     case 3:
         return snprintf(out, size,
                         "payment %016llx authorised by gateway stripe for amount %u.%02u EUR",
                         (unsigned long long)r, (unsigned)(r >> 8) % 500, (unsigned)(r >> 20) % 100);
     case 4:
-        return snprintf(out, size,
-                        "worker %u picked job %u from queue emails, %u jobs are waiting now",
-                        (unsigned)(r >> 8) % 64, (unsigned)(r >> 16) % 1000000,
-                        (unsigned)(r >> 40) % 500);
+        return snprintf(
+            out, size, "worker %u picked job %u from queue emails, %u jobs are waiting now",
+            (unsigned)(r >> 8) % 64, (unsigned)(r >> 16) % 1000000, (unsigned)(r >> 40) % 500);
     case 5:
         return snprintf(out, size, "user %u logged in from %s with session cookie %08x",
                         (unsigned)(r >> 8) % 100000, r >> 40 & 1 ? "mobile app" : "web browser",
@@ -87,13 +87,13 @@ static int make_attributes(uint64_t id, char *out, size_t size)
     static const char *const methods[] = {"GET", "POST", "PUT", "DELETE"};
     uint64_t r = mix(id, 2);
 
-    return snprintf(out, size,
-                    "{\"http.method\": \"%s\", \"http.route\": \"/api/v1/users/{id}\", "
-                    "\"http.status_code\": %u, \"thread.name\": \"worker-%u\", \"code.lineno\": %u, "
-                    "\"client.address\": \"10.1.%u.%u\", \"user.id\": \"%u\", \"retry\": false}",
-                    methods[r % 4], r % 50 ? 200 : 503, (unsigned)(r >> 8) % 64,
-                    (unsigned)(r >> 16) % 400, (unsigned)(r >> 32) % 256,
-                    (unsigned)(r >> 40) % 256, (unsigned)(r >> 48) % 50000);
+    return snprintf(
+        out, size,
+        "{\"http.method\": \"%s\", \"http.route\": \"/api/v1/users/{id}\", "
+        "\"http.status_code\": %u, \"thread.name\": \"worker-%u\", \"code.lineno\": %u, "
+        "\"client.address\": \"10.1.%u.%u\", \"user.id\": \"%u\", \"retry\": false}",
+        methods[r % 4], r % 50 ? 200 : 503, (unsigned)(r >> 8) % 64, (unsigned)(r >> 16) % 400,
+        (unsigned)(r >> 32) % 256, (unsigned)(r >> 40) % 256, (unsigned)(r >> 48) % 50000);
 }
 
 static void put(Column *column, uint32_t row, const char *text, int len, Arena *arena)
@@ -275,15 +275,18 @@ static void search_all(RowTable *table, const Table *schema, uint64_t rows, int 
                 "\"retry 3 of\"", threads);
     search_text(table, schema, "phrase of 1 in 320: \"replica db 7\"", BODY, SCAN_MATCHES,
                 "\"replica db 7\"", threads);
-    search_text(table, schema, "word of an eighth: refused", BODY, SCAN_MATCHES, "refused", threads);
+    search_text(table, schema, "word of an eighth: refused", BODY, SCAN_MATCHES, "refused",
+                threads);
     search_text(table, schema, "prefix: sess*", BODY, SCAN_MATCHES, "sess*", threads);
     search_text(table, schema, "words: payment AND gateway NOT EUR", BODY, SCAN_MATCHES,
                 "payment gateway -EUR", threads);
     search_text(table, schema, "member: http.status_code:503", ATTRIBUTES, SCAN_MATCHES,
                 "http.status_code:503", threads);
     search_text(table, schema, "LIKE '%early out%'", BODY, SCAN_LIKE, "%early out%", threads);
-    search_text(table, schema, "LIKE '%rly%' (inside of a word)", BODY, SCAN_LIKE, "%rly%", threads);
-    search_text(table, schema, "ILIKE '%Out Of Space%'", BODY, SCAN_ILIKE, "%Out Of Space%", threads);
+    search_text(table, schema, "LIKE '%rly%' (inside of a word)", BODY, SCAN_LIKE, "%rly%",
+                threads);
+    search_text(table, schema, "ILIKE '%Out Of Space%'", BODY, SCAN_ILIKE, "%Out Of Space%",
+                threads);
     search_text(table, schema, "LIKE '%, %' (no word)", BODY, SCAN_LIKE, "%, %", threads);
     search(table, schema, "severity_number >= 17", 2, SCAN_GE,
            (Column){.type = TYPE_OF(INT2), .is_const = true, .len = 1, .values = &severity},
@@ -306,15 +309,16 @@ static void print_index_bytes(RowTable *table, uint64_t rows)
             count += column->terms ? column->terms->term_count : 0;
             keys += column->keys ? column->keys->bytes : 0;
         }
-    printf("words: %.1f bytes a record (%.1f of them lists), %.2f terms a record; ids: %.1f bytes\n",
-           (double)terms / (double)rows, (double)lists / (double)rows, (double)count / (double)rows,
-           (double)keys / (double)rows);
+    printf(
+        "words: %.1f bytes a record (%.1f of them lists), %.2f terms a record; ids: %.1f bytes\n",
+        (double)terms / (double)rows, (double)lists / (double)rows, (double)count / (double)rows,
+        (double)keys / (double)rows);
 }
 
 int main(int argc, char **argv)
 {
     uint64_t rows = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000;
-    int threads = argc > 2 ? atoi(argv[2]) : 2; /* NOLINT */
+    int threads = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 2;
     MemBudget budget;
     SegmentMap map;
 

@@ -12,6 +12,17 @@
 #include "format/text/text_find.h"
 #include "format/text/text_tokens.h"
 
+static uint64_t random_state = 1;
+
+/* xorshift64: the same numbers in every run. */
+static uint32_t random_below(uint32_t n)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return (uint32_t)(random_state >> 32) % n;
+}
+
 /* The tokens with a bar between them. */
 static void assert_tokens(Str text, TextForm form, const char *expected)
 {
@@ -130,11 +141,11 @@ static void test_ascii_is_split_as_unicode_is(void **state)
     char text[203];
 
     (void)state;
-    srand(7);
+    random_state = 7;
     for (int round = 0; round < 3000; round++) {
-        size_t len = (size_t)rand() % 200;
+        size_t len = random_below(200);
         for (size_t i = 0; i < len; i++)
-            text[i] = letters[(size_t)rand() % (sizeof letters - 1)];
+            text[i] = letters[random_below(sizeof letters - 1)];
         memcpy(text + len, "\xe2\x82\xac", 3); /* a sign that separates */
         text_tokens_split(&wide, str_make(text, len), TEXT_PLAIN);
         text_tokens_split(&slow, str_make(text, len + 3), TEXT_PLAIN);
@@ -154,25 +165,25 @@ static void test_find_agrees_with_a_plain_search(void **state)
     char text[120];
 
     (void)state;
-    srand(11);
+    random_state = 11;
     for (int round = 0; round < 20000; round++) {
-        size_t len = (size_t)rand() % sizeof text;
+        size_t len = random_below(sizeof text);
         for (size_t i = 0; i < len; i++)
-            text[i] = (char)('a' + rand() % 3);
-        size_t from = len ? (size_t)rand() % len : 0;
+            text[i] = (char)('a' + random_below(3));
+        size_t from = len ? random_below((uint32_t)len) : 0;
         char needle[8];
-        size_t needle_len = (size_t)rand() % 6;
+        size_t needle_len = random_below(6);
         needle_len = LUMA_MIN(needle_len, len - from);
         memcpy(needle, text + from, needle_len);
-        if (needle_len && rand() % 2)
-            needle[rand() % (int)needle_len] = 'b';
+        if (needle_len && random_below(2))
+            needle[random_below((uint32_t)needle_len)] = 'b';
         Str hay = str_make(text, len);
         Str what = str_make(needle, needle_len);
         const char *got = text_find(hay, what);
         ptrdiff_t expected = str_find(hay, what);
         assert_int_equal(got ? got - text : -1, expected);
         for (size_t i = 0; i < len; i++)
-            if (rand() % 2)
+            if (random_below(2))
                 text[i] = (char)(text[i] - 32);
         assert_int_equal(text_may_hold(hay, what), expected >= 0);
     }

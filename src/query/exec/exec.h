@@ -56,8 +56,8 @@ Exec *exec_close(Exec *exec); /* NULL is fine; returns NULL */
 Status exec_eval_const(const Expr *expr, const EvalSettings *settings, const Column *params,
                        uint32_t param_count, Arena *arena, Column *ret, Error *err);
 
-/* EXPLAIN ANALYZE: a line per operator, indented, and a line per scanned table; after the end. Closes
- * the operators. */
+/* EXPLAIN ANALYZE: a line per operator, indented, and a line per scanned table; after the end.
+ * Closes the operators. */
 void exec_append_stats(Exec *exec, Buf *out);
 
 #endif

@@ -60,7 +60,7 @@ struct Exec {
     uint64_t rows_written;
     Mutex scan_lock;
     ScanNote *scans; /* guarded by scan_lock; owned, one per plan node */
-    int failed; /* atomic: a worker failed, the others stop */
+    int failed;      /* atomic: a worker failed, the others stop */
 };
 
 /* ---------------------------------------------------------------- expressions */

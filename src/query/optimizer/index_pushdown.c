@@ -59,8 +59,7 @@ static void give_member(Plan *plan, PlanNode *scan, const Expr *member, Expr *va
  * and written otherwise. */
 static void give_contained(Plan *plan, PlanNode *scan, const Expr *column, const Expr *value)
 {
-    if (!expr_is_const(value) || expr_is_null_const(value) ||
-        !type_eq(value->type, TYPE_OF(JSONB)))
+    if (!expr_is_const(value) || expr_is_null_const(value) || !type_eq(value->type, TYPE_OF(JSONB)))
         return;
     Str text = column_str(&value->value, 0);
     bool inside = false;
@@ -71,8 +70,7 @@ static void give_contained(Plan *plan, PlanNode *scan, const Expr *column, const
         if (!inside && (text.ptr[i] == '-' || (text.ptr[i] >= '0' && text.ptr[i] <= '9')))
             return;
     }
-    (void)give(plan, scan, column, SCAN_WORDS,
-               expr_const_text(plan->arena, TYPE_OF(TEXT), text));
+    (void)give(plan, scan, column, SCAN_WORDS, expr_const_text(plan->arena, TYPE_OF(TEXT), text));
 }
 
 bool optimizer__push_index(Plan *plan, PlanNode *scan, const Expr *e)

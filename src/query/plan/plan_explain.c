@@ -478,8 +478,8 @@ static void append_matchers(Buf *out, const PlanNode *node, int indent)
 }
 
 /* ScanOp of engine.h, in its order; those from SCAN_OP_PLAIN_COUNT on look into texts. */
-static const char *const scan_ops[] = {"=",       "<>",          "<",       "<=",   ">",     ">=",
-                                       "IS NULL", "IS NOT NULL", "matches", "LIKE", "ILIKE", "words"};
+static const char *const scan_ops[] = {
+    "=", "<>", "<", "<=", ">", ">=", "IS NULL", "IS NOT NULL", "matches", "LIKE", "ILIKE", "words"};
 enum { SCAN_OP_EQ = 0, SCAN_OP_PLAIN_COUNT = 8 };
 
 static void append_predicate(Buf *out, const PlanNode *node, const PlanPredicate *p)

@@ -22,6 +22,17 @@ typedef struct Fixture {
     TermIndex *index;
 } Fixture;
 
+static uint64_t random_state = 1;
+
+/* xorshift64: the same numbers in every run. */
+static uint32_t random_below(uint32_t n)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return (uint32_t)(random_state >> 32) % n;
+}
+
 /* Words that share beginnings, ends and middles; some are long, some not ASCII. */
 static void append_word(Buf *out, bool json)
 {
@@ -48,15 +59,15 @@ static void append_word(Buf *out, bool json)
         "Stra\xc3\x9f"
         "e",
     };
-    int pick = rand() % 24;
+    uint32_t pick = random_below(24);
 
     if (pick < 20) {
         buf_append_str(out, str_from(words[pick]));
     } else if (pick < 22) {
-        buf_printf(out, "id%x", (unsigned)rand() % 64);
+        buf_printf(out, "id%x", random_below(64));
     } else if (pick == 22) {
-        for (int i = rand() % 100 + 30; i > 0; i--)
-            buf_append_byte(out, (uint8_t)("ab"[rand() % 2]));
+        for (uint32_t i = random_below(100) + 30; i > 0; i--)
+            buf_append_byte(out, (uint8_t)("ab"[random_below(2)]));
     } else {
         buf_append_str(out, json ? STR("\\n") : STR("-"));
     }
@@ -68,7 +79,7 @@ static void append_words(Buf *out, int count, bool json)
 
     for (int i = 0; i < count; i++) {
         if (i)
-            buf_append_str(out, str_from(gaps[rand() % 7]));
+            buf_append_str(out, str_from(gaps[random_below(7)]));
         append_word(out, json);
     }
 }
@@ -76,13 +87,13 @@ static void append_words(Buf *out, int count, bool json)
 static void append_document(Buf *out, bool json)
 {
     if (!json) {
-        append_words(out, rand() % 12, false);
+        append_words(out, random_below(12), false);
         return;
     }
     buf_append_lit(out, "{\"level\": \"");
-    append_words(out, rand() % 3, true);
+    append_words(out, (int)random_below(3), true);
     buf_append_lit(out, "\", \"http\": {\"status\": 200, \"error\": \"");
-    append_words(out, rand() % 4, true);
+    append_words(out, (int)random_below(4), true);
     buf_append_lit(out, "\"}}");
 }
 
@@ -91,11 +102,11 @@ static void fixture_init(Fixture *f, bool json)
     CLEANUP(buf_done) Buf text = {0};
     TermBuilder *builder = term_builder_new(NULL);
 
-    *f = (Fixture){.row_count = (uint32_t)rand() % ROWS_MAX + 1};
+    *f = (Fixture){.row_count = random_below(ROWS_MAX) + 1};
     arena_init(&f->arena, NULL);
     f->texts = ARENA_NEW_ARRAY(&f->arena, Str, f->row_count);
     for (uint32_t i = 0; i < f->row_count; i++) {
-        if (rand() % 8 == 0)
+        if (random_below(8) == 0)
             continue;
         buf_clear(&text);
         append_document(&text, json);
@@ -124,19 +135,19 @@ static uint64_t *new_bits(Fixture *f)
 
 static void append_query(Buf *out, int depth)
 {
-    int pick = rand() % (depth > 0 ? 9 : 5);
+    int pick = (int)random_below(depth > 0 ? 9 : 5);
 
     if (pick < 2) {
         buf_append_byte(out, '"');
-        append_words(out, rand() % 3 + 1, false);
+        append_words(out, (int)random_below(3) + 1, false);
         buf_append_lit(out, "a\"");
     } else if (pick == 2) {
-        buf_append_str(out, rand() % 2 ? STR("level:") : STR("http.error:"));
+        buf_append_str(out, random_below(2) ? STR("level:") : STR("http.error:"));
         buf_append_lit(out, "err*");
     } else if (pick == 3) {
         buf_append_lit(out, "e*");
     } else if (pick == 4) {
-        buf_printf(out, "id%x", (unsigned)rand() % 64);
+        buf_printf(out, "id%x", random_below(64));
     } else {
         buf_append_str(out, pick == 5 ? STR("NOT (") : STR("("));
         append_query(out, depth - 1);
@@ -189,7 +200,7 @@ static void check_queries(bool json)
 static void test_queries_answer_as_brute_force_does(void **state)
 {
     (void)state;
-    srand(1);
+    random_state = 1;
     check_queries(false);
     check_queries(true);
 }
@@ -203,12 +214,12 @@ static void test_like_finds_every_text(void **state)
     Fixture f;
 
     (void)state;
-    srand(2);
+    random_state = 2;
     for (int round = 0; round < 600; round++) {
         fixture_init(&f, false);
-        Str from = f.texts[(uint32_t)rand() % f.row_count];
-        size_t at = from.len ? (size_t)rand() % from.len : 0;
-        size_t len = (size_t)rand() % 12 + 1;
+        Str from = f.texts[random_below(f.row_count)];
+        size_t at = from.len ? random_below((uint32_t)from.len) : 0;
+        size_t len = random_below(12) + 1;
         while (at < from.len && ((uint8_t)from.ptr[at] & 0xC0) == 0x80)
             at++;
         len = LUMA_MIN(len, from.len - at);
