@@ -84,6 +84,24 @@ static bool is_duration(Str text)
     return digits && digits + 1 == text.len && strchr("smhdwy", text.ptr[digits]);
 }
 
+/* "a, b": columns whose words are indexed. */
+static Status check_fulltext(const AstOption *option, const SqlCreateTable *bound, Error *err)
+{
+    Str names = option->value;
+    Str name;
+    while (str_split(&names, ',', &name)) {
+        bool found = false;
+        for (uint32_t i = 0; i < bound->column_count; i++)
+            found |= str_eq(bound->columns[i].name, str_trim(name)) &&
+                     row_filter_can(bound->columns[i].type, SCAN_MATCHES);
+        if (!found)
+            return error_set_sql(err, STATUS_INVALID, "22023", option->position,
+                                 "fulltext column \"%.*s\" is not a text or jsonb column of the table",
+                                 STR_FMT(str_trim(name)));
+    }
+    return STATUS_OK;
+}
+
 static Status bind_options(const AstCreateTable *create, const SqlCreateTable *bound,
                            TableOptions *ret, Error *err)
 {
@@ -99,6 +117,8 @@ static Status bind_options(const AstCreateTable *create, const SqlCreateTable *b
                                      "invalid value for \"retention\": \"%.*s\" (a number and one "
                                      "of s, m, h, d, w, y)",
                                      STR_FMT(option->value));
+        } else if (str_eq(option->name, STR("fulltext"))) {
+            TRY(check_fulltext(option, bound, err));
         } else {
             return error_set_sql(err, STATUS_INVALID, "22023", option->position,
                                  "unrecognized parameter \"%.*s\"", STR_FMT(option->name));

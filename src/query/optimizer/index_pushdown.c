@@ -8,6 +8,23 @@
 #include "query/optimizer/optimizer_int.h"
 #include "storage/engine/engine.h"
 
+static bool fits(Type type, int64_t value)
+{
+    if (type.id == TYPE_INT2)
+        return value == (int16_t)value;
+    return type.id == TYPE_INT8 || value == (int32_t)value;
+}
+
+Expr *optimizer__as_type(Arena *arena, Expr *value, Type type)
+{
+    if (type_eq(value->type, type))
+        return value;
+    if (!type_is_integer(value->type) || !type_is_integer(type) || !expr_is_const(value) ||
+        expr_is_null_const(value) || !fits(type, column_i64(&value->value, 0)))
+        return NULL;
+    return expr_const_i64(arena, type, column_i64(&value->value, 0));
+}
+
 /* The scan column behind casts that change no byte, or -1. */
 static int64_t column_of(const Expr *e)
 {

@@ -65,6 +65,8 @@ bool optimizer__rejects_null(const Expr *e, bool (*is_column)(const Expr *column
 /* Gives a scan "column op value"; `column` is one of its output, `op` a ScanOp, `value` free of its
  * columns. True. */
 bool optimizer__add_predicate(Plan *plan, PlanNode *scan, uint32_t column, int op, Expr *value);
+/* The value in the type: itself, or an integer constant that fits; else NULL. */
+Expr *optimizer__as_type(Arena *arena, Expr *value, Type type);
 /* Gives a scan what its indexes can use of a conjunct. True when no filter is needed after it. */
 bool optimizer__push_index(Plan *plan, PlanNode *scan, const Expr *e);
 

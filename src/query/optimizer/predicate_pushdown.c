@@ -342,9 +342,11 @@ static bool take_comparison(Plan *plan, PlanNode *scan, const Expr *e)
             if (label.len && add_matcher(plan, scan, label, value))
                 return true;
         }
-        if (column->kind == EXPR_COLUMN && column == e->args[side] &&
-            type_eq(column->type, value->type))
-            return optimizer__add_predicate(plan, scan, column->column, op, value);
+        if (column->kind != EXPR_COLUMN || column != e->args[side])
+            continue;
+        Expr *same = optimizer__as_type(plan->arena, value, column->type);
+        if (same)
+            return optimizer__add_predicate(plan, scan, column->column, op, same);
     }
     return false;
 }

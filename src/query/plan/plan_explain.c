@@ -70,7 +70,7 @@ static void append_const(Buf *out, const Expr *expr)
                              .bytea_output = STR("hex")};
     EvalContext ctx = {.arena = &scratch, .settings = &settings};
     Str body = STR("?");
-    if (cast && cast->binary)
+    if (type_is_text(expr->type) || (cast && cast->binary))
         body = column_str(&expr->value, 0);
     else if (cast && cast->kernel(&ctx, &expr->value, 1, 1, &text, NULL) == STATUS_OK)
         body = column_is_null(&text, 0) ? STR("") : column_str(&text, 0);
