@@ -43,6 +43,11 @@ FAKE Scan *scan_free(Scan *scan)
     return NULL;
 }
 
+FAKE void scan_stats(const Scan *scan, ScanStats *ret_stats)
+{
+    *ret_stats = (ScanStats){0};
+}
+
 FAKE uint64_t scan_row_estimate(const Scan *scan)
 {
     return scan->fake->rows.row_count;
