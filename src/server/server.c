@@ -24,6 +24,7 @@
 #include "net/prom/remote_write_api.h"
 #include "net/prom/scrape/scraper.h"
 #include "net/prom/scrape/targets_json.h"
+#include "net/rest/ingest_api.h"
 #include "net/rest/logs_api.h"
 #include "net/rest/sql_api.h"
 #include "net/rest/tail_api.h"
@@ -340,6 +341,7 @@ static void add_rest_routes(Server *s)
     sql_api_register(&s->rest_api, s->rest_router);
     logs_api_register(&s->rest_api, s->rest_router);
     tail_api_register(&s->rest_api, s->rest_router);
+    ingest_api_register(&s->rest_api, s->rest_router);
     otlp_api_register(&s->otlp_api, s->rest_router);
 }
 

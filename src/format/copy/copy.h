@@ -98,6 +98,8 @@ void copy_writer_begin(const CopyWriter *writer, Buf *out);
 void copy_writer_header(const CopyWriter *writer, Buf *out);
 /* One row, its line end included. */
 void copy_writer_row(const CopyWriter *writer, const RecordBatch *batch, uint32_t row, Buf *out);
+/* Escapes what `out` holds from `at` on as a field of the text format. */
+void copy_escape_text(const CopyOptions *options, size_t at, Buf *out);
 /* The binary trailer, or nothing. */
 void copy_writer_end(const CopyWriter *writer, Buf *out);
 

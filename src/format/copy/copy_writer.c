@@ -60,7 +60,7 @@ static char text_escape(const CopyOptions *o, char c)
 }
 
 /* Escapes what stands in `out` from `at` on. */
-static void escape_text(const CopyOptions *o, size_t at, Buf *out)
+void copy_escape_text(const CopyOptions *o, size_t at, Buf *out)
 {
     size_t count = 0;
 
@@ -137,7 +137,7 @@ static void finish_field(const CopyWriter *w, bool force, size_t at, Buf *out)
     if (w->options.format == COPY_CSV)
         quote_csv(w, force, at, out);
     else
-        escape_text(&w->options, at, out);
+        copy_escape_text(&w->options, at, out);
 }
 
 void copy_writer_header(const CopyWriter *w, Buf *out)

@@ -75,6 +75,7 @@ void rest_respond_error(HttpRequest *req, const Error *err)
         buf_printf(&body, ",\"position\":%d", err->position);
     append_member(&body, "detail", err->detail);
     append_member(&body, "hint", err->hint);
+    append_member(&body, "context", err->context);
     buf_printf(&body, ",\"status\":%d}\n", status);
     http_respond(req, status, headers, status == 503 ? 2 : 1, &body);
 }

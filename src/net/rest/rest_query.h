@@ -4,7 +4,8 @@
  * out whole, larger ones are streamed. When the client is slow the task parks: it gives its worker
  * back and goes on when the client has caught up. The client's going away cancels the query.
  *
- * Errors are {"error", "sqlstate", "position", "detail", "hint", "status"}; 503 with Retry-After
+ * Errors are {"error", "sqlstate", "position", "detail", "hint", "context",
+ * "status"}; 503 with Retry-After
  * when the server cannot now.
  */
 #ifndef LUMA_NET_REST_REST_QUERY_H
