@@ -53,6 +53,9 @@ typedef enum Layout {
     X(REGTYPE,     INT64,   2206, 2211, "regtype", "regtype", 4)                                   \
     X(REGPROC,     INT64,   24,   1008, "regproc", "regproc", 4)                                   \
     X(REGNAMESPACE, INT64,  4089, 4090, "regnamespace", "regnamespace", 4)                         \
+    X(BIT,         VIEW,    1560, 1561, "bit", "bit", -1)                     /* pgbit.h */         \
+    X(VARBIT,      VIEW,    1562, 1563, "bit varying", "varbit", -1)                               \
+    X(JSONPATH,    VIEW,    4072, 4073, "jsonpath", "jsonpath", -1) /* its printed text */         \
     X(INT2VECTOR,  VIEW,    22,   1006, "int2vector", "int2vector", -1)                            \
     X(OIDVECTOR,   VIEW,    30,   1013, "oidvector", "oidvector", -1)                              \
     X(RECORD,      VIEW,    2249, 2287, "record", "record", -1)                                    \

@@ -173,6 +173,9 @@ static Form form_of(Type type)
     case TYPE_REGTYPE:
     case TYPE_REGPROC:
     case TYPE_REGNAMESPACE:
+    case TYPE_BIT:
+    case TYPE_VARBIT:
+    case TYPE_JSONPATH:
     case TYPE_INT2VECTOR:
     case TYPE_OIDVECTOR:
     case TYPE_RECORD:

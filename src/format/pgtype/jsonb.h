@@ -17,6 +17,11 @@ enum { JSONB_DEPTH_MAX = 1000 };
 Status json_validate(Str text, Error *err);
 /* Canonical text in `arena`. 22P05 for \u0000, as PostgreSQL. */
 Status jsonb_parse(Str text, Arena *arena, Str *ret, Error *err);
+/* Order of canonical texts as jsonb's operators have it: by kind (object, array, boolean, number,
+ * string, null), containers by their number of members first; 1 = 1.0. */
+int jsonb_cmp(Str a, Str b);
+/* Equal values have equal hashes. */
+uint64_t jsonb_hash(Str text);
 /* A JSON string literal with quotes, escaped as PostgreSQL's escape_json; U+0000, which no text of
  * PostgreSQL's holds, becomes U+FFFD. */
 void jsonb_append_string(Buf *out, Str text);

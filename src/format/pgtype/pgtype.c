@@ -2,10 +2,12 @@
 #include "format/pgtype/pgtype.h"
 
 #include "base/clock.h"
+#include "format/jsonpath/jsonpath.h"
 #include "format/pgtype/datetime.h"
 #include "format/pgtype/jsonb.h"
 #include "format/pgtype/numeric.h"
 #include "format/pgtype/pgarray_int.h"
+#include "format/pgtype/pgbit.h"
 
 /* Between 1970 and 2000, PostgreSQL's epoch on the wire. */
 #define EPOCH_SHIFT_DAYS 10957
@@ -251,6 +253,11 @@ static void print_reg(const Column *c, size_t row, const PgSettings *s, Buf *out
         pgtype_append_i64(out, oid);
 }
 
+static void print_bits(const Column *c, size_t row, const PgSettings *s, Buf *out)
+{
+    pgbit_append_text(column_str(c, row), out);
+}
+
 PgPrintFn pgtype_text_fn(Type type)
 {
     if (type.is_array)
@@ -301,6 +308,9 @@ PgPrintFn pgtype_text_fn(Type type)
         return pgarray__print_vector;
     case TYPE_RECORD:
         return pgrecord__print;
+    case TYPE_BIT:
+    case TYPE_VARBIT:
+        return print_bits;
     case TYPE_UNKNOWN:
     case TYPE_TEXT:
     case TYPE_VARCHAR:
@@ -308,6 +318,7 @@ PgPrintFn pgtype_text_fn(Type type)
     case TYPE_NAME:
     case TYPE_JSON:
     case TYPE_JSONB:
+    case TYPE_JSONPATH:
     case TYPE_ANYELEMENT:
     case TYPE_ANYARRAY:
     case TYPE_ANY:
@@ -375,6 +386,10 @@ static void send_interval(const Column *c, size_t row, const PgSettings *s, Buf 
     buf_append_be32(out, (uint32_t)v->days);
     buf_append_be32(out, (uint32_t)v->months);
 }
+static void send_bits(const Column *c, size_t row, const PgSettings *s, Buf *out)
+{
+    pgbit_append_binary(column_str(c, row), out);
+}
 static void send_uuid(const Column *c, size_t row, const PgSettings *s, Buf *out)
 {
     buf_append(out, column_fixed16(c, row), 16);
@@ -420,12 +435,16 @@ PgPrintFn pgtype_binary_fn(Type type)
     case TYPE_UUID:
         return send_uuid;
     case TYPE_JSONB:
+    case TYPE_JSONPATH:
         return send_jsonb;
     case TYPE_INT2VECTOR:
     case TYPE_OIDVECTOR:
         return pgarray__send;
     case TYPE_RECORD:
         return pgrecord__send;
+    case TYPE_BIT:
+    case TYPE_VARBIT:
+        return send_bits;
     case TYPE_UNKNOWN:
     case TYPE_TEXT:
     case TYPE_VARCHAR:
@@ -495,10 +514,25 @@ static Status parse_textual(Str text, Column *ret, size_t row, Arena *arena, Err
     case TYPE_JSONB:
         TRY(jsonb_parse(text, arena, &s, err));
         break;
+    case TYPE_JSONPATH:
+        TRY(jsonpath_canonical(text, arena, &s, err));
+        break;
     default:
         break;
     }
     return put_view(ret, row, s, arena, err);
+}
+
+static Status parse_bits(Str text, bool binary, Column *ret, size_t row, Arena *arena, Error *err)
+{
+    View value;
+
+    if (binary)
+        TRY(pgbit_parse_binary(text, arena, &value, err));
+    else
+        TRY(pgbit_parse(text, arena, &value, err));
+    return pgbit_coerce(view_str(&value), ret->type.id == TYPE_VARBIT, ret->type.typmod, false,
+                        arena, (View *)column_values(ret) + row, err);
 }
 
 static Status parse_reg(Str text, const PgSettings *settings, TypeId type, int64_t *ret, Error *err)
@@ -541,7 +575,11 @@ Status pgtype_parse_text(Str text, const PgSettings *settings, Column *ret, size
     case TYPE_NAME:
     case TYPE_JSON:
     case TYPE_JSONB:
+    case TYPE_JSONPATH:
         return parse_textual(text, ret, row, arena, err);
+    case TYPE_BIT:
+    case TYPE_VARBIT:
+        return parse_bits(text, false, ret, row, arena, err);
     case TYPE_VOID:
         return STATUS_OK;
     case TYPE_BOOL: {
@@ -711,11 +749,15 @@ Status pgtype_parse_binary(Str bytes, const PgSettings *settings, Column *ret, s
     case TYPE_NAME:
     case TYPE_JSON:
         return parse_textual(bytes, ret, row, arena, err);
+    case TYPE_BIT:
+    case TYPE_VARBIT:
+        return parse_bits(bytes, true, ret, row, arena, err);
     case TYPE_JSONB:
+    case TYPE_JSONPATH:
         if (bytes.len == 0 || bytes.ptr[0] != 1)
-            return error_set_sql(err, STATUS_INVALID, "22P03", 0,
-                                 "unsupported jsonb version number %d",
-                                 bytes.len ? bytes.ptr[0] : 0);
+            return error_set_sql(
+                err, STATUS_INVALID, "22P03", 0, "unsupported %s version number %d",
+                ret->type.id == TYPE_JSONB ? "jsonb" : "jsonpath", bytes.len ? bytes.ptr[0] : 0);
         return parse_textual(str_sub(bytes, 1, bytes.len), ret, row, arena, err);
     case TYPE_BYTEA:
         return put_view(ret, row, bytes, arena, err);

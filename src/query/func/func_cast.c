@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "format/pgtype/jsonb.h"
+#include "format/pgtype/pgbit.h"
 #include "query/func/func_int.h"
 
 /* ---------------------------------------------------------------- numbers */
@@ -401,6 +402,10 @@ static Status typmod_row(const EvalContext *ctx, const Column *arg, uint32_t row
                                  err));
         func__set_str(ret, row, text);
         return STATUS_OK;
+    case TYPE_BIT:
+    case TYPE_VARBIT:
+        return pgbit_coerce(func__str(arg, row), ret->type.id == TYPE_VARBIT, typmod, explicit_cast,
+                            ctx->arena, (View *)column_values(ret) + row, err);
     case TYPE_NUMERIC: {
         View n = ARG(View, 0);
         return numeric_apply_typmod(&n, typmod, ctx->arena, (View *)column_values(ret) + row, err);
@@ -434,7 +439,7 @@ Status func_apply_typmod(const EvalContext *ctx, const Column *arg, uint32_t row
     bool has_typmod = type.id == TYPE_VARCHAR || type.id == TYPE_BPCHAR ||
                       type.id == TYPE_NUMERIC || type.id == TYPE_TIME || type.id == TYPE_TIMETZ ||
                       type.id == TYPE_TIMESTAMP || type.id == TYPE_TIMESTAMPTZ ||
-                      type.id == TYPE_INTERVAL;
+                      type.id == TYPE_INTERVAL || type.id == TYPE_BIT || type.id == TYPE_VARBIT;
     if (type.typmod < 0 || !has_typmod || type.is_array) {
         *ret = *arg;
         ret->type = type;
@@ -528,6 +533,8 @@ static const Cast casts[] = {
     REG(REGTYPE),
     REG(REGPROC),
     REG(REGNAMESPACE),
+    SAME(T(BIT), T(VARBIT), IMPLICIT),
+    SAME(T(VARBIT), T(BIT), IMPLICIT),
     SAME(T(TEXT), T(VARCHAR), IMPLICIT),
     SAME(T(VARCHAR), T(TEXT), IMPLICIT),
     SAME(T(TEXT), T(BPCHAR), IMPLICIT),
@@ -590,6 +597,8 @@ bool func__cast_generic(Type from, Type to, Cast *ret_cast)
         ret_cast->kernel = output_cast;
         return true;
     }
+    if (func__cast_bit(from, to, ret_cast))
+        return true;
     if (from.is_array && to.is_array) {
         Cast element = {0};
         bool found = false;

@@ -39,8 +39,10 @@ typedef struct TableFunctionTable {
     X(compare)                                                                                     \
     X(arith)                                                                                       \
     X(math)                                                                                        \
-    X(text) X(text_format) X(regexp) X(regexp_find) X(datetime) X(json) X(json_set) X(array)       \
-        X(search) X(system) X(to_char)
+    X(text)                                                                                        \
+    X(text_format)                                                                                 \
+    X(regexp) X(regexp_find) X(datetime) X(json) X(json_set) X(jsonpath) X(bit) X(array) X(search)  \
+        X(system) X(to_char)
 #define X(name) extern const FuncTable func__##name##_table;
 FUNC_TABLES(X)
 #undef X
@@ -51,7 +53,9 @@ AGGREGATE_TABLES(X)
 extern const CastTable func__casts;
 /* Casts by rule: text I/O of every type, arrays by their elements; false when there is none. */
 bool func__cast_generic(Type from, Type to, Cast *ret_cast);
-#define TABLE_FUNCTION_TABLES(X) X(basic) X(regexp) X(json_record)
+/* Casts between bit strings and integers (func_bit.c). */
+bool func__cast_bit(Type from, Type to, Cast *ret_cast);
+#define TABLE_FUNCTION_TABLES(X) X(basic) X(regexp) X(json_record) X(jsonpath)
 #define X(name) extern const TableFunctionTable func__##name##_sets;
 TABLE_FUNCTION_TABLES(X)
 #undef X

@@ -4,7 +4,7 @@
  * the same. */
 #include "format/pgtype/jsonb.h"
 #include "query/func/func_int.h"
-#include "query/func/json_scan.h"
+#include "query/func/json_text.h"
 
 enum { DEPTH_MAX = JSONB_DEPTH_MAX + 8 };
 

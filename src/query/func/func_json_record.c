@@ -4,7 +4,7 @@
  * in func.h). Values are read as PostgreSQL's populate functions do: strings by the column type's
  * input function, arrays element by element, anything by its JSON text otherwise. */
 #include "query/func/func_int.h"
-#include "query/func/json_scan.h"
+#include "query/func/json_text.h"
 
 enum { RECORD_COLUMNS_MAX = 1664, ARRAY_ITEMS_MAX = 1 << 24 };
 

@@ -4,7 +4,7 @@
  * recursion is as deep as the path has steps. */
 #include "format/pgtype/jsonb.h"
 #include "query/func/func_int.h"
-#include "query/func/json_scan.h"
+#include "query/func/json_text.h"
 
 typedef enum PathOp {
     PATH_CREATE = 1, /* replaces, or adds what is not there */

@@ -7,7 +7,7 @@
 #include <utf8proc.h>
 
 #include "base/regex.h"
-#include "query/func/are.h"
+#include "format/pgtype/are.h"
 #include "query/func/func_int.h"
 
 /* ---------------------------------------------------------------- LIKE */

@@ -1,7 +1,7 @@
 /* func_regexp_find.c - regexp_match, regexp_replace, regexp_split ...: what a regular expression
  * finds in a text. Positions in arguments and results count characters from 1. */
 #include "base/regex.h"
-#include "query/func/are.h"
+#include "format/pgtype/are.h"
 #include "query/func/func_int.h"
 
 enum { GROUPS_MAX = 64 };

@@ -3,8 +3,10 @@
 
 #include "base/hash.h"
 #include "format/pgtype/datetime.h"
+#include "format/pgtype/jsonb.h"
 #include "format/pgtype/numeric.h"
 #include "format/pgtype/pgarray.h"
+#include "format/pgtype/pgbit.h"
 
 /* ---------------------------------------------------------------- order */
 
@@ -57,6 +59,16 @@ static const View *view_at(const Column *c, size_t i)
 static int cmp_numeric(const Column *a, size_t i, const Column *b, size_t j)
 {
     return numeric_cmp(view_at(a, i), view_at(b, j));
+}
+
+static int cmp_bits(const Column *a, size_t i, const Column *b, size_t j)
+{
+    return pgbit_cmp(column_str(a, i), column_str(b, j));
+}
+
+static int cmp_jsonb(const Column *a, size_t i, const Column *b, size_t j)
+{
+    return jsonb_cmp(column_str(a, i), column_str(b, j));
 }
 
 static int cmp_interval(const Column *a, size_t i, const Column *b, size_t j)
@@ -156,6 +168,11 @@ ValueCmp value_cmp_fn(Type type)
         return cmp_interval;
     case TYPE_UUID:
         return cmp_uuid;
+    case TYPE_BIT:
+    case TYPE_VARBIT:
+        return cmp_bits;
+    case TYPE_JSONB:
+        return cmp_jsonb;
     case TYPE_RECORD:
         return cmp_record;
     default:
@@ -197,6 +214,7 @@ EQ_BY_CMP(cmp_timetz)
 EQ_BY_CMP(cmp_interval)
 EQ_BY_CMP(cmp_array)
 EQ_BY_CMP(cmp_record)
+EQ_BY_CMP(cmp_jsonb)
 
 ValueEq value_eq_fn(Type type)
 {
@@ -219,6 +237,8 @@ ValueEq value_eq_fn(Type type)
         return eq_by_cmp_interval;
     case TYPE_UUID:
         return eq_uuid;
+    case TYPE_JSONB:
+        return eq_by_cmp_jsonb;
     case TYPE_RECORD:
         return eq_by_cmp_record;
     default:
@@ -316,6 +336,11 @@ static uint64_t hash_array(const Column *c, size_t i)
     return hash;
 }
 
+static uint64_t hash_jsonb(const Column *c, size_t i)
+{
+    return jsonb_hash(column_str(c, i));
+}
+
 static uint64_t hash_record(const Column *c, size_t i)
 {
     Arena scratch;
@@ -354,6 +379,8 @@ ValueHash value_hash_fn(Type type)
         return hash_interval;
     case TYPE_UUID:
         return hash_uuid;
+    case TYPE_JSONB:
+        return hash_jsonb;
     case TYPE_RECORD:
         return hash_record;
     default:
@@ -454,6 +481,9 @@ uint64_t value_sort_prefix(const Column *c, size_t i)
         return order_i64((int64_t)(interval_span(column_fixed16(c, i)) >> 32));
     case TYPE_TIMETZ:
     case TYPE_RECORD:
+    case TYPE_BIT:
+    case TYPE_VARBIT:
+    case TYPE_JSONB:
     case TYPE_INT2VECTOR:
     case TYPE_OIDVECTOR:
         return 0;

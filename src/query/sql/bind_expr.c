@@ -51,7 +51,9 @@ static Status bind_const(Binder *b, const AstExpr *ast, Expr **ret_expr)
         *ret_expr = expr_const_bool(b->arena, ast->number);
         break;
     case AST_CONST_BITS:
-        return BIND_UNSUPPORTED(b, ast->position, "bit strings are not supported");
+        *ret_expr = expr_const_text(b->arena, TYPE_OF(UNKNOWN), ast->text);
+        (*ret_expr)->position = ast->position;
+        return sql__coerce(b, ret_expr, TYPE_OF(BIT), CAST_IMPLICIT, 0);
     }
     (*ret_expr)->position = ast->position;
     return STATUS_OK;

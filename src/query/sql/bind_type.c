@@ -9,12 +9,12 @@
 static bool is_foreign_type(Str name)
 {
     static const char *const names[] = {
-        "bit",          "varbit",   "money",        "xml",       "inet",      "cidr",
-        "macaddr",      "macaddr8", "point",        "line",      "lseg",      "box",
-        "path",         "polygon",  "circle",       "tsvector",  "tsquery",   "int4range",
-        "int8range",    "numrange", "tsrange",      "tstzrange", "daterange", "txid_snapshot",
-        "pg_lsn",       "xid",      "cid",          "tid",       "jsonpath",  "regoper",
-        "regprocedure", "regrole",  "regcollation", "regconfig",
+        "money",     "xml",       "inet",      "cidr",          "macaddr",   "macaddr8",
+        "point",     "line",      "lseg",      "box",           "path",      "polygon",
+        "circle",    "tsvector",  "tsquery",   "int4range",     "int8range", "numrange",
+        "tsrange",   "tstzrange", "daterange", "txid_snapshot", "pg_lsn",    "xid",
+        "cid",       "tid",       "regoper",   "regprocedure",  "regrole",   "regcollation",
+        "regconfig",
     };
     for (size_t i = 0; i < LUMA_ARRAY_LEN(names); i++)
         if (str_eq(name, str_from(names[i])))
@@ -95,6 +95,11 @@ static Status type_modifier(Binder *b, const AstType *ast, Type type, int32_t *r
         return length_modifier(b, ast, "varchar", ret_typmod);
     case TYPE_BPCHAR:
         return length_modifier(b, ast, "char", ret_typmod);
+    case TYPE_BIT:
+    case TYPE_VARBIT:
+        TRY(length_modifier(b, ast, type.id == TYPE_BIT ? "bit" : "varbit", ret_typmod));
+        *ret_typmod -= 4;
+        return STATUS_OK;
     case TYPE_INTERVAL:
         return interval_modifier(b, ast, ret_typmod);
     case TYPE_TIME:
@@ -181,7 +186,11 @@ char sql__type_category(Type type)
     case TYPE_UUID:
     case TYPE_JSON:
     case TYPE_JSONB:
+    case TYPE_JSONPATH:
         return 'U';
+    case TYPE_BIT:
+    case TYPE_VARBIT:
+        return 'V';
     case TYPE_INT2VECTOR:
     case TYPE_OIDVECTOR:
     case TYPE_ANYARRAY:
@@ -207,6 +216,7 @@ bool sql__type_preferred(Type type)
     case TYPE_TEXT:
     case TYPE_TIMESTAMPTZ:
     case TYPE_INTERVAL:
+    case TYPE_VARBIT:
         return true;
     default:
         return false;
@@ -335,7 +345,9 @@ Status sql__coerce_try(Binder *b, Expr **expr, Type to, CastContext context, boo
         *ret_ok = false;
         return STATUS_OK;
     }
-    Expr *result = sql__new_args(b, EXPR_CAST, plain, (*expr)->position, 1, expr);
+    /* Integers become as many bits as asked for. */
+    bool to_bits = plain.id == TYPE_BIT && !plain.is_array && type_is_integer((*expr)->type);
+    Expr *result = sql__new_args(b, EXPR_CAST, to_bits ? to : plain, (*expr)->position, 1, expr);
     result->cast = cast;
     *expr = result;
     apply_typmod(b, expr, to, context);

@@ -2,7 +2,7 @@
  *
  * PostgreSQL takes the longest match unless a quantifier is non-greedy; RE2 is told the same. The
  * syntax is that of the PostgreSQL manual, section 9.7.3. */
-#include "query/func/are.h"
+#include "format/pgtype/are.h"
 
 #include "base/regex.h"
 

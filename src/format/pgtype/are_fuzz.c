@@ -1,6 +1,6 @@
 /* are_fuzz.c - any pattern is refused or becomes one that compiles or is refused by RE2. */
 #include "base/regex.h"
-#include "query/func/are.h"
+#include "format/pgtype/are.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,8 +4,8 @@
  * side RE2 cannot see are refused by name (0A000); a malformed expression is 2201B with
  * PostgreSQL's message. Threads: pure.
  */
-#ifndef LUMA_QUERY_FUNC_ARE_H
-#define LUMA_QUERY_FUNC_ARE_H
+#ifndef LUMA_FORMAT_PGTYPE_ARE_H
+#define LUMA_FORMAT_PGTYPE_ARE_H
 
 #include "base/buf.h"
 #include "base/status.h"
