@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures LumaDB beside its peers, on the same payloads in one run, and prints ratios.
 
-    bench/run.py [ingest] [promql] [sql] [size] [--rounds N] [--small]
+    bench/run.py [ingest] [promql] [sql] [size] [otlp] [--rounds N] [--small]
 
 LumaDB, a release built in build-bench, acknowledges after fdatasync; the peers run as they ship (they
 acknowledge before), but VictoriaMetrics' cache of answers is off, since every question is asked several
@@ -11,6 +11,7 @@ rounds (3); peers take turns.
 import json, os, statistics, subprocess, sys, time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import otlp_load  # noqa: E402
 from peers import PEERS, ROOT, Luma  # noqa: E402
 
 SENDER = os.path.join(ROOT, 'build-bench', 'bench', 'remote_write_sender')
@@ -208,7 +209,32 @@ def size(rounds, small):
           f'idle {statistics.median(idle):.1f} MiB')
 
 
-PARTS = {'ingest': ingest, 'promql': promql, 'sql': sql, 'size': size}
+PARTS = {'ingest': ingest, 'promql': promql, 'sql': sql, 'size': size, 'otlp': otlp}
+
+
+def otlp(rounds, small):
+    """Log records and spans per CPU-second of the server, over HTTP, each request durable and indexed."""
+    count, rows = 40_000 if small else 400_000, []
+    for signal in ('logs', 'traces'):
+        bodies, got = otlp_load.requests(signal, count), []
+        for _ in range(rounds):
+            peer = Luma()
+            try:
+                peer.start()
+                before, begin = peer.cpu_s(), time.time()
+                otlp_load.send(int(peer.listen['otlp.http'].rsplit(':', 1)[1]), signal, bodies)
+                wall = time.time() - begin
+                stored = peer.sql(f'select count(*) from {signal}')[0][0]
+                if stored != count:
+                    raise RuntimeError(f'{stored} of {count} {signal} are stored')
+                got.append((count / (peer.cpu_s() - before), count / wall, peer.rss() / count))
+            finally:
+                peer.clean()
+        per_cpu, rate, rss = (statistics.median(x) for x in zip(*got))
+        rows.append([signal, f'{per_cpu / 1e3:.0f} k', f'{rate / 1e3:.0f} k/s', f'{sum(map(len, bodies)) / count:.0f} B',
+                     f'{rss:.0f} B', ratio(per_cpu, 400e3)])
+    print(f'\nOTLP over HTTP, {count} records, {otlp_load.RECORDS_PER_REQUEST} a request, 4 connections')
+    table(rows, ['signal', 'records/CPU-s', 'rate', 'protobuf/record', 'RSS/record', 'of the target, 400 k'])
 
 
 def main():

@@ -170,11 +170,25 @@ static const View *view_at(const Column *src, uint32_t i)
 static void append_views(RowSegment *segment, RowColumn *c, uint32_t at, const Column *src,
                          uint32_t from, uint32_t count)
 {
+    static const View none;
     View *out = (View *)c->values + at;
+    const View *last = NULL; /* the long text copied last, and its copy's place */
+    uint32_t copied = 0;
 
-    for (uint32_t i = 0; i < count; i++)
-        out[i] = column_is_null(src, from + i) ? (View){0}
-                                               : text_copy(segment, c, view_at(src, from + i));
+    for (uint32_t i = 0; i < count; i++) {
+        const View *view = column_is_null(src, from + i) ? &none : view_at(src, from + i);
+        bool is_long = view->len > VIEW_INLINE_MAX;
+        /* What many rows share comes as one text: it is kept once, too. */
+        if (is_long && last && last->ptr == view->ptr && last->len == view->len) {
+            out[i] = out[copied];
+            continue;
+        }
+        out[i] = text_copy(segment, c, view);
+        if (is_long) {
+            last = view;
+            copied = i;
+        }
+    }
 }
 
 static void append_fixed(RowColumn *c, uint32_t at, const Column *src, uint32_t from,
@@ -283,8 +297,13 @@ static bool seal_as_dict(RowSegment *to_segment, RowColumn *to, const RowColumn 
     build.views = mem_alloc(sizeof *build.views * LUMA_MAX(count_max, 1));
     uint32_t *codes = mem_alloc_aligned(sizeof *codes * rows);
     for (uint32_t i = 0; i < rows && fits; i++) {
-        codes[i] =
-            !from->null_count || bit_get(from->validity, i) ? dict_code(&build, &views[i]) : 0;
+        bool same = i && views[i].len > VIEW_INLINE_MAX && views[i].len == views[i - 1].len &&
+                    views[i].ptr == views[i - 1].ptr;
+        if (same)
+            codes[i] = codes[i - 1];
+        else
+            codes[i] =
+                !from->null_count || bit_get(from->validity, i) ? dict_code(&build, &views[i]) : 0;
         fits = codes[i] != UINT32_MAX;
     }
     if (fits) {

@@ -4,6 +4,9 @@
 
 enum { FORM = 1 };
 
+/* What stands before the values of a column. */
+enum { COLUMN_NULLS = 1, COLUMN_REPEATS = 2 };
+
 static Status corrupt(Error *err)
 {
     return error_set(err, STATUS_CORRUPT, "a rows entry of the write-ahead log is malformed");
@@ -35,26 +38,56 @@ static void put_integers(const Column *c, Buf *out)
     mem_free(wide);
 }
 
-static void put_views(const Column *c, Buf *out)
+/* Is the text the very one of the row before? Decoders hand over what many rows share as one text,
+ * so its address tells. */
+static bool is_repeated(const Column *c, uint32_t i)
 {
     const View *views = c->values;
+
+    return i && views[i].len > VIEW_INLINE_MAX && views[i].len == views[i - 1].len &&
+           views[i].ptr == views[i - 1].ptr && !column_is_null(c, i) && !column_is_null(c, i - 1);
+}
+
+/* Do enough texts repeat to pay for a bitmap? */
+static bool has_repeats(const Column *c)
+{
+    uint32_t count = 0;
+
+    if (type_layout(c->type) != LAYOUT_VIEW)
+        return false;
+    for (uint32_t i = 1; i < c->len; i++)
+        count += is_repeated(c, i);
+    return count > c->len / 32;
+}
+
+static void put_views(const Column *c, bool repeats, Buf *out)
+{
+    const View *views = c->values;
+    uint8_t *same = mem_zalloc(bitmap_bytes(c->len) + 1);
     int64_t *lens = mem_alloc(sizeof *lens * (c->len + 1u));
 
-    for (uint32_t i = 0; i < c->len; i++)
-        lens[i] = column_is_null(c, i) ? 0 : views[i].len;
+    for (uint32_t i = 0; i < c->len; i++) {
+        bool again = repeats && is_repeated(c, i);
+        bit_put(same, i, again);
+        lens[i] = again || column_is_null(c, i) ? 0 : views[i].len;
+    }
+    if (repeats)
+        buf_append(out, same, bitmap_bytes(c->len));
     wal__pack_u64(out, (const uint64_t *)lens, c->len);
-    mem_free(lens);
     for (uint32_t i = 0; i < c->len; i++)
-        if (!column_is_null(c, i))
+        if (!bit_get(same, i) && !column_is_null(c, i))
             buf_append_str(out, view_str(&views[i]));
+    mem_free(lens);
+    mem_free(same);
 }
 
 static void put_column(const Column *c, Buf *out)
 {
     Layout layout = type_layout(c->type);
+    bool repeats = has_repeats(c);
 
     buf_append_varint(out, type_oid(c->type));
-    buf_append_byte(out, c->validity != NULL);
+    buf_append_byte(out, (c->validity ? COLUMN_NULLS : 0) | (repeats ? COLUMN_REPEATS : 0));
     buf_append_varint(out, zigzag_encode(c->type.typmod));
     if (c->validity)
         buf_append(out, c->validity, bitmap_bytes(c->len));
@@ -76,7 +109,7 @@ static void put_column(const Column *c, Buf *out)
         buf_append(out, c->values, layout_width(layout) * c->len);
         break;
     case LAYOUT_VIEW:
-        put_views(c, out);
+        put_views(c, repeats, out);
         break;
     }
 }
@@ -123,14 +156,20 @@ static void read_integers(BufReader *r, Column *c)
     r->failed |= !good;
 }
 
-static void read_views(BufReader *r, Column *c)
+static void read_views(BufReader *r, bool repeats, Column *c)
 {
     View *views = column_values(c);
     bool check_utf8 = type_is_text(c->type);
     uint64_t *lens = mem_zalloc(sizeof *lens * (c->len + 1u));
+    Str same = repeats ? buf_read_bytes(r, bitmap_bytes(c->len)) : (Str){0};
 
     wal__unpack_u64(r, lens, c->len);
     for (uint32_t i = 0; i < c->len && !r->failed; i++) {
+        if (repeats && bit_get((const uint8_t *)same.ptr, i)) {
+            r->failed = !i || lens[i] || column_is_null(c, i) || column_is_null(c, i - 1);
+            views[i] = views[i ? i - 1 : 0];
+            continue;
+        }
         if (lens[i] > UINT32_MAX || (lens[i] && column_is_null(c, i))) {
             r->failed = true;
             break;
@@ -151,7 +190,7 @@ static void read_raw(BufReader *r, void *dst, size_t len)
         memcpy(dst, bytes.ptr, len);
 }
 
-static void read_values(BufReader *r, Column *c)
+static void read_values(BufReader *r, bool repeats, Column *c)
 {
     Layout layout = type_layout(c->type);
 
@@ -173,7 +212,7 @@ static void read_values(BufReader *r, Column *c)
         read_raw(r, column_values(c), layout_width(layout) * c->len);
         break;
     case LAYOUT_VIEW:
-        read_views(r, c);
+        read_views(r, repeats, c);
         break;
     }
 }
@@ -181,19 +220,22 @@ static void read_values(BufReader *r, Column *c)
 static Status read_column(BufReader *r, uint32_t row_count, Arena *arena, Column *ret, Error *err)
 {
     uint64_t oid = buf_read_varint(r);
-    uint8_t has_nulls = buf_read_u8(r);
+    uint8_t flags = buf_read_u8(r);
     int64_t typmod = zigzag_decode(buf_read_varint(r));
     Type type;
 
-    if (r->failed || oid == 0 || oid > UINT32_MAX || has_nulls > 1 || typmod < INT32_MIN ||
-        typmod > INT32_MAX || !type_from_oid((uint32_t)oid, &type))
+    if (r->failed || oid == 0 || oid > UINT32_MAX || flags > (COLUMN_NULLS | COLUMN_REPEATS) ||
+        typmod < INT32_MIN || typmod > INT32_MAX || !type_from_oid((uint32_t)oid, &type))
+        return corrupt(err);
+    bool repeats = flags & COLUMN_REPEATS;
+    if (repeats && type_layout(type) != LAYOUT_VIEW)
         return corrupt(err);
     type.typmod = (int32_t)typmod;
-    TRY(column_init(ret, arena, type, row_count, has_nulls, err));
-    if (has_nulls)
+    TRY(column_init(ret, arena, type, row_count, flags & COLUMN_NULLS, err));
+    if (flags & COLUMN_NULLS)
         read_raw(r, column_validity(ret), bitmap_bytes(row_count));
     if (!r->failed)
-        read_values(r, ret);
+        read_values(r, repeats, ret);
     return r->failed ? corrupt(err) : STATUS_OK;
 }
 

@@ -137,6 +137,31 @@ static void test_random_rows_round_trip(void **)
     }
 }
 
+static void test_texts_that_rows_share_are_stored_once(void **)
+{
+    static const char text[] = "{\"service.name\": \"checkout\", \"host.name\": \"node-7\"}";
+    for (size_t e = 0; e < LUMA_ARRAY_LEN(encodings); e++) {
+        CLEANUP(arena_done) Arena arena = {0};
+        CLEANUP(buf_done) Buf buf = {0};
+        Column column;
+        WalRows out;
+        assert_int_equal(column_init(&column, &arena, TYPE_OF(TEXT), 300, true, NULL), STATUS_OK);
+        for (uint32_t i = 0; i < 300; i++) {
+            if (i % 100 == 7)
+                bit_clear(column_validity(&column), i);
+            else
+                ((View *)column_values(&column))[i] = view_make(text + i / 150, sizeof text - 2);
+        }
+        WalRows in = {1, 1, 0, {.columns = &column, .column_count = 1, .row_count = 300}};
+        assert_int_equal(wal_rows_encode(&in, encodings[e], &arena, &buf, NULL), STATUS_OK);
+        if (encodings[e] == WAL_ENCODING_BINARY)
+            assert_true(buf.len < 12 * sizeof text); /* instead of 297 times */
+        WalEntry entry = entry_of(&buf, encodings[e]);
+        assert_int_equal(wal_rows_decode(&entry, &arena, &out, NULL), STATUS_OK);
+        assert_columns_equal(&column, &out.batch.columns[0]);
+    }
+}
+
 static void test_constant_and_dictionary_columns_are_flattened(void **)
 {
     for (size_t e = 0; e < LUMA_ARRAY_LEN(encodings); e++) {
@@ -346,6 +371,7 @@ int main(void)
         cmocka_unit_test(test_packed_columns_round_trip_at_their_edges),
         cmocka_unit_test(test_random_samples_round_trip),
         cmocka_unit_test(test_random_rows_round_trip),
+        cmocka_unit_test(test_texts_that_rows_share_are_stored_once),
         cmocka_unit_test(test_constant_and_dictionary_columns_are_flattened),
         cmocka_unit_test(test_random_metadata_exemplars_series_and_commits_round_trip),
         cmocka_unit_test(test_json_entry_is_readable),
