@@ -246,11 +246,30 @@ Exec *exec_close(Exec *exec)
         exec->scans = note->next;
         mem_free(note);
     }
+    while (exec->tops) {
+        TopBound *top = exec->tops;
+        exec->tops = top->next;
+        mem_free(top);
+    }
     mutex_done(&exec->scan_lock);
     mem_free(exec->ctes);
     mem_free(exec->working);
     mem_free(exec);
     return NULL;
+}
+
+ScanBound *exec__top_bound(Exec *exec, const PlanNode *top)
+{
+    MUTEX_GUARD(&exec->scan_lock);
+    TopBound *found = exec->tops;
+    while (found && found->node != top)
+        found = found->next;
+    if (!found) {
+        found = MEM_NEW(TopBound);
+        *found = (TopBound){.next = exec->tops, .node = top};
+        exec->tops = found;
+    }
+    return &found->bound;
 }
 
 Scan *exec__end_scan(Exec *exec, const PlanNode *node, Scan *scan)

@@ -47,6 +47,13 @@ typedef struct ScanNote {
     ScanStats stats;
 } ScanNote;
 
+/* How good rows must be for a top-N: told by its operator, read by the scan below. */
+typedef struct TopBound {
+    struct TopBound *next;
+    const PlanNode *node; /* the top-N */
+    ScanBound bound;
+} TopBound;
+
 struct Exec {
     const Plan *plan;
     ExecOptions options;
@@ -59,6 +66,7 @@ struct Exec {
     Operator *root;
     uint64_t rows_written;
     Mutex scan_lock;
+    TopBound *tops;  /* guarded by scan_lock; owned */
     ScanNote *scans; /* guarded by scan_lock; owned, one per plan node */
     int failed;      /* atomic: a worker failed, the others stop */
 };
@@ -168,6 +176,9 @@ Status fragment_run(Fragment *fragment, Status (*fn)(void *ctx, uint32_t worker,
                     void *ctx, Error *err);
 void fragment_close(Fragment *fragment);
 
+/* The bound of a top-N node, for its operator and the scan below it. Both must be outside of
+ * correlated subqueries, where a node has several operators at a time. */
+ScanBound *exec__top_bound(Exec *exec, const PlanNode *top);
 /* Ends a scan and keeps its figures. NULL is fine; returns NULL. */
 Scan *exec__end_scan(Exec *exec, const PlanNode *node, Scan *scan);
 

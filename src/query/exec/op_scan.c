@@ -36,6 +36,11 @@ static Status bind_predicates(Operator *op, Shared *shared, bool *ret_nothing, E
                               .matchers = node->matchers,
                               .matcher_count = node->matcher_count,
                               .row_limit = node->row_limit};
+    if (node->top && !op->outer) {
+        ScanBound *top = exec__top_bound(op->exec, node->top);
+        scan_bound_init(top, node->top_column, node->top_descending);
+        shared->spec.bound = top;
+    }
     return STATUS_OK;
 }
 

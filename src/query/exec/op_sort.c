@@ -11,6 +11,8 @@ typedef struct SortState {
     uint32_t from; /* next position in order */
     uint32_t to;
     Arena arena;
+    ScanBound *bound; /* of the scan below, NULL = none */
+    bool told;        /* the bound has been set */
 } SortState;
 
 enum { TOP_N_ROWS_MAX = 100000, TOP_N_SLACK = 16384 };
@@ -84,6 +86,27 @@ static Status cut_back(Operator *op, SortState *s, uint32_t keep, Error *err)
     return status;
 }
 
+/* The rows left are in order: the last is the least that is still wanted. */
+static void tell_bound(Operator *op, SortState *s, int64_t want)
+{
+    RecordBatch all = rowset_batch(&s->rows);
+    const Column *key = &all.columns[op->node->schema.field_count];
+    uint32_t last = s->rows.row_count - 1;
+
+    if (!s->bound || s->rows.row_count < want || column_is_null(key, last))
+        return;
+    scan_bound_tighten(s->bound, column_i64(key, last));
+    s->told = true;
+}
+
+/* Time to forget what is not among the best? */
+static bool is_grown(const SortState *s, int64_t want)
+{
+    if (s->bound && !s->told && want && s->rows.row_count >= want)
+        return true;
+    return s->rows.row_count > want * 2 + (s->bound ? BATCH_ROWS : TOP_N_SLACK);
+}
+
 static Status order_all(Operator *op, SortState *s, Error *err)
 {
     SortColumn *keys;
@@ -124,14 +147,18 @@ static Status sort_open(Operator *op, Error *err)
     int64_t want;
     bool top = !__builtin_add_overflow(skip, limit, &want) && want <= TOP_N_ROWS_MAX;
     TRY(operator_open_child(op, err));
+    if (top && op->node->bounds_scan && !op->outer)
+        s->bound = exec__top_bound(op->exec, op->node);
     while (limit > 0) {
         RecordBatch in;
         TRY(operator_next(op->child, &in, err));
         if (!in.row_count)
             break;
         TRY(collect_batch(op, s, &in, err));
-        if (top && s->rows.row_count > want * 2 + TOP_N_SLACK)
+        if (top && is_grown(s, want)) {
             TRY(cut_back(op, s, (uint32_t)want, err));
+            tell_bound(op, s, want);
+        }
     }
     op->child = operator_close(op->child);
     s->from = (uint32_t)LUMA_MIN(skip, (int64_t)s->rows.row_count);

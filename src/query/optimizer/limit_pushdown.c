@@ -27,6 +27,36 @@ static void limit_scan(PlanNode *limit)
         node->row_limit = count;
 }
 
+/* Top-N by a time or bigint column of a table: the scan reads the best segments first and leaves
+ * out what cannot be among the N. */
+static void bound_scan(PlanNode *limit)
+{
+    const Expr *key = limit->keys[0].expr;
+    PlanNode *node = limit->children[0];
+    while (node->kind == PLAN_FILTER || node->kind == PLAN_PROJECT) {
+        if (key->kind != EXPR_COLUMN)
+            return;
+        if (node->kind == PLAN_PROJECT)
+            key = node->exprs[key->column];
+        node = node->children[0];
+    }
+    if (node->kind != PLAN_SCAN || key->kind != EXPR_COLUMN || node->top)
+        return;
+    const Table *table = node->table;
+    uint16_t idx = node->scan_columns[key->column];
+    bool has_rows =
+        table->kind == TABLE_LOGS || table->kind == TABLE_TRACES || table->kind == TABLE_USER;
+    if (!has_rows || idx >= table->column_count || key->type.is_array ||
+        (key->type.id != TYPE_TIMESTAMPTZ && key->type.id != TYPE_TIMESTAMP &&
+         key->type.id != TYPE_INT8) ||
+        (limit->keys[0].nulls_first && !table->columns[idx].not_null))
+        return;
+    node->top = limit;
+    node->top_column = idx;
+    node->top_descending = limit->keys[0].descending;
+    limit->bounds_scan = true;
+}
+
 static void push(PlanNode *node);
 
 static void push_subquery(void *ctx, Expr *subquery)
@@ -46,6 +76,7 @@ static void push(PlanNode *node)
             node->keys = sort->keys;
             node->key_count = sort->key_count;
             node->children[0] = sort->children[0];
+            bound_scan(node);
         } else {
             limit_scan(node);
         }

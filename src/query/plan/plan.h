@@ -207,6 +207,10 @@ struct PlanNode {
     uint32_t predicate_count;
     LabelMatcher *matchers;
     uint32_t matcher_count;
+    const PlanNode *top; /* the top-N above that wants the best rows by top_column only, or NULL */
+    uint16_t top_column; /* index in table->columns, of LAYOUT_INT64 */
+    bool top_descending;
+    bool bounds_scan;                  /* LIMIT: it is the `top` of a scan */
     int64_t row_limit;                 /* pushed-down limit, INT64_MAX = none */
     const VirtualTable *virtual_table; /* PLAN_VIRTUAL_SCAN */
 

@@ -537,6 +537,11 @@ static void append_scan(Buf *out, const PlanNode *node, int indent)
     append_matchers(out, node, indent);
     append_predicates(out, node, indent, true);
     append_predicates(out, node, indent, false);
+    if (node->top) {
+        detail(out, indent, "Best First");
+        append_ident(out, node->table->columns[node->top_column].name);
+        buf_append_str(out, node->top_descending ? STR(" DESC\n") : STR("\n"));
+    }
     if (node->row_limit != INT64_MAX)
         buf_printf(out, "%*sRow Limit: %lld\n", indent, "", (long long)node->row_limit);
 }

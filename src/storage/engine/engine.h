@@ -232,6 +232,7 @@ typedef struct ScanSpec {
     uint32_t predicate_count;
     const LabelMatcher *matchers; /* metrics tables only: on the labels, AND */
     uint32_t matcher_count;
+    const ScanBound *bound; /* only rows as good as it are wanted; NULL = all */
     int64_t row_limit; /* stop early is allowed after this many rows; INT64_MAX = none */
     Lsn after_lsn; /* user tables, logs, traces: only rows of writes after this one; 0 = all */
 } ScanSpec;

@@ -209,6 +209,7 @@ static Status open_rows(Scan *scan, Snapshot *snapshot, Error *err)
         .column_count = spec->column_count,
         .predicates = spec->predicates,
         .predicate_count = spec->predicate_count,
+                        .bound = spec->bound,
         .after_lsn = spec->after_lsn,
         .changes =
             snapshot->changes ? engine__changes(snapshot->changes, spec->table->store_id) : NULL,

@@ -33,6 +33,16 @@ bool row_filter_can(Type type, ScanOp op)
     return false;
 }
 
+void scan_bound_tighten(ScanBound *bound, int64_t value)
+{
+    int64_t old = scan_bound_get(bound);
+
+    while (bound->descending ? value > old : value < old)
+        if (__atomic_compare_exchange_n(&bound->value, &old, value, true, __ATOMIC_RELAXED,
+                                        __ATOMIC_RELAXED))
+            return;
+}
+
 /* mask &= in[i] <op> c, for any C number type. */
 #define COMPARE_LOOP(expr)                                                                         \
     do {                                                                                           \

@@ -34,6 +34,25 @@ typedef struct ScanPredicate {
     Column value; /* constant of the column's type, or text from SCAN_MATCHES on; len 1 */
 } ScanPredicate;
 
+/* Only the best rows by a column are wanted: whoever sorts tells how good they must be, while the
+ * scan runs. The column is of LAYOUT_INT64; its NULLs sort last. */
+typedef struct ScanBound {
+    uint16_t column; /* index in Table.columns */
+    bool descending; /* large values come first */
+    int64_t value;   /* atomic: relaxed; rows behind it are not wanted, equal ones are */
+} ScanBound;
+
+static inline void scan_bound_init(ScanBound *bound, uint16_t column, bool descending)
+{
+    *bound = (ScanBound){column, descending, descending ? INT64_MIN : INT64_MAX};
+}
+static inline int64_t scan_bound_get(const ScanBound *bound)
+{
+    return __atomic_load_n(&bound->value, __ATOMIC_RELAXED);
+}
+/* Rows behind the value are not wanted from now on. Any thread. */
+void scan_bound_tighten(ScanBound *bound, int64_t value);
+
 /* What a scan of rows has done so far, for EXPLAIN ANALYZE. */
 typedef struct ScanStats {
     uint64_t segments;

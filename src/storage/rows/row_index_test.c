@@ -312,6 +312,54 @@ static void test_bad_query_is_an_error(void **state)
     fixture_done(&f);
 }
 
+/* Who wants the best ten ids reads one segment, whichever way they are ordered. */
+static void check_best(RowTable *table, bool descending, int64_t ids)
+{
+    CLEANUP(arena_done) Arena arena = {0};
+    int64_t best = descending ? ids - 1 : 0;
+    uint32_t wanted = 0;
+    ScanBound bound;
+    RecordBatch batch;
+    RowScan *scan;
+
+    arena_init(&arena, NULL);
+    scan_bound_init(&bound, 0, descending);
+    RowScanSpec spec = make_spec(1 << 20, NULL, 0);
+    spec.bound = &bound;
+    assert_int_equal(row_scan_new(table, &spec, &scan, NULL), STATUS_OK);
+    for (RowPiece *piece; (piece = row_scan_next(scan)); row_piece_close(piece))
+        for (;;) {
+            arena_reset(&arena);
+            assert_int_equal(row_piece_next(piece, &arena, &batch, NULL), STATUS_OK);
+            if (!batch.row_count)
+                break;
+            for (uint32_t i = 0; i < batch.row_count; i++) {
+                int64_t id = column_i64(&batch.columns[0], i);
+                wanted += descending ? id > best - 10 : id < best + 10;
+            }
+            scan_bound_tighten(&bound, descending ? best - 9 : best + 9);
+            scan_bound_tighten(&bound, descending ? 0 : ids); /* a looser one changes nothing */
+        }
+    ScanStats stats = row_scan_stats(scan);
+    assert_int_equal(wanted, 10);
+    assert_true(stats.segments > 4 && stats.segments_skipped >= stats.segments - 2);
+    row_scan_free(scan);
+}
+
+static void test_the_best_rows_are_in_the_first_segments(void **state)
+{
+    enum { IDS = 40000 };
+    Fixture f;
+
+    (void)state;
+    fixture_init(&f);
+    for (int64_t id = 0; id < IDS; id += 1000)
+        append(f.table, (Lsn)id + 1, id, 1000);
+    check_best(f.table, true, IDS);
+    check_best(f.table, false, IDS);
+    fixture_done(&f);
+}
+
 /* ---------------------------------------------------------------- searching while rows come */
 
 enum { RACE_IDS = 60000, RACE_STEP = 250 };
@@ -364,6 +412,7 @@ int main(void)
         cmocka_unit_test(test_segments_without_the_value_are_skipped),
         cmocka_unit_test(test_hints_lose_no_row),
         cmocka_unit_test(test_bad_query_is_an_error),
+        cmocka_unit_test(test_the_best_rows_are_in_the_first_segments),
         cmocka_unit_test(test_searches_see_whole_writes_while_rows_come),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,7 @@ struct RowScan {
     RowScanSpec spec;
     RowSegment **segments;
     uint32_t *visible; /* rows of each that the snapshot sees */
+    uint32_t *order;   /* in which segments are read; NULL = as they are */
     uint32_t segment_count;
     OwnRows *own;
     uint32_t own_count;
@@ -163,6 +164,66 @@ static Status collect_changes(RowScan *scan, const RowChanges *changes, Error *e
     return collect_own(scan, changes, err);
 }
 
+/* ---------------------------------------------------------------- the best first */
+
+typedef struct SegmentRank {
+    int64_t best; /* of the segment's values, falling */
+    uint32_t segment;
+} SegmentRank;
+
+static int compare_ranks(const void *a, const void *b)
+{
+    const SegmentRank *x = a;
+    const SegmentRank *y = b;
+
+    if (x->best != y->best)
+        return x->best > y->best ? -1 : 1;
+    return (x->segment < y->segment) - (x->segment > y->segment); /* the newest */
+}
+
+static const ColumnRange *range_of(const RowSegment *segment, uint32_t column)
+{
+    const RowColumn *c = column < segment->column_count ? &segment->columns[column] : NULL;
+
+    return segment->sealed && c && c->range.kind == COLUMN_RANGE_INT ? &c->range : NULL;
+}
+
+/* Segments whose range is not known, as that of the open one, may hold the best rows. */
+static Status order_segments(RowScan *scan, Error *err)
+{
+    const ScanBound *bound = scan->spec.bound;
+    SegmentRank *ranks;
+
+    if (!bound)
+        return STATUS_OK;
+    TRY(arena_try_alloc(&scan->arena, sizeof *ranks * (scan->segment_count + 1), &ranks, err));
+    TRY(arena_try_alloc(&scan->arena, sizeof *scan->order * (scan->segment_count + 1), &scan->order,
+                        err));
+    for (uint32_t i = 0; i < scan->segment_count; i++) {
+        const ColumnRange *range = range_of(scan->segments[i], bound->column);
+        int64_t best = INT64_MAX;
+        if (range)
+            best = bound->descending ? range->int_max : ~range->int_min; /* ~ turns the order */
+        ranks[i] = (SegmentRank){best, i};
+    }
+    qsort(ranks, scan->segment_count, sizeof *ranks, compare_ranks);
+    for (uint32_t i = 0; i < scan->segment_count; i++)
+        scan->order[i] = ranks[i].segment;
+    return STATUS_OK;
+}
+
+/* Is no row of the segment wanted any more? */
+static bool is_behind_bound(const RowScan *scan, const RowSegment *segment)
+{
+    const ScanBound *bound = scan->spec.bound;
+    const ColumnRange *range = bound ? range_of(segment, bound->column) : NULL;
+
+    if (!range)
+        return false;
+    return bound->descending ? range->int_max < scan_bound_get(bound)
+                             : range->int_min > scan_bound_get(bound);
+}
+
 /* ---------------------------------------------------------------- by key */
 
 /* The constant that the predicates compare the column with for equality, or NULL. */
@@ -242,8 +303,7 @@ static void narrow_to_row(RowScan *scan, uint64_t row_id)
 static Status init_scan(RowScan *scan, RowTable *table, Error *err)
 {
     uint64_t row_id;
-    RowHit hit =
-        scan->spec.predicate_count ? find_by_key(scan, table, &row_id) : ROW_HIT_UNKNOWN;
+    RowHit hit = scan->spec.predicate_count ? find_by_key(scan, table, &row_id) : ROW_HIT_UNKNOWN;
 
     if (hit == ROW_HIT_NONE)
         return STATUS_OK;
@@ -252,7 +312,7 @@ static Status init_scan(RowScan *scan, RowTable *table, Error *err)
         TRY(collect_changes(scan, scan->spec.changes, err));
     if (hit == ROW_HIT_ROW)
         narrow_to_row(scan, row_id);
-    return STATUS_OK;
+    return order_segments(scan, err);
 }
 
 Status row_scan_new(RowTable *table, const RowScanSpec *spec, RowScan **ret_scan, Error *err)
@@ -355,6 +415,11 @@ static RowPiece *own_piece(RowScan *scan, uint32_t i)
     return piece;
 }
 
+static void count_skipped(RowScan *scan)
+{
+    (void)__atomic_add_fetch(&scan->stats.segments_skipped, 1, __ATOMIC_RELAXED);
+}
+
 RowPiece *row_scan_next(RowScan *scan)
 {
     uint32_t end = scan->segment_count + scan->own_count;
@@ -367,8 +432,12 @@ RowPiece *row_scan_next(RowScan *scan)
         }
         if (i >= scan->segment_count)
             return own_piece(scan, i - scan->segment_count);
-        if (scan->visible[i])
+        i = scan->order ? scan->order[i] : i;
+        if (!scan->visible[i])
+            continue;
+        if (!is_behind_bound(scan, scan->segments[i]))
             return segment_piece(scan, i);
+        count_skipped(scan);
     }
 }
 
@@ -443,7 +512,7 @@ static Status prepare_filters(RowPiece *piece, Error *err)
     }
     if (none) {
         piece->pos = piece->visible;
-        (void)__atomic_add_fetch(&scan->stats.segments_skipped, 1, __ATOMIC_RELAXED);
+        count_skipped(scan);
     }
     return STATUS_OK;
 }
@@ -514,6 +583,23 @@ static void spread_candidates(const RowPiece *piece, uint32_t count, uint8_t *ma
         mask[i] = bits[row / 64] >> row % 64 & 1;
 }
 
+/* What lies under NULL may stay: it sorts last. */
+static Status mask_unwanted(RowPiece *piece, uint32_t count, Arena *arena, uint8_t *mask,
+                            Error *err)
+{
+    const ScanBound *bound = piece->scan->spec.bound;
+    int64_t least = scan_bound_get(bound);
+    Column column;
+
+    TRY(get_column(piece, bound->column, count, arena, &column, err));
+    if (column.is_const || column.dict)
+        return STATUS_OK;
+    const int64_t *values = column.values;
+    for (uint32_t i = 0; i < count; i++)
+        mask[i] &= bound->descending ? values[i] >= least : values[i] <= least;
+    return STATUS_OK;
+}
+
 static void count_looks(RowPiece *piece, const uint8_t *mask, uint32_t count)
 {
     uint32_t looks = 0;
@@ -536,6 +622,8 @@ static Status filter_rows(RowPiece *piece, uint32_t count, Arena *arena, uint32_
         memset(mask, 1, count);
     if (has_dead_rows(piece))
         mask_dead(piece, count, mask);
+    if (spec->bound)
+        TRY(mask_unwanted(piece, count, arena, mask, err));
     count_looks(piece, mask, count);
     for (uint32_t i = 0; i < spec->predicate_count; i++) {
         Column column;
@@ -565,6 +653,13 @@ static Status project(RowPiece *piece, uint32_t count, const uint32_t *rows, uin
     return STATUS_OK;
 }
 
+static bool needs_filter(const RowPiece *piece)
+{
+    const RowScanSpec *spec = &piece->scan->spec;
+
+    return spec->predicate_count || spec->bound || has_dead_rows(piece);
+}
+
 Status row_piece_next(RowPiece *piece, Arena *arena, RecordBatch *ret_batch, Error *err)
 {
     uint32_t rows[BATCH_ROWS];
@@ -576,7 +671,7 @@ Status row_piece_next(RowPiece *piece, Arena *arena, RecordBatch *ret_batch, Err
         uint32_t kept = count;
         if (piece->candidates && !has_candidates(piece, piece->pos, count))
             kept = 0;
-        else if (piece->scan->spec.predicate_count || has_dead_rows(piece))
+        else if (needs_filter(piece))
             TRY(filter_rows(piece, count, arena, rows, &kept, err));
         else
             piece->looks += count;

@@ -60,6 +60,7 @@ typedef struct RowScanSpec {
     uint32_t column_count;
     const ScanPredicate *predicates; /* AND */
     uint32_t predicate_count;
+    const ScanBound *bound; /* NULL = all rows are wanted; the best segments come first */
     const RowChanges *changes; /* seen on top, up to ... */
     uint32_t command;          /* ... before this one; NULL = none */
     Lsn after_lsn;             /* only rows of later writes; 0 = all */
