@@ -46,6 +46,12 @@
     X(CONNECTIONS_OPEN, "lumadb_connections_open", GAUGE, "", "Connections open now.") \
     X(CONNECTIONS_REFUSED_FULL, "lumadb_connections_refused_total", COUNTER, "reason=\"full\"", "Connections closed at accept.") \
     X(CONNECTIONS_REFUSED_ACCESS, "lumadb_connections_refused_total", COUNTER, "reason=\"access\"", "Connections closed at accept.") \
+    X(LOGINS_GOOD, "lumadb_logins_total", COUNTER, "result=\"good\"", "Credentials that were checked.") \
+    X(LOGINS_FAILED, "lumadb_logins_total", COUNTER, "result=\"failed\"", "Credentials that were checked.") \
+    X(ADMISSION_REFUSED_BANNED, "lumadb_admission_refused_total", COUNTER, "reason=\"banned\"", "Connections and requests refused by admission.") \
+    X(ADMISSION_REFUSED_ADDRESS, "lumadb_admission_refused_total", COUNTER, "reason=\"connections\"", "Connections and requests refused by admission.") \
+    X(ADMISSION_REFUSED_QUERIES, "lumadb_admission_refused_total", COUNTER, "reason=\"queries\"", "Connections and requests refused by admission.") \
+    X(ADMISSION_BANS, "lumadb_admission_bans_total", COUNTER, "", "Addresses banned for failed logins or too many queries.") \
     X(TLS_HANDSHAKES, "lumadb_tls_handshakes_total", COUNTER, "", "TLS handshakes completed.") \
     X(TLS_FAILURES, "lumadb_tls_failures_total", COUNTER, "", "TLS sessions that failed in or after the handshake.") \
     X(NET_READ_BYTES, "lumadb_net_read_bytes_total", COUNTER, "", "Bytes read from clients.") \

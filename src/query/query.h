@@ -101,6 +101,7 @@ const Type *statement_param_types(const Statement *statement, uint32_t *ret_coun
 /* Result columns; field_count 0 = none (the statement returns no rows). */
 const Schema *statement_schema(const Statement *statement);
 bool statement_returns_rows(const Statement *statement);
+bool statement_writes(const Statement *statement); /* needs a role that may write */
 /* COPY and other statements that the protocol must drive itself. */
 typedef enum StatementKind {
     STATEMENT_QUERY,   /* rows */

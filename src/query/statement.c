@@ -42,7 +42,7 @@ uint32_t script_count(const Script *script)
 
 /* ---------------------------------------------------------------- binding */
 
-static bool statement_writes(const AstStatement *ast)
+static bool ast_writes(const AstStatement *ast)
 {
     switch (ast->kind) {
     case AST_STATEMENT_INSERT:
@@ -240,7 +240,7 @@ Status statement__bind(Session *session, Script *script, const AstStatement *ast
     Statement *statement = MEM_NEW(Statement);
     statement->script = script__ref(script);
     statement->ast = ast;
-    statement->writes = statement_writes(ast);
+    statement->writes = ast_writes(ast);
     arena_init(&statement->arena, session->engine->options.budget);
     Status status = bind_by_kind(session, statement, param_types, param_count, err);
     if (status != STATUS_OK) {
@@ -288,6 +288,11 @@ const Schema *statement_schema(const Statement *statement)
 bool statement_returns_rows(const Statement *statement)
 {
     return statement->kind == STATEMENT_QUERY;
+}
+
+bool statement_writes(const Statement *statement)
+{
+    return statement->writes;
 }
 
 StatementKind statement_kind(const Statement *statement)

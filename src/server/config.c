@@ -190,6 +190,8 @@ static Status load_mapping(Config *config, const YamlNode *node, Str prefix, Err
             config->scrape_configs = value;
         } else if (str_eq(path, STR("global"))) {
             config->global = value;
+        } else if (str_eq(path, STR("auth.users"))) {
+            config->users = value;
         } else if (is_section(path)) {
             if (value->kind == YAML_NULL)
                 continue;
@@ -407,11 +409,18 @@ void config_print(const Config *config, Buf *out)
         append_value(config, setting, out);
         buf_append_byte(out, '\n');
     }
-    buf_append_lit(out, "# What to scrape, in Prometheus' own form. Default: nothing.\n"
-                        "# global: {scrape_interval: 15s}\n"
-                        "# scrape_configs:\n"
-                        "#   - job_name: node\n"
-                        "#     static_configs: [{targets: [\"localhost:9100\"]}]\n");
+    buf_append_lit(
+        out, "# Below auth. Each with a password, or a verifier as PostgreSQL prints it; with a\n"
+             "# token, a bearer token, or both. Roles: read, write, admin. Default: nobody.\n"
+             "# SIGHUP reloads it.\n"
+             "#   users:\n"
+             "#     - {username: grafana, password: secret, role: read}\n"
+             "#     - {username: collector, token: long-random-text, role: write}\n"
+             "# What to scrape, in Prometheus' own form. Default: nothing.\n"
+             "# global: {scrape_interval: 15s}\n"
+             "# scrape_configs:\n"
+             "#   - job_name: node\n"
+             "#     static_configs: [{targets: [\"localhost:9100\"]}]\n");
 }
 
 void config_reload(Config *config, const Config *next, Buf *kept)

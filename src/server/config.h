@@ -6,7 +6,8 @@
  *   wal:
  *     sync: always
  *
- * scrape_configs and global have Prometheus' own shape and are read by net/prom/scrape.
+ * scrape_configs and global have Prometheus' own shape and are read by net/prom/scrape; auth.users
+ * is a list, read by auth_users.c.
  */
 #ifndef LUMA_SERVER_CONFIG_H
 #define LUMA_SERVER_CONFIG_H
@@ -23,14 +24,22 @@
       "Folder that holds everything; made when absent.")                                           \
     X(postgres_listen, "postgres.listen", TEXT, "127.0.0.1:5432", false,                           \
       "Address of the PostgreSQL protocol; off = none, port 0 = a free one.")                      \
+    X(postgres_connections, "postgres.connections_max", COUNT, "0", false,                         \
+      "Connections at a time of this protocol; 0 = net.connections_max.")                          \
     X(prometheus_listen, "prometheus.listen", TEXT, "127.0.0.1:9090", false,                       \
       "Address of the Prometheus API and of remote write.")                                        \
+    X(prometheus_connections, "prometheus.connections_max", COUNT, "0", false,                     \
+      "Connections at a time of this protocol; 0 = net.connections_max.")                          \
     X(prometheus_admin_api, "prometheus.admin_api", BOOL, "false", true,                           \
       "Allow /-/quit, /-/reload and admin/tsdb to the admin role.")                                \
     X(otlp_grpc_listen, "otlp.grpc.listen", TEXT, "127.0.0.1:4317", false,                         \
       "Address of OTLP over gRPC; off = none.")                                                    \
+    X(otlp_grpc_connections, "otlp.grpc.connections_max", COUNT, "0", false,                       \
+      "Connections at a time of this protocol; 0 = net.connections_max.")                          \
     X(otlp_http_listen, "otlp.http.listen", TEXT, "127.0.0.1:4318", false,                         \
       "Address of OTLP over HTTP.")                                                                \
+    X(otlp_http_connections, "otlp.http.connections_max", COUNT, "0", false,                       \
+      "Connections at a time of this protocol; 0 = net.connections_max.")                          \
     X(otlp_translation, "otlp.translation_strategy", TEXT, "UnderscoreEscapingWithSuffixes", false, \
       "How OTLP metric names become Prometheus': one of Prometheus' own four words.")              \
     X(otlp_promote, "otlp.promote_resource_attributes", TEXT, "", false,                           \
@@ -39,6 +48,8 @@
       "Instrumentation scopes become labels: otel_scope_name, otel_scope_version ...")             \
     X(http_listen, "http.listen", TEXT, "127.0.0.1:8080", false,                                   \
       "Address of the REST API.")                                                                  \
+    X(http_connections, "http.connections_max", COUNT, "0", false,                                 \
+      "Connections at a time of this protocol; 0 = net.connections_max.")                          \
     X(http_hosts, "http.allowed_hosts", TEXT, "", false,                                           \
       "Further Host names that clients may use, separated by commas; * = any.")                    \
     X(http_cors, "http.cors_origins", TEXT, "", false,                                             \
@@ -55,15 +66,33 @@
       "PEM certificates of the authority that signs clients' certificates.")                       \
     X(tls_client_required, "tls.client_required", BOOL, "false", false,                            \
       "Refuse clients without a certificate of tls.client_ca_file.")                               \
-    X(auth_username, "auth.username", TEXT, "", false,                                             \
+    X(auth_username, "auth.username", TEXT, "", true,                                             \
       "A user with the admin role, the short form for a single one.")                              \
-    X(auth_password, "auth.password", TEXT, "", false, "That user's password.")                    \
+    X(auth_password, "auth.password", TEXT, "", true, "That user's password.")                    \
     X(auth_require_auth, "auth.require_auth", BOOL, "true", false,                                 \
       "Whether that user's credentials are needed; false lets everybody in.")                      \
     X(auth_md5, "auth.md5", BOOL, "true", false,                                                   \
       "Also keep an md5 verifier of auth.password, for clients without SCRAM.")                    \
     X(auth_allow_anonymous, "auth.allow_anonymous", BOOL, "false", false,                          \
       "Listen beyond loopback although no user is configured.")                                    \
+    X(admission_trusted, "admission.trusted", TEXT, "", true,                                      \
+      "Addresses and ranges that are never banned, separated by commas; loopback never is.")       \
+    X(admission_banned, "admission.banned", TEXT, "", true,                                        \
+      "Addresses and ranges that may not come in, separated by commas.")                           \
+    X(admission_connections, "admission.connections_per_address", COUNT, "0", true,                \
+      "Connections of one address at a time; 0 = any number.")                                     \
+    X(admission_queries, "admission.queries_per_second", COUNT, "0", true,                         \
+      "Queries of one address; 0 = any number. What known users write does not count.")            \
+    X(admission_burst, "admission.queries_burst", COUNT, "0", true,                                \
+      "Queries of one address at once; 0 = twice admission.queries_per_second.")                   \
+    X(admission_refusals, "admission.refusals_max", COUNT, "0", true,                              \
+      "Queries refused within admission.window after which an address is banned; 0 = never.")      \
+    X(admission_failed_logins, "admission.failed_logins_max", COUNT, "10", true,                   \
+      "Failed logins within admission.window after which an address is banned; 0 = never.")        \
+    X(admission_window, "admission.window", DURATION, "1m", true,                                  \
+      "Time in which failed logins and refusals are counted.")                                     \
+    X(admission_ban_time, "admission.ban_time", DURATION, "10m", true,                             \
+      "How long such an address is banned.")                                                       \
     X(wal_sync, "wal.sync", TEXT, "always", false,                                                 \
       "always: acknowledge after fdatasync. interval, off: writes may be lost in a crash.")        \
     X(wal_sync_interval, "wal.sync_interval", DURATION, "1s", false,                               \
@@ -106,6 +135,7 @@ typedef struct Config {
     Str path;                       /* the YAML file, empty = none */
     const YamlNode *scrape_configs; /* as written, NULL = none */
     const YamlNode *global;         /* as written, NULL = none */
+    const YamlNode *users;          /* auth.users as written, NULL = none */
     bool hints;                     /* --hints: print what to try after the start */
     Arena arena;                    /* owns all of it */
 } Config;

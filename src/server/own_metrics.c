@@ -83,6 +83,21 @@ static void gather(const OwnMetricsSource *source, OnSample fn, void *ctx)
          "Tasks that wait for a worker.");
     EMIT(GAUGE, "lumadb_pool_queue_length", "pool=\"ingest\"", pool_queue_len(source->ingest_pool),
          "Tasks that wait for a worker.");
+    const GateLimits limits = gate_limits(source->gate);
+    static const char limit_help[] = "Limits of admission; 0 = none.";
+    EMIT(GAUGE, "lumadb_admission_bans", "", gate_bans(source->gate, NULL, 0), "Bans in force.");
+    EMIT(GAUGE, "lumadb_admission_addresses", "", gate_peer_count(source->gate),
+         "Addresses that admission counts now.");
+    EMIT(GAUGE, "lumadb_admission_limit", "limit=\"queries_per_second\"", limits.queries_per_second,
+         limit_help);
+    EMIT(GAUGE, "lumadb_admission_limit", "limit=\"queries_burst\"", limits.queries_burst,
+         limit_help);
+    EMIT(GAUGE, "lumadb_admission_limit", "limit=\"connections_per_address\"",
+         limits.connections_per_address, limit_help);
+    EMIT(GAUGE, "lumadb_admission_limit", "limit=\"failed_logins_max\"", limits.failed_logins_max,
+         limit_help);
+    EMIT(GAUGE, "lumadb_admission_limit", "limit=\"refusals_max\"", limits.refusals_max,
+         limit_help);
     EMIT(COUNTER, "process_cpu_seconds_total", "", cpu_seconds(),
          "User and system CPU time of the process, in seconds.");
     EMIT(GAUGE, "process_resident_memory_bytes", "", mem_resident_bytes(),

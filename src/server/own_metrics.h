@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/thread.h"
+#include "net/admission/gate.h"
 #include "storage/engine/engine.h"
 
 /* What the computed values are read from; everything outlives the readers. */
@@ -15,6 +16,7 @@ typedef struct OwnMetricsSource {
     MemBudget *queries;
     Pool *query_pool;
     Pool *ingest_pool;
+    Gate *gate;
     int64_t start_wall_ns;
 } OwnMetricsSource;
 

@@ -24,11 +24,13 @@
 #include "net/prom/remote_write_api.h"
 #include "net/prom/scrape/scraper.h"
 #include "net/prom/scrape/targets_json.h"
+#include "net/rest/bans_api.h"
 #include "net/rest/ingest_api.h"
 #include "net/rest/logs_api.h"
 #include "net/rest/sql_api.h"
 #include "net/rest/tail_api.h"
 #include "query/query.h"
+#include "server/auth_config.h"
 #include "server/own_metrics.h"
 
 enum { LISTENERS_MAX = 8 };
@@ -64,6 +66,7 @@ typedef struct Server {
     OtlpIngest *otlp_ingest;
     OtlpApi otlp_api;
     RestApi rest_api;
+    BansApi bans_api;
     ScrapeConfig scrape_config;
     Scraper *scraper; /* atomic: published once, taken back when no request runs */
     bool ready;       /* atomic */
@@ -200,6 +203,33 @@ static Status start_loops(Server *s, Error *err)
     return tls_new(&options, &s->tls, err);
 }
 
+/* A user made by SQL, with a password, who may log in now. */
+static bool find_sql_user(void *ctx, Str name, Verifier *ret_verifier)
+{
+    Server *s = ctx;
+    CatalogVersion *catalog = engine_catalog(s->engine);
+    const CatalogUser *user = catalog_find_user(catalog, name);
+    bool found =
+        user && user->can_login && user->verifier.len &&
+        user->valid_until_us > clock_wall_ns() / NS_PER_US &&
+        admission_parse_verifier(user->verifier, (Role)user->role, ret_verifier, NULL) == STATUS_OK;
+    (void)catalog_version_unref(catalog);
+    return found;
+}
+
+static bool any_sql_user(void *ctx)
+{
+    Server *s = ctx;
+    CatalogVersion *catalog = engine_catalog(s->engine);
+    bool any = false;
+    size_t pos = 0;
+
+    for (const CatalogUser *user; !any && (user = catalog_next(catalog, CATALOG_USER, &pos));)
+        any = user->can_login && user->verifier.len;
+    (void)catalog_version_unref(catalog);
+    return any;
+}
+
 static Status start_admission(Server *s, Error *err)
 {
     const Config *c = s->config;
@@ -207,12 +237,20 @@ static Status start_admission(Server *s, Error *err)
         .allow_anonymous =
             c->auth_allow_anonymous || (c->auth_username.len && !c->auth_require_auth),
         .md5 = c->auth_md5,
+        .find_user = find_sql_user,
+        .any_user = any_sql_user,
+        .ctx = s,
     };
 
     TRY(admission_new(&options, &s->admission, err));
-    if (c->auth_username.len == 0)
-        return STATUS_OK;
-    return admission_set_user(s->admission, c->auth_username, c->auth_password, ROLE_ADMIN, err);
+    s->own_source.gate = admission_gate(s->admission);
+    return auth_config_apply(c, s->admission, err);
+}
+
+/* How many connections at a time: of the protocol, else of every listener. */
+static int connections_of(const Server *s, int64_t own)
+{
+    return (int)LUMA_MIN(own ? own : s->config->connections_max, 1 << 20);
 }
 
 /* Promise 6 of the design: beyond loopback only with users, or when told so. */
@@ -236,7 +274,8 @@ static void note_listening(Server *s, const char *name, const NetAddress *addres
 }
 
 static Status start_http(Server *s, const char *name, const char *key, Str address,
-                         const HttpRouter *router, HttpServer **ret_server, Error *err)
+                         int64_t connections, const HttpRouter *router, HttpServer **ret_server,
+                         Error *err)
 {
     const Config *c = s->config;
 
@@ -249,7 +288,7 @@ static Status start_http(Server *s, const char *name, const char *key, Str addre
                      .access = admission_access(s->admission),
                      .tls = s->tls,
                      .tls_mode = s->tls ? TLS_IMPLICIT : TLS_OFF,
-                     .connections_max = (int)LUMA_MIN(c->connections_max, 1 << 20),
+                     .connections_max = connections_of(s, connections),
                      .output_bytes_high = (size_t)c->output_bytes},
         .hosts = (const char *const *)s->hosts,
         .cors = (const char *const *)s->cors,
@@ -341,6 +380,8 @@ static void add_rest_routes(Server *s)
     sql_api_register(&s->rest_api, s->rest_router);
     logs_api_register(&s->rest_api, s->rest_router);
     tail_api_register(&s->rest_api, s->rest_router);
+    s->bans_api = (BansApi){.gate = admission_gate(s->admission)};
+    bans_api_register(&s->bans_api, s->rest_router);
     ingest_api_register(&s->rest_api, s->rest_router);
     otlp_api_register(&s->otlp_api, s->rest_router);
 }
@@ -368,9 +409,11 @@ static Status start_otlp(Server *s, Error *err)
     otlp_api_register(&s->otlp_api, s->otlp_http_router);
     otlp_grpc_register(&s->otlp_api, s->otlp_grpc_router);
     TRY(start_http(s, "otlp.grpc", "otlp.grpc.listen", s->config->otlp_grpc_listen,
-                   s->otlp_grpc_router, &s->otlp_grpc_server, err));
+                   s->config->otlp_grpc_connections, s->otlp_grpc_router, &s->otlp_grpc_server,
+                   err));
     return start_http(s, "otlp.http", "otlp.http.listen", s->config->otlp_http_listen,
-                      s->otlp_http_router, &s->otlp_http_server, err);
+                      s->config->otlp_http_connections, s->otlp_http_router, &s->otlp_http_server,
+                      err);
 }
 
 static Status start_postgres(Server *s, Error *err)
@@ -381,8 +424,11 @@ static Status start_postgres(Server *s, Error *err)
     if (is_off(address))
         return STATUS_OK;
     TRY(check_exposure(s, "postgres.listen", address, err));
-    PgServerOptions options = {
-        .queries = s->queries, .pool = s->query_pool, .admission = s->admission};
+    PgServerOptions options = {.queries = s->queries,
+                               .pool = s->query_pool,
+                               .admission = s->admission,
+                               .connections_max =
+                                   connections_of(s, s->config->postgres_connections)};
     TRY(pg_server_new(&options, &s->pg_server, err));
     TRY(pg_server_listen(s->pg_server, s->loops, address.ptr, s->tls, &listener, err));
     note_listening(s, "postgres", listener_address(listener));
@@ -398,10 +444,11 @@ static Status start_listeners(Server *s, Error *err)
     TRY(start_otlp(s, err));
     add_prometheus_routes(s);
     TRY(start_http(s, "prometheus", "prometheus.listen", s->config->prometheus_listen,
-                   s->prometheus_router, &s->prometheus_server, err));
+                   s->config->prometheus_connections, s->prometheus_router, &s->prometheus_server,
+                   err));
     add_rest_routes(s);
-    return start_http(s, "http", "http.listen", s->config->http_listen, s->rest_router,
-                      &s->rest_server, err);
+    return start_http(s, "http", "http.listen", s->config->http_listen, s->config->http_connections,
+                      s->rest_router, &s->rest_server, err);
 }
 
 static Status start_scraper(Server *s, Error *err)
@@ -508,6 +555,12 @@ static void reload(Server *s, const char *const *args, int arg_count)
     if (config_load(&next, args, arg_count, &err) != STATUS_OK) {
         LOG_ERROR("reload refused; the old settings stay",
                   LOG_FIELD("error", LOG_STR(err.message)));
+        return;
+    }
+    if (auth_config_apply(&next, s->admission, &err) != STATUS_OK) {
+        LOG_ERROR("reload refused; the old settings stay",
+                  LOG_FIELD("error", LOG_STR(err.message)));
+        config_done(&next);
         return;
     }
     config_reload(s->config, &next, &kept);

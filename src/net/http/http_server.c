@@ -368,6 +368,7 @@ static bool ask_login(Request *r)
     }
     r->check.listener = listener_name(conn_listener(r->conn));
     r->check.peer = r->pub.peer;
+    r->check.needs = r->route->role;
     r->check.done = on_check_done;
     return access->ops->on_login(access->ctx, &r->check);
 }

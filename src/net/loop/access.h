@@ -70,6 +70,7 @@ typedef struct AccessCheck {
     const char *listener; /* name of the listener, static */
     NetAddress peer;
     Credentials credentials; /* borrowed until the answer */
+    Role needs;              /* of what is asked for; ROLE_WRITE = a write */
 
     AccessVerdict verdict;
     Principal principal; /* valid when granted */

@@ -33,10 +33,17 @@ Status pg_auth_begin(PgAuth *auth, Admission *admission, Connection *conn, Str u
                      Error *err)
 {
     *auth = (PgAuth){.state = PG_AUTH_GRANTED, .role = ROLE_ADMIN, .user = user};
-    if (!admission || admission_is_open(admission, conn_peer(conn), &auth->role))
+    if (!admission)
         return STATUS_OK;
+    bool open = admission_is_open(admission, conn_peer(conn), &auth->role);
     auth->known = admission_find_user(admission, user, &auth->verifier);
+    /* Where nobody is configured all are admin but those whom SQL gave a password. */
+    if (open && (!auth->known || admission_allows_anonymous(admission)))
+        return STATUS_OK;
     auth->role = auth->verifier.role;
+    auth->authenticated = true;
+    if (auth->known && user.len && str_eq(str_from(conn_tls_client_name(conn)), user))
+        return STATUS_OK;
     if (auth->known && auth->verifier.md5[0]) {
         auth->state = PG_AUTH_MD5;
         if (RAND_bytes(auth->md5_salt, sizeof auth->md5_salt) != 1)

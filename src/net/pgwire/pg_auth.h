@@ -1,6 +1,6 @@
 /* pg_auth.h - who is it: authentication of one PostgreSQL connection.
  *
- * Trust where admission asks for nothing; MD5 where the user has such a verifier (for old clients);
+ * Trust where admission asks for nothing; a client certificate that names the user; MD5 where the user has such a verifier (for old clients);
  * SCRAM-SHA-256 otherwise, with channel binding over TLS. Never a password in clear.
  *
  * Threads: the connection's loop; nothing here takes long (PBKDF2 lies in the verifiers).
@@ -24,6 +24,7 @@ typedef struct PgAuth {
     Str user; /* borrows the startup packet */
     Verifier verifier;
     bool known;
+    bool authenticated; /* granted for what was shown */
     bool offered_plus;
     uint8_t md5_salt[4];
     Scram scram;

@@ -187,6 +187,32 @@ static void on_query(void *ctx, Query *query)
         query_cancel(query);
 }
 
+/* Queries take a token of their address; what users write who are known does not. */
+static Status on_start(void *ctx, const Statement *statement, Error *err)
+{
+    PgConn *c = ctx;
+    Admission *admission = c->server->options.admission;
+    int retry_after_s;
+
+    if (!admission || (c->auth.authenticated && statement_writes(statement)))
+        return STATUS_OK;
+    switch (admission_take_query(admission, "postgres", conn_peer(c->conn), c->startup.user,
+                                 &retry_after_s)) {
+    case ACCESS_GRANTED:
+        return STATUS_OK;
+    case ACCESS_BUSY:
+        (void)error_set_sql(err, STATUS_UNAVAILABLE, "53300", 0,
+                            "too many queries from this address");
+        error_hint(err, "Try again in %d s.", retry_after_s);
+        return STATUS_UNAVAILABLE;
+    case ACCESS_UNAUTHENTICATED:
+    case ACCESS_FORBIDDEN:
+    case ACCESS_BANNED:
+        break;
+    }
+    return error_set_sql(err, STATUS_DENIED, "28000", 0, "this address is banned");
+}
+
 static void run_resume(LoopTask *task)
 {
     PgConn *c = LUMA_CONTAINER_OF(task, PgConn, resume_task);
@@ -264,6 +290,7 @@ static Status start_session(PgConn *c, Error *err)
     TRY(session_new(o->queries, &options, &session, err));
     pg_session_init(&c->session, session, o->statements_max, o->message_bytes_max);
     c->session.on_query = on_query;
+    c->session.on_start = on_start;
     c->session.ctx = c;
     TRY(apply_startup_options(c, err));
     buf_clear(&c->session.out); /* settings announced so far come again, once each */
@@ -425,6 +452,9 @@ static void become_ready(PgConn *c)
         refuse(c, &err);
         return;
     }
+    if (c->auth.authenticated)
+        admission_login_good(c->server->options.admission, "postgres", conn_peer(c->conn),
+                             c->startup.user);
     c->phase = PHASE_READY;
     conn_set_timeout(c->conn, 0);
     mutex_lock(&c->lock);
@@ -556,6 +586,9 @@ static size_t on_auth_data(PgConn *c, Str bytes)
             error_set_sql(&err, STATUS_INVALID, "08P01", 0,
                           "expected password response, got message type %d", (unsigned char)m.type);
     send_buf(c, &out);
+    if (status == STATUS_DENIED)
+        admission_login_failed(c->server->options.admission, "postgres", conn_peer(c->conn),
+                               c->startup.user);
     if (status != STATUS_OK)
         refuse(c, &err);
     else if (c->auth.state == PG_AUTH_GRANTED)
@@ -823,6 +856,7 @@ Status pg_server_listen(PgServer *server, Loops *loops, const char *address, Tls
         .tls = tls,
         .tls_mode = tls ? TLS_START : TLS_OFF,
         .refusal = buf_str(&server->refusal),
+        .connections_max = server->options.connections_max,
     };
 
     if (server->options.admission)

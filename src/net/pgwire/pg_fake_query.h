@@ -293,6 +293,10 @@ bool statement_returns_rows(const Statement *statement)
 {
     return statement->kind == STATEMENT_QUERY;
 }
+bool statement_writes(const Statement *statement)
+{
+    return !strcmp(statement->word, "nothing");
+}
 StatementKind statement_kind(const Statement *statement)
 {
     return statement->kind;

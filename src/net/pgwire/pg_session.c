@@ -201,6 +201,8 @@ static Status start_portal(PgSession *s, PgPortal *p, Error *err)
 {
     Statement *statement = p->prepared->statement;
 
+    if (s->on_start)
+        TRY(s->on_start(s->ctx, statement, err));
     pgwire__refresh_settings(s);
     TRY(pgwire__begin(s, err));
     counter_add(COUNTER_PG_QUERIES, 1);

@@ -28,6 +28,8 @@ typedef struct PgSession {
     size_t message_bytes_max;
     /* The query that runs now, or NULL when it is about to be freed. */
     void (*on_query)(void *ctx, Query *query);
+    /* May this statement start? NULL = any may. */
+    Status (*on_start)(void *ctx, const Statement *statement, Error *err);
     void *ctx;
 
     Map statements;     /* name -> PgPrepared; "" is the unnamed one */

@@ -27,6 +27,7 @@ typedef struct PgServerOptions {
     Admission *admission;         /* borrowed; NULL = everybody is admin */
     size_t message_bytes_max;     /* of one message from a client; 0 = 64 MiB */
     uint32_t statements_max;      /* prepared statements plus portals of a connection; 0 = 10000 */
+    int connections_max;          /* at a time; 0 = the listener's own default */
     int64_t handshake_timeout_ns; /* from connecting to the end of authentication; 0 = 60 s */
 } PgServerOptions;
 

@@ -79,6 +79,11 @@ CatalogVersion *engine__catalog(Engine *engine)
     return catalog_version_ref(engine->catalog);
 }
 
+CatalogVersion *engine_catalog(Engine *engine)
+{
+    return engine__catalog(engine);
+}
+
 Status engine__save_catalog(Engine *engine, Lsn lsn, Error *err)
 {
     CLEANUP(arena_done) Arena arena = {0};

@@ -205,6 +205,9 @@ Status engine_drop_view(Engine *engine, Str schema, Str name, bool if_exists, Er
 
 /* ---------------------------------------------------------------- reading */
 
+/* The newest version of the catalog, a reference for the caller to drop. Never waits. */
+CatalogVersion *engine_catalog(Engine *engine);
+
 /* Never waits for I/O. Hold it only as long as the query runs. */
 Status engine_snapshot(Engine *engine, Snapshot **ret_snapshot, Error *err);
 /* Another one of the same instant. */
