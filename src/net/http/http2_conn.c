@@ -175,15 +175,6 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t id, co
     return go_on(h);
 }
 
-static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error,
-                            void *user)
-{
-    Http2Conn *h = user;
-
-    counter_add(COUNTER_HTTP2_BAD_FRAMES, 1);
-    return go_on(h);
-}
-
 static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error, void *user)
 {
     Http2Conn *h = user;
@@ -232,6 +223,15 @@ static ssize_t on_source_length(nghttp2_session *session, uint8_t frame_type, in
     return LUMA_MIN(LUMA_MIN(window, (int32_t)frame_max), (int32_t)FRAME_BYTES);
 }
 
+/* Errors that only the client's frames can be the cause of. */
+static void count_fault(uint32_t code)
+{
+    if (code == NGHTTP2_PROTOCOL_ERROR || code == NGHTTP2_FLOW_CONTROL_ERROR ||
+        code == NGHTTP2_STREAM_CLOSED || code == NGHTTP2_FRAME_SIZE_ERROR ||
+        code == NGHTTP2_COMPRESSION_ERROR)
+        counter_add(COUNTER_HTTP2_BAD_FRAMES, 1);
+}
+
 static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
     Http2Conn *h = user;
@@ -250,6 +250,10 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
     case NGHTTP2_RST_STREAM:
         if (frame->rst_stream.error_code != NGHTTP2_NO_ERROR)
             spend_reset(h);
+        count_fault(frame->rst_stream.error_code);
+        break;
+    case NGHTTP2_GOAWAY:
+        count_fault(frame->goaway.error_code);
         break;
     default:
         break;
@@ -326,7 +330,6 @@ static uint32_t code_of(Http2Conn *h, int error)
     case NGHTTP2_ERR_CALLBACK_FAILURE:
         return h->doom_code;
     default:
-        counter_add(COUNTER_HTTP2_BAD_FRAMES, 1);
         return NGHTTP2_PROTOCOL_ERROR;
     }
 }
@@ -478,7 +481,6 @@ static nghttp2_session *new_session(Http2Conn *h)
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
-    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
     nghttp2_session_callbacks_set_send_callback(callbacks, on_send);
     nghttp2_session_callbacks_set_send_data_callback(callbacks, on_send_data);
