@@ -17,7 +17,7 @@ typedef struct Numbers {
 /* Appends a repeated field, packed or not: doubles, fixed64 or varints. */
 static bool push_numbers(OtlpDecoder *d, const PbField *f, PbWire wire, bool integer, Numbers *to)
 {
-    PbReader packed = pb_reader(f->bytes);
+    PbReader packed = pb_reader(f->wire == PB_BYTES ? f->bytes : STR(""));
     PbField one = *f;
 
     if (f->wire != PB_BYTES && f->wire != wire)
@@ -258,12 +258,12 @@ typedef struct Exponential {
 /* Buckets: offset 1 (sint32), bucket_counts 2 (uint64). */
 static bool take_buckets(OtlpDecoder *d, const PbField *f, OtlpBuckets *to)
 {
-    PbReader r = pb_reader(f->bytes);
     Numbers counts = {0};
     PbField part;
 
     if (f->wire != PB_BYTES)
         return false;
+    PbReader r = pb_reader(f->bytes);
     *to = (OtlpBuckets){0};
     while (pb_next(&r, &part)) {
         if (part.number == 1 && part.wire == PB_VARINT)

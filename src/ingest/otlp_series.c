@@ -73,13 +73,20 @@ static int cmp_keys(const void *a, const void *b)
     return c ? c : (x->idx > y->idx) - (x->idx < y->idx);
 }
 
+static void sort_attributes(OtlpDecoder *d, uint32_t base)
+{
+    if (d->attributes.count > base)
+        qsort(d->attributes.items + base, d->attributes.count - base, sizeof *d->attributes.items,
+              cmp_keys);
+}
+
 /* Puts the attributes from `base` on and pops them; `skip` names some that stay out. */
 static Status put_attributes(OtlpDecoder *d, Labels *to, uint32_t base, const char *const *skip,
                              size_t skip_count)
 {
     uint32_t end = d->attributes.count;
 
-    qsort(d->attributes.items + base, end - base, sizeof *d->attributes.items, cmp_keys);
+    sort_attributes(d, base);
     for (uint32_t i = base; i < end; i++) {
         OtlpAttribute item = d->attributes.items[i];
         bool skipped = false;
@@ -155,8 +162,7 @@ static Status make_promoted(OtlpMetric *m, uint32_t base)
     OtlpDecoder *d = m->d;
     uint32_t cap = 0;
 
-    qsort(d->attributes.items + base, d->attributes.count - base, sizeof *d->attributes.items,
-          cmp_keys);
+    sort_attributes(d, base);
     for (uint32_t i = base; i < d->attributes.count; i++) {
         OtlpAttribute item = d->attributes.items[i];
         Str text;

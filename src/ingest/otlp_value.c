@@ -118,7 +118,8 @@ Status otlp__put_object(OtlpDecoder *d, OtlpText *out, uint32_t base, OtlpStyle 
     if (dropped)
         push_dropped(d, dropped, &dropped_value);
     uint32_t end = d->attributes.count;
-    sort(d->attributes.items + base, end - base, style);
+    if (end > base + 1)
+        sort(d->attributes.items + base, end - base, style);
     otlp_text_byte(out, '{');
     for (uint32_t i = base; i < end; i++) {
         OtlpAttribute item = d->attributes.items[i]; /* inner objects may move the stack */

@@ -1,7 +1,7 @@
 """The crash rig: a load whose every acknowledgement is written down, kill -9, restart, compare.
 
 A request is a remote write of SLOTS samples with one timestamp, or PARTS rows by one INSERT or by a transaction
-of several, and has a number of its own. The ledger knows of each whether it was sent and whether it was
+of several, or PARTS log records or spans by OTLP, and has a number of its own. The ledger knows of each whether it was sent and whether it was
 acknowledged; nothing is ever sent twice. After a restart every acknowledged request is there entirely and once,
 any other entirely (once) or not at all, a transaction that was rolled back not at all, and nothing else is there.
 """
@@ -9,6 +9,7 @@ import http.client, os, random, re, socket, struct, sys, threading, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'lib'))
 import luma
+import otlp
 from luma import Server
 
 SLOTS, PARTS = 5, 3
@@ -132,6 +133,42 @@ class Rig:
                 time.sleep(0.01)
             number += 1
 
+    def writer_otlp(self, cycle, writer):
+        """Even writers send log records, odd ones spans."""
+        port, number, connection = self.server.port('otlp.http'), 0, None
+        kind, signal = ('span', 'traces') if writer % 2 else ('log', 'logs')
+        while not self.stopping.is_set():
+            items = []
+            for part in range(PARTS):
+                attributes = {'cycle': cycle, 'writer': writer, 'number': number, 'part': part}
+                text = f'text {number} {part}'
+                if kind == 'log':
+                    items.append(otlp.log_record(self.base_ms * 10 ** 6 + number, body=text, attrs=attributes))
+                else:
+                    ids = (cycle << 80 | writer << 64 | number << 8 | part | 1 << 127).to_bytes(16, 'big')
+                    items.append(otlp.span(ids, b'\x01' + ids[9:], self.base_ms * 10 ** 6 + number, 0, text, attrs=attributes))
+            self.ledger.send(kind, cycle, writer, number)
+            try:
+                connection = connection or http.client.HTTPConnection('127.0.0.1', port, timeout=20)
+                connection.request('POST', '/v1/' + signal, otlp.request(items, {'service.name': 'crash'}),
+                                   {'Content-Type': 'application/x-protobuf'})
+                answer = connection.getresponse()
+                text = answer.read()
+                if answer.status == 200 and not text:
+                    self.ledger.ack(kind, cycle, writer, number)
+                elif answer.status == 503:
+                    self.ledger.refused += 1
+                    time.sleep(0.01)
+                else:
+                    self.mistakes.append(f'OTLP: HTTP {answer.status} {text[:200]!r}')
+                    return
+            except (OSError, http.client.HTTPException):
+                connection = None  # whether it was stored is not known
+                if self.stopping.is_set():
+                    return
+                time.sleep(0.01)
+            number += 1
+
     def writer_sql(self, cycle, writer):
         number, connection = 0, None
         while not self.stopping.is_set():
@@ -176,11 +213,12 @@ class Rig:
         connection.query('CREATE TABLE crash_rows (cycle int4, writer int4, number int4, part int4, note text)')
         connection.close()
 
-    def cycle(self, cycle, seconds, metric_writers=3, row_writers=2, kill=None):
+    def cycle(self, cycle, seconds, metric_writers=3, row_writers=2, otlp_writers=2, kill=None):
         """Load for a while, then kill -9 in the midst of it."""
         self.stopping.clear()
         threads = [threading.Thread(target=f, args=(cycle, w)) for f, n in
-                   ((self.writer_remote, metric_writers), (self.writer_sql, row_writers)) for w in range(n)]
+                   ((self.writer_remote, metric_writers), (self.writer_sql, row_writers),
+                    (self.writer_otlp, otlp_writers)) for w in range(n)]
         for t in threads:
             t.start()
         time.sleep(seconds)
@@ -193,7 +231,7 @@ class Rig:
     def check(self, cycles):
         """Compares what the server answers for these cycles with the ledger; counts losses, notes mistakes."""
         wanted = set(cycles)
-        found = {('metric', c): {} for c in wanted} | {('row', c): {} for c in wanted}
+        found = {(kind, c): {} for c in wanted for kind in ('metric', 'row', 'log', 'span')}
         pattern = '|'.join(map(str, sorted(wanted)))
         data = self.server.api('query', query=f'crash{{cycle=~"{pattern}"}}[2h]',
                                time=(self.base_ms + 3600_000) / 1000)
@@ -212,6 +250,13 @@ class Rig:
             if note != f'text {number} {part}':
                 self.mistakes.append(f'a row nobody sent: {cycle} {writer} {number} {part} {note!r}')
             found['row', int(cycle)].setdefault((int(writer), int(number)), []).append(int(part))
+        for kind, table, text in (('log', 'logs', 'body'), ('span', 'traces', 'name')):
+            for cycle, writer, number, part, note in connection.query(
+                    f"SELECT attributes->>'cycle', attributes->>'writer', attributes->>'number', attributes->>'part', {text} "
+                    f"FROM {table} WHERE service = 'crash' AND (attributes->>'cycle')::int IN ({listed})"):
+                if note != f'text {number} {part}':
+                    self.mistakes.append(f'a {kind} nobody sent: {cycle} {writer} {number} {part} {note!r}')
+                found[kind, int(cycle)].setdefault((int(writer), int(number)), []).append(int(part))
         connection.close()
         for key, requests in found.items():
             self.compare(key, requests, self.ledger.sent.get(key, {}))
@@ -230,7 +275,8 @@ class Rig:
 
     def summary(self):
         return (f'seed {self.seed}: {self.ledger.total()} requests, {self.ledger.acked("metric")} metric and '
-                f'{self.ledger.acked("row")} row requests acknowledged, {self.ledger.refused} refused, {self.lost} lost')
+                f'{self.ledger.acked("row")} row, {self.ledger.acked("log")} log and {self.ledger.acked("span")} span requests '
+                f'acknowledged, {self.ledger.refused} refused, {self.lost} lost')
 
 
 def interrupted_start(server, seconds):

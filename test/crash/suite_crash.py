@@ -13,6 +13,7 @@ def test_kill_9_under_mixed_load():
     print(f'# {KILL_CYCLES} cycles, slowest start {slowest:.2f} s, {rig.summary()}')
     assert not rig.mistakes, '\n'.join(rig.mistakes[:20])
     assert rig.ledger.acked('metric') > 20 * KILL_CYCLES and rig.ledger.acked('row') > 5 * KILL_CYCLES, rig.summary()
+    assert rig.ledger.acked('log') > 5 * KILL_CYCLES and rig.ledger.acked('span') > 5 * KILL_CYCLES, rig.summary()
 
 
 def test_clean_stop_keeps_everything():

@@ -32,7 +32,8 @@ typedef struct PbField {
 
 static inline PbReader pb_reader(Str bytes)
 {
-    return (PbReader){(const uint8_t *)bytes.ptr, (const uint8_t *)bytes.ptr + bytes.len, false};
+    const uint8_t *begin = (const uint8_t *)bytes.ptr;
+    return (PbReader){begin, bytes.len ? begin + bytes.len : begin, false}; /* may be NULL, 0 */
 }
 
 /* The long form of pb_varint: more than one byte, or not enough of them. */
