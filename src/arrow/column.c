@@ -267,9 +267,13 @@ size_t column_bytes(const Column *c)
     bytes += values_bytes(layout, slots);
     if (layout == LAYOUT_VIEW) {
         const View *views = c->values;
-        for (uint32_t i = 0; i < slots; i++)
-            if (views[i].len > VIEW_INLINE_MAX && !(c->validity && !bit_get(c->validity, i)))
-                bytes += views[i].len;
+        const char *last = NULL; /* a text that neighbours share counts once */
+        for (uint32_t i = 0; i < slots; i++) {
+            if (views[i].len <= VIEW_INLINE_MAX || (c->validity && !bit_get(c->validity, i)))
+                continue;
+            bytes += views[i].ptr == last ? 0 : views[i].len;
+            last = views[i].ptr;
+        }
     }
     return bytes;
 }

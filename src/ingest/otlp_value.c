@@ -18,12 +18,33 @@ static inline void push(OtlpAttributes *to, Str key, Str value)
     to->count++;
 }
 
+/* The usual form, in one look: key and value in this order, both lengths in a byte. */
+static bool split_usual(Str message, Str *ret_key, Str *ret_value)
+{
+    enum { KEY = 1 << 3 | PB_BYTES, VALUE = 2 << 3 | PB_BYTES };
+    const uint8_t *at = (const uint8_t *)message.ptr;
+
+    if (message.len < 4 || at[0] != KEY || at[1] >= 0x80 || (size_t)at[1] + 4 > message.len)
+        return false;
+    size_t key_len = at[1];
+    const uint8_t *value = at + 2 + key_len;
+    if (value[0] != VALUE || value[1] >= 0x80 || key_len + 4 + value[1] != message.len)
+        return false;
+    *ret_key = str_make(at + 2, key_len);
+    *ret_value = str_make(value + 2, value[1]);
+    return true;
+}
+
 Status otlp__push_attribute(OtlpDecoder *d, Str message)
 {
     PbReader r = pb_reader(message);
     Str parts[2] = {{"", 0}, {"", 0}};
     PbField f;
 
+    if (LUMA_LIKELY(split_usual(message, &parts[0], &parts[1]))) {
+        push(&d->attributes, parts[0], parts[1]);
+        return STATUS_OK;
+    }
     while (pb_next(&r, &f)) {
         if (f.number > 2)
             continue;
@@ -146,9 +167,18 @@ Status otlp__value(OtlpDecoder *d, Str value, OtlpValueKind *ret_kind, PbField *
         [OTLP_VALUE_INT] = PB_VARINT,   [OTLP_VALUE_DOUBLE] = PB_FIXED64,
         [OTLP_VALUE_ARRAY] = PB_BYTES,  [OTLP_VALUE_MAP] = PB_BYTES,
         [OTLP_VALUE_BYTES] = PB_BYTES};
+    enum { STRING = OTLP_VALUE_STRING << 3 | PB_BYTES };
     PbReader r = pb_reader(value);
     PbField f;
 
+    /* The usual value is a short string and nothing else. */
+    if (LUMA_LIKELY(value.len >= 2 && value.ptr[0] == STRING && !(value.ptr[1] & 0x80) &&
+                    (size_t)value.ptr[1] + 2 == value.len)) {
+        *ret_kind = OTLP_VALUE_STRING;
+        *ret_field = (PbField){
+            .number = OTLP_VALUE_STRING, .wire = PB_BYTES, .bytes = str_sub(value, 2, value.len)};
+        return STATUS_OK;
+    }
     *ret_kind = OTLP_VALUE_NONE;
     while (pb_next(&r, &f)) {
         if (f.number > OTLP_VALUE_BYTES)
