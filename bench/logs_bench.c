@@ -190,12 +190,14 @@ static RowTable *fill(RowStore *store, const Table *schema, MemBudget *budget, u
 
 typedef struct Search {
     RowScan *scan;
-    uint64_t rows; /* atomic */
+    uint64_t rows;  /* atomic */
+    int64_t cpu_ns; /* atomic */
 } Search;
 
 static void search_pieces(void *arg)
 {
     Search *search = arg;
+    int64_t begin = clock_thread_cpu_ns();
     uint64_t rows = 0;
     RecordBatch batch;
     Arena arena;
@@ -213,6 +215,7 @@ static void search_pieces(void *arg)
         } while (batch.row_count);
     arena_done(&arena);
     (void)__atomic_add_fetch(&search->rows, rows, __ATOMIC_RELAXED);
+    (void)__atomic_add_fetch(&search->cpu_ns, clock_thread_cpu_ns() - begin, __ATOMIC_RELAXED);
 }
 
 static void search(RowTable *table, const Table *schema, const char *name, uint16_t column,
@@ -226,6 +229,7 @@ static void search(RowTable *table, const Table *schema, const char *name, uint1
                         .predicates = &p,
                         .predicate_count = 1};
     int64_t best = INT64_MAX;
+    int64_t cpu_ns = INT64_MAX;
     ScanStats stats = {0};
     uint64_t rows = 0;
     Error err;
@@ -243,13 +247,16 @@ static void search(RowTable *table, const Table *schema, const char *name, uint1
         for (int i = 1; i < threads; i++)
             thread_join(&pool[i]);
         best = LUMA_MIN(best, clock_mono_ns() - begin);
+        cpu_ns = LUMA_MIN(cpu_ns, s.cpu_ns);
         stats = row_scan_stats(s.scan);
         rows = s.rows;
         row_scan_free(s.scan);
     }
-    printf("%-46s %8.2f ms  %9llu rows, %9llu looked at, %llu of %llu segments skipped\n", name,
-           (double)best / 1e6, (unsigned long long)rows, (unsigned long long)stats.rows_looked_at,
-           (unsigned long long)stats.segments_skipped, (unsigned long long)stats.segments);
+    printf("%-40s %7.2f ms, %7.2f ms CPU  %9llu rows, %9llu looked at, %llu of %llu segments "
+           "skipped\n",
+           name, (double)best / 1e6, (double)cpu_ns / 1e6, (unsigned long long)rows,
+           (unsigned long long)stats.rows_looked_at, (unsigned long long)stats.segments_skipped,
+           (unsigned long long)stats.segments);
 }
 
 static void search_text(RowTable *table, const Table *schema, const char *name, uint16_t column,

@@ -72,7 +72,7 @@ const char *text_find(Str text, Str needle)
     return find(text, needle, 0);
 }
 
-static bool is_ascii(Str text)
+bool text_is_ascii(Str text)
 {
     uint64_t word = 0;
     uint64_t any = 0;
@@ -89,5 +89,29 @@ static bool is_ascii(Str text)
 
 bool text_may_hold(Str text, Str folded)
 {
-    return find(text, folded, 0x20) || !is_ascii(text);
+    return find(text, folded, 0x20) || !text_is_ascii(text);
+}
+
+/* What a byte of the text must be for the fold to be the needle's: the blur takes @ for `, [ for {,
+ * and control characters for digits. */
+static bool is_fold(const char *text, Str folded)
+{
+    for (size_t i = 0; i < folded.len; i++) {
+        char c = text[i];
+        if ((c >= 'A' && c <= 'Z' ? c | 0x20 : c) != folded.ptr[i])
+            return false;
+    }
+    return true;
+}
+
+const char *text_find_folded(Str text, Str folded)
+{
+    const char *end = text.ptr + text.len;
+
+    for (const char *hit; (hit = find(text, folded, 0x20));) {
+        if (is_fold(hit, folded))
+            return hit;
+        text = (Str){hit + 1, (size_t)(end - hit - 1)};
+    }
+    return NULL;
 }

@@ -6,14 +6,6 @@
 
 /* ---------------------------------------------------------------- a quick no */
 
-static bool is_ascii_term(Str term)
-{
-    for (size_t i = 0; i < term.len; i++)
-        if ((uint8_t)term.ptr[i] >= 0x80)
-            return false;
-    return true;
-}
-
 /* The longest ASCII term that no match can do without. */
 static void find_quick(const TextNode *node, Str *best)
 {
@@ -24,7 +16,7 @@ static void find_quick(const TextNode *node, Str *best)
     if (node->kind != TEXT_PHRASE)
         return;
     for (uint32_t i = 0; i < node->term_count; i++)
-        if (node->terms[i].len > best->len && is_ascii_term(node->terms[i]))
+        if (node->terms[i].len > best->len && text_is_ascii(node->terms[i]))
             *best = node->terms[i];
 }
 
@@ -99,6 +91,67 @@ static bool has_phrase(const TextTokens *tokens, const Phrase *phrase, TextForm 
             return true;
     }
     return false;
+}
+
+/* ---------------------------------------------------------------- phrases without tokens */
+
+typedef enum Answer { ANSWER_NO, ANSWER_YES, ANSWER_UNKNOWN } Answer;
+
+static bool is_word_byte(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/* Does the folded word stand at the place, whole (or as a beginning)? */
+static bool word_at(Str text, const char *at, Str word, bool prefix)
+{
+    const char *end = text.ptr + text.len;
+
+    if ((size_t)(end - at) < word.len || (at > text.ptr && is_word_byte(at[-1])) ||
+        (!prefix && (size_t)(end - at) > word.len && is_word_byte(at[word.len])))
+        return false;
+    Str here = {at, word.len};
+    return text_find_folded(here, word) != NULL;
+}
+
+/* Do the words behind the first, which stands at the place, follow? */
+static bool words_follow(Str text, const char *at, const Phrase *phrase, uint32_t len)
+{
+    const char *end = text.ptr + text.len;
+
+    for (uint32_t i = 1; i < len; i++) {
+        at += phrase_term(phrase, i - 1).len;
+        while (at < end && !is_word_byte(*at))
+            at++;
+        if (!word_at(text, at, phrase_term(phrase, i), phrase->node->prefix && i == len - 1))
+            return false;
+    }
+    return true;
+}
+
+/* Texts of ASCII need no tokens: the first word is searched and the others are held against what
+ * follows. */
+static Answer ask_bytes(Str text, const Phrase *phrase)
+{
+    uint32_t len = phrase_len(phrase);
+    Str first = phrase_term(phrase, 0);
+    const char *end = text.ptr + text.len;
+    Str left = text;
+
+    for (uint32_t i = 0; i < len; i++) {
+        Str term = phrase_term(phrase, i);
+        if (term.len > TEXT_TOKEN_BYTES_MAX / 2 || !text_is_ascii(term))
+            return ANSWER_UNKNOWN; /* it may be a piece of a long word */
+    }
+    if (!text_is_ascii(text))
+        return ANSWER_UNKNOWN;
+    for (const char *hit; (hit = text_find_folded(left, first));) {
+        if (word_at(text, hit, first, phrase->node->prefix && len == 1) &&
+            words_follow(text, hit, phrase, len))
+            return ANSWER_YES;
+        left = (Str){hit + 1, (size_t)(end - hit - 1)};
+    }
+    return ANSWER_NO;
 }
 
 /* ---------------------------------------------------------------- members of JSON */
@@ -202,6 +255,11 @@ static bool test_phrase(Test *test, const TextNode *node)
     if (node->in_field && test->form == TEXT_JSON) {
         test->split = false; /* values are split on the way */
         return has_member(test->matcher, node, test->text);
+    }
+    if (!test->split && test->form == TEXT_PLAIN) {
+        Answer answer = ask_bytes(test->text, &phrase);
+        if (answer != ANSWER_UNKNOWN)
+            return answer == ANSWER_YES;
     }
     if (!test->split)
         text_tokens_split(&test->matcher->tokens, test->text, test->form);

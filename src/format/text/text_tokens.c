@@ -124,24 +124,18 @@ static bool has_avx2(void)
 }
 #endif
 
-/* False when the text is not all ASCII. */
-static bool split_ascii(TextTokens *tokens, Str text)
+/* Fills tokens->edges; SIZE_MAX when the text is not all ASCII. */
+static size_t find_edges(TextTokens *tokens, Str text)
 {
     const uint8_t *bytes = (const uint8_t *)text.ptr;
-    size_t count;
 
     MEM_GROW(tokens->edges, tokens->edges_cap, text.len + 2);
     MEM_GROW(tokens->folded, tokens->folded_cap, text.len + TEXT_TOKENS_PAD);
 #if defined(__x86_64__)
     if (has_avx2())
-        count = ascii_edges_avx2(bytes, text.len, tokens->folded, tokens->edges);
-    else
+        return ascii_edges_avx2(bytes, text.len, tokens->folded, tokens->edges);
 #endif
-        count = ascii_edges(bytes, 0, text.len, false, tokens->folded, tokens->edges);
-    if (count == SIZE_MAX)
-        return false;
-    push_edges(tokens, tokens->edges, count);
-    return true;
+    return ascii_edges(bytes, 0, text.len, false, tokens->folded, tokens->edges);
 }
 
 /* ---------------------------------------------------------------- Unicode */
@@ -279,18 +273,29 @@ static Str blank_escapes(TextTokens *tokens, Str text)
     return (Str){tokens->plain, text.len};
 }
 
-void text_tokens_split(TextTokens *tokens, Str text, TextForm form)
+bool text_tokens_runs(TextTokens *tokens, Str text, TextForm form, const uint32_t **ret_edges,
+                      uint32_t *ret_count)
 {
     tokens->count = 0;
     tokens->cut = false;
-    tokens->source = text;
-    if (!text.len)
-        return;
-    if (form == TEXT_JSON && memchr(text.ptr, '\\', text.len))
+    if (form == TEXT_JSON && text.len && memchr(text.ptr, '\\', text.len))
         text = blank_escapes(tokens, text);
     tokens->source = text;
-    if (split_ascii(tokens, text))
-        return;
-    tokens->count = 0;
-    split_unicode(tokens, text);
+    size_t count = text.len ? find_edges(tokens, text) : 0;
+    if (count == SIZE_MAX) {
+        split_unicode(tokens, text);
+        return false;
+    }
+    *ret_edges = tokens->edges;
+    *ret_count = (uint32_t)(count / 2);
+    return true;
+}
+
+void text_tokens_split(TextTokens *tokens, Str text, TextForm form)
+{
+    const uint32_t *edges;
+    uint32_t count;
+
+    if (text_tokens_runs(tokens, text, form, &edges, &count))
+        push_edges(tokens, edges, (size_t)count * 2);
 }

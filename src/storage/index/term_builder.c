@@ -163,30 +163,76 @@ static void end_rows(TermBuilder *b, uint32_t row)
         b->row_ends[b->row_count++] = (uint32_t)b->stream_len;
 }
 
-void term_builder_add(TermBuilder *b, uint32_t row, Str text, TextForm form)
+static void make_room(TermBuilder *b, size_t count)
 {
-    static const char none[8];
-
-    ASSERT(row < TERM_INDEX_ROWS_MAX && row >= b->row_count);
-    if (row)
-        end_rows(b, row - 1);
-    text_tokens_split(&b->tokens, text, form);
-    uint32_t count = b->tokens.count;
     while (((size_t)b->term_count + count + 1) * 2 > b->slot_count)
         grow_slots(b);
     MEM_GROW(b->hashes, b->hashes_cap, count);
     MEM_GROW(b->stream, b->stream_cap, b->stream_len + count + 1);
+}
+
+static void prefetch_slot(const TermBuilder *b, uint32_t hash)
+{
+    __builtin_prefetch(&b->slots[hash & (b->slot_count - 1)]);
+}
+
+static void add_tokens(TermBuilder *b, uint32_t row)
+{
+    static const char none[8];
+    uint32_t count = b->tokens.count;
+
+    make_room(b, count);
     for (uint32_t i = 0; i < count; i++) {
         const TextToken *token = &b->tokens.items[i];
-        b->hashes[i] = term_hash(b->secrets, b->tokens.folded + token->at, token->len);
-        __builtin_prefetch(&b->slots[b->hashes[i] & (b->slot_count - 1)]);
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        const TextToken *token = &b->tokens.items[i];
-        add_term(b, row, b->hashes[i], b->tokens.folded + token->at, token->len);
+        add_term(b, row, term_hash(b->secrets, b->tokens.folded + token->at, token->len),
+                 b->tokens.folded + token->at, token->len);
     }
     if (b->tokens.cut)
         add_term(b, row, term_hash(b->secrets, none, 0), none, 0);
+}
+
+/* Runs of ASCII, none of them too long: all hashes first, so that slots are on their way. */
+static void add_runs(TermBuilder *b, uint32_t row, const uint32_t *edges, uint32_t count)
+{
+    const char *text = b->tokens.folded;
+
+    make_room(b, count);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t from = edges[2 * i];
+        b->hashes[i] = term_hash(b->secrets, text + from, edges[2 * i + 1] - from);
+        prefetch_slot(b, b->hashes[i]);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t from = edges[2 * i];
+        add_term(b, row, b->hashes[i], text + from, edges[2 * i + 1] - from);
+    }
+}
+
+static bool has_long_run(const uint32_t *edges, uint32_t count)
+{
+    uint32_t longest = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        longest = LUMA_MAX(longest, edges[2 * i + 1] - edges[2 * i]);
+    return longest > TEXT_TOKEN_BYTES_MAX;
+}
+
+void term_builder_add(TermBuilder *b, uint32_t row, Str text, TextForm form)
+{
+    const uint32_t *edges;
+    uint32_t count;
+
+    ASSERT(row < TERM_INDEX_ROWS_MAX && row >= b->row_count);
+    if (row)
+        end_rows(b, row - 1);
+    bool ascii = text_tokens_runs(&b->tokens, text, form, &edges, &count);
+    if (ascii && !has_long_run(edges, count)) {
+        add_runs(b, row, edges, count);
+    } else {
+        if (ascii)
+            text_tokens_split(&b->tokens, text, form);
+        add_tokens(b, row);
+    }
     end_rows(b, row);
 }
 

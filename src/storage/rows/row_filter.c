@@ -166,12 +166,23 @@ static void compare_views(const View *in, const View *c, ScanOp op, uint32_t n, 
             mask[i] = holds(op, str_cmp(view_str(&in[i]), text));
 }
 
+enum { TEXTS_AHEAD = 8 }; /* a text lies anywhere in memory: ask for it early */
+
 /* As compare_views; what lies under NULL is an empty text or a whole one. */
 static void look_into_views(const View *in, RowTextFilter *filter, uint32_t n, uint8_t *mask)
 {
-    for (uint32_t i = 0; i < n; i++)
-        if (mask[i])
-            mask[i] = row_text_filter_test(filter, view_str(&in[i]));
+    uint32_t rows[BATCH_ROWS];
+
+    for (uint32_t from = 0; from < n; from += BATCH_ROWS) {
+        uint32_t count =
+            row_filter_rows(mask + from, LUMA_MIN(n - from, (uint32_t)BATCH_ROWS), rows);
+        for (uint32_t i = 0; i < count; i++) {
+            const View *ahead = &in[from + rows[LUMA_MIN(i + TEXTS_AHEAD, count - 1)]];
+            if (ahead->len > VIEW_INLINE_MAX)
+                __builtin_prefetch(ahead->ptr);
+            mask[from + rows[i]] = row_text_filter_test(filter, view_str(&in[from + rows[i]]));
+        }
+    }
 }
 
 /* Numbers of the constant's scale compare as integers. */

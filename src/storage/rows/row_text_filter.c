@@ -18,14 +18,6 @@ static void matcher_done(void *matcher)
     text_matcher_done(matcher);
 }
 
-static bool is_ascii(Str text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if ((uint8_t)text.ptr[i] >= 0x80)
-            return false;
-    return true;
-}
-
 /* The longest of the words, if it is ASCII. */
 static Str longest_word(Str words, Arena *arena)
 {
@@ -34,7 +26,7 @@ static Str longest_word(Str words, Arena *arena)
 
     text_tokens_split(&tokens, words, TEXT_PLAIN);
     for (uint32_t i = 0; i < tokens.count; i++)
-        if (tokens.items[i].len > best.len && is_ascii(text_token(&tokens, i)))
+        if (tokens.items[i].len > best.len && text_is_ascii(text_token(&tokens, i)))
             best = text_token(&tokens, i);
     best = arena_str(arena, best);
     text_tokens_done(&tokens);
@@ -57,7 +49,7 @@ Status row_text_filter_new(const ScanPredicate *predicate, Type column_type, Are
         filter->literal = longest_word(value, arena);
     } else {
         Str literal = term_like_literal(value, arena);
-        if (filter->op == SCAN_LIKE || is_ascii(literal))
+        if (filter->op == SCAN_LIKE || text_is_ascii(literal))
             filter->literal = literal;
     }
     *ret_filter = filter;
