@@ -66,15 +66,16 @@ GrpcStatus grpc__reader_add(GrpcReader *reader, Str bytes, Buf *message, Error *
     }
     if (status != GRPC_OK || !bytes.len)
         return status;
-    if (bytes.len > reader->left)
-        return fail(err, GRPC_INTERNAL, "more than one message in a unary call");
+    Str part = str_sub(bytes, 0, reader->left);
     if (reader->inflater) {
-        status = inflate(reader, bytes, message, err);
+        status = inflate(reader, part, message, err);
     } else {
-        grow(reader, bytes.len, message);
-        buf_append_str(message, bytes);
+        grow(reader, part.len, message);
+        buf_append_str(message, part);
     }
-    reader->left -= bytes.len;
+    reader->left -= part.len;
+    if (status == GRPC_OK && part.len < bytes.len)
+        return fail(err, GRPC_INTERNAL, "more than one message in a unary call");
     return status;
 }
 
