@@ -41,8 +41,9 @@ typedef struct TableFunctionTable {
     X(math)                                                                                        \
     X(text)                                                                                        \
     X(text_format)                                                                                 \
-    X(regexp) X(regexp_find) X(datetime) X(json) X(json_set) X(jsonpath) X(bit) X(array) X(search)  \
-        X(system) X(to_char)
+    X(regexp)                                                                                      \
+    X(regexp_find) X(datetime) X(json) X(json_set) X(jsonpath) X(bit) X(array) X(array_part)       \
+        X(search) X(system) X(to_char)
 #define X(name) extern const FuncTable func__##name##_table;
 FUNC_TABLES(X)
 #undef X

@@ -12,7 +12,9 @@ typedef enum PathOp {
     PATH_REPLACE = 4,
     PATH_INSERT_BEFORE = 8,
     PATH_INSERT_AFTER = 16,
+    PATH_FILL_GAPS = 32 | PATH_CREATE, /* what the path lacks is made, as SET j['a'][3] = x does */
 } PathOp;
+enum { GAP_MAX = 1 << 22 };
 enum { PATH_ADDS = PATH_CREATE | PATH_INSERT_BEFORE | PATH_INSERT_AFTER };
 
 typedef struct PathEdit {
@@ -26,6 +28,30 @@ typedef struct PathEdit {
 } PathEdit;
 
 static Status edit_value(PathEdit *e, Str s, uint32_t level);
+
+static Status null_step(PathEdit *e, uint32_t level)
+{
+    if (e->op == PATH_FILL_GAPS)
+        return error_set_sql(e->err, STATUS_INVALID, "22004", 0,
+                             "jsonb subscript in assignment must not be null");
+    return error_set_sql(e->err, STATUS_INVALID, "22004", 0, "path element at position %u is null",
+                         level + 1);
+}
+
+static Status out_of_range(PathEdit *e, uint32_t level, int32_t idx)
+{
+    return error_set_sql(e->err, STATUS_INVALID, "22023", 0,
+                         "path element at position %u is out of range: %d", level + 1, idx);
+}
+
+static Status check_gap(int64_t count, Error *err)
+{
+    if (count > GAP_MAX)
+        return error_set_sql(err, STATUS_LIMIT, "54000", 0,
+                             "number of jsonb array elements exceeds the maximum allowed (%d)",
+                             GAP_MAX);
+    return STATUS_OK;
+}
 
 static void append_comma(Buf *out)
 {
@@ -42,6 +68,36 @@ static void append_member(PathEdit *e, Str quoted_key, Str value)
         buf_append_byte(e->out, ':');
     }
     buf_append_str(e->out, value);
+}
+
+/* The value at the end of steps that are not there yet: arrays for numbers, objects for names. */
+static Status append_missing(PathEdit *e, uint32_t level)
+{
+    if (level == e->step_count) {
+        buf_append_str(e->out, e->value);
+        return STATUS_OK;
+    }
+    if (column_is_null(&e->steps, level))
+        return null_step(e, level);
+    Str step = func__str(&e->steps, level);
+    int32_t idx;
+    if (pgtype_parse_int4(step, &idx, NULL) != STATUS_OK) {
+        buf_append_byte(e->out, '{');
+        jsonb_append_string(e->out, step);
+        buf_append_byte(e->out, ':');
+        TRY(append_missing(e, level + 1));
+        buf_append_byte(e->out, '}');
+        return STATUS_OK;
+    }
+    if (idx < 0)
+        return out_of_range(e, level, idx);
+    TRY(check_gap(idx, e->err));
+    buf_append_byte(e->out, '[');
+    for (int32_t i = 0; i < idx; i++)
+        buf_append_lit(e->out, "null,");
+    TRY(append_missing(e, level + 1));
+    buf_append_byte(e->out, ']');
+    return STATUS_OK;
 }
 
 static void append_new_key(PathEdit *e, Str key)
@@ -82,6 +138,12 @@ static Status edit_object(PathEdit *e, Str s, uint32_t level)
         if (e->op != PATH_DELETE)
             append_member(e, key, e->value);
     }
+    if (!found && !last && e->op == PATH_FILL_GAPS) {
+        append_comma(e->out);
+        jsonb_append_string(e->out, step);
+        buf_append_byte(e->out, ':');
+        TRY(append_missing(e, level + 1));
+    }
     if (!found && last && (e->op & PATH_ADDS))
         append_new_key(e, step);
     buf_append_byte(e->out, '}');
@@ -97,10 +159,31 @@ static Status array_index(PathEdit *e, uint32_t level, uint32_t count, int64_t *
         return error_set_sql(err, STATUS_INVALID, "22P02", 0,
                              "path element at position %u is not an integer: \"%.*s\"", level + 1,
                              STR_FMT(step));
+    if (e->op == PATH_FILL_GAPS && -(int64_t)idx > (int64_t)count)
+        return out_of_range(e, level, idx);
     if (idx < 0)
         *ret = -(int64_t)idx > count ? -1 : (int64_t)idx + count;
     else
         *ret = LUMA_MIN((int64_t)idx, (int64_t)count);
+    return STATUS_OK;
+}
+
+/* Nulls up to the place behind the end that is assigned. */
+static Status extend_array(PathEdit *e, Str s, uint32_t level, uint32_t count)
+{
+    int32_t idx;
+    Str key;
+    Str value;
+    TRY(pgtype_parse_int4(func__str(&e->steps, level), &idx, e->err));
+    TRY(check_gap(idx, e->err));
+    buf_append_byte(e->out, '[');
+    for (size_t pos = 0; json_scan_next(s, &pos, &key, &value);)
+        append_member(e, key, value);
+    for (int64_t i = count; i < idx; i++)
+        append_member(e, STR(""), STR("null"));
+    append_comma(e->out);
+    TRY(append_missing(e, level + 1));
+    buf_append_byte(e->out, ']');
     return STATUS_OK;
 }
 
@@ -114,6 +197,8 @@ static Status edit_array(PathEdit *e, Str s, uint32_t level)
     Str key;
     Str value;
     TRY(array_index(e, level, count, &idx, e->err));
+    if (e->op == PATH_FILL_GAPS && idx >= (int64_t)count)
+        return extend_array(e, s, level, count);
     buf_append_byte(e->out, '[');
     if (adds && (idx < 0 || !count))
         append_member(e, STR(""), e->value);
@@ -143,12 +228,19 @@ static Status edit_array(PathEdit *e, Str s, uint32_t level)
 static Status edit_value(PathEdit *e, Str s, uint32_t level)
 {
     if (column_is_null(&e->steps, level))
-        return error_set_sql(e->err, STATUS_INVALID, "22004", 0,
-                             "path element at position %u is null", level + 1);
+        return null_step(e, level);
     if (s.len && s.ptr[0] == '{')
         return edit_object(e, s, level);
     if (s.len && s.ptr[0] == '[')
         return edit_array(e, s, level);
+    if (e->op == PATH_FILL_GAPS) {
+        if (str_eq(s, STR("null")))
+            return append_missing(e, level);
+        (void)error_set_sql(e->err, STATUS_INVALID, "22023", 0, "cannot replace existing key");
+        error_detail(e->err,
+                     "The path assumes key is a composite object, but it is a scalar value.");
+        return STATUS_INVALID;
+    }
     buf_append_str(e->out, s);
     return STATUS_OK;
 }
@@ -192,6 +284,25 @@ ROW_KERNEL(jsonb_insert)
 ROW_KERNEL(jsonb_delete_path)
 {
     return edit_path(ctx, args, row, PATH_DELETE, STR(""), ret, err);
+}
+
+/* SET column[steps] = value; a NULL column begins as what the first step needs. */
+ROW_KERNEL_NULLABLE(jsonb_assign)
+{
+    CLEANUP(buf_done) Buf out = {0};
+    PgArray path = pgarray_open(args[2].type, ARG_STR(2));
+    PathEdit e = {.ctx = ctx, .step_count = path.count, .op = PATH_FILL_GAPS, .out = &out};
+    Str canonical;
+    e.err = err;
+    e.value = column_is_null(&args[1], row) ? STR("null") : ARG_STR(1);
+    TRY(pgarray_elements(&path, ctx->arena, &e.steps, err));
+    if (column_is_null(&args[0], row))
+        TRY(append_missing(&e, 0));
+    else
+        TRY(edit_value(&e, ARG_STR(0), 0));
+    TRY(jsonb_parse(buf_str(&out), ctx->arena, &canonical, err));
+    func__set_str(ret, row, canonical);
+    return STATUS_OK;
 }
 
 /* What a NULL value does: the fifth argument says. */
@@ -350,6 +461,11 @@ static const Function functions[] = {
     LAX(3, J, AT(TEXT), J),
     LAX(4, J, AT(TEXT), J, T(BOOL)),
     LAX(5, J, AT(TEXT), J, T(BOOL), T(TEXT)),
+    {.name = "jsonb_assign",
+     .arg_count = 3,
+     .args = {J, J, AT(TEXT)},
+     .ret = J,
+     .kernel = jsonb_assign},
     FN("jsonb_insert", 0, jsonb_insert, J, 3, J, AT(TEXT), J),
     FN("jsonb_insert", 3579, jsonb_insert, J, 4, J, AT(TEXT), J, T(BOOL)),
     FN("jsonb_delete_path", 3304, jsonb_delete_path, J, 2, J, AT(TEXT)),

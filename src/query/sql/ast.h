@@ -334,10 +334,11 @@ typedef enum AstStatementKind {
 /* SET column = value. */
 typedef struct AstAssignment {
     Str column;
+    AstExpr *part;  /* AST_ASSIGN_PART: subscripts and fields over AST_COLUMN */
     AstExpr *value; /* AST_DEFAULT, too; one scalar subquery per column of (a, b) = (SELECT ...) */
     enum {
         AST_ASSIGN_PLAIN,
-        AST_ASSIGN_PART,     /* column[1] or column.field: not supported */
+        AST_ASSIGN_PART,     /* column[1] or column.field: part */
         AST_ASSIGN_MISMATCH, /* (a, b) = of another number of values */
         AST_ASSIGN_SOURCE,   /* (a, b) = neither a row nor a subquery */
     } kind;

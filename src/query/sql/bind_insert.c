@@ -48,14 +48,24 @@ static Status check_count(Binder *b, const AstInsert *insert, const InsertColumn
     return STATUS_OK;
 }
 
-static Status bind_value(Binder *b, const TableColumn *column, const AstExpr *ast, Expr **ret)
+/* `part`: the subscripts behind the column's name, or NULL. */
+static Status bind_value(Binder *b, const TableColumn *column, const AstExpr *part,
+                         const AstExpr *ast, Expr **ret)
 {
     Scope scope = {.clause = "VALUES"};
     TRY(sql__check_assignable(b, column, ast, false));
     if (ast->kind == AST_DEFAULT)
         return sql__default_value(b, column, ret);
     TRY(sql__expr(b, &scope, ast, ret));
+    if (part)
+        return sql__assign_part(b, &scope, column, expr_const_null(b->arena, column->type), part,
+                                *ret, ret);
     return sql__assign(b, column, ret);
+}
+
+static const AstExpr *part_of(const AstInsert *insert, uint32_t column)
+{
+    return insert->column_count ? insert->columns[column].expr : NULL;
 }
 
 /* VALUES: every item is read as its column's type, DEFAULT stands for the column's. */
@@ -82,8 +92,8 @@ static Status bind_values(Binder *b, const AstInsert *insert, const ModifyTarget
     node->expr_count = columns * source->values_rows;
     node->exprs = ARENA_NEW_ARRAY(b->arena, Expr *, node->expr_count);
     for (uint32_t i = 0; i < node->expr_count; i++)
-        TRY(bind_value(b, sql__live_column(target, into->columns[i % columns]), source->values[i],
-                       &node->exprs[i]));
+        TRY(bind_value(b, sql__live_column(target, into->columns[i % columns]),
+                       part_of(insert, i % columns), source->values[i], &node->exprs[i]));
     *ret_plan = node;
     return STATUS_OK;
 }
@@ -100,6 +110,11 @@ static Status bind_query(Binder *b, const AstInsert *insert, const ModifyTarget 
     for (uint32_t i = 0; i < into->count; i++) {
         const TableColumn *column = sql__live_column(target, into->columns[i]);
         types[i] = column->type;
+        if (part_of(insert, i))
+            return BIND_UNSUPPORTED(b, insert->columns[i].position,
+                                    "INSERT of a query into a part of column \"%.*s\" is not "
+                                    "supported",
+                                    STR_FMT(column->name));
         TRY(sql__check_assignable(b, column, NULL, false));
     }
     TRY(sql__retype_literals(b, plan, types));
@@ -271,8 +286,8 @@ static Status bind_conflict_update(Binder *b, const AstOnConflict *conflict,
     return STATUS_OK;
 }
 
-static Status bind_on_conflict(Binder *b, const AstOnConflict *conflict,
-                               const ModifyTarget *target, SqlModify *ret)
+static Status bind_on_conflict(Binder *b, const AstOnConflict *conflict, const ModifyTarget *target,
+                               SqlModify *ret)
 {
     ret->on_conflict = true;
     ret->conflict_update = conflict->update;

@@ -135,7 +135,7 @@ typedef struct Binder {
     RowShape *shapes;
     uint32_t shape_count;
     uint32_t shape_cap;
-    bool row_ids; /* tables in FROM give their row ids, for ctid */
+    bool row_ids;          /* tables in FROM give their row ids, for ctid */
     const Scope *siblings; /* names left of a plain subquery in FROM: for error texts only */
     Error *err;
 } Binder;
@@ -216,6 +216,15 @@ Type sql__record_type(Binder *b, const Field *fields, uint32_t count);
 const RowShape *sql__row_shape(Binder *b, Type type);
 /* Field `idx` of a record expression. */
 Expr *sql__field(Binder *b, Expr *row, uint32_t idx, const Field *field, int32_t position);
+
+/* ---- bind_part.c */
+/* The slice that the chain of subscripts `ast`, down to `base`, takes of an array. */
+Status sql__slice(Binder *b, Scope *scope, const AstExpr *ast, const AstExpr *base, Expr *array,
+                  Expr **ret_expr);
+/* A column's new value when `part` (subscripts of the column) is set to `value`; `base` is the
+ * value it has. */
+Status sql__assign_part(Binder *b, Scope *scope, const TableColumn *column, Expr *base,
+                        const AstExpr *part, Expr *value, Expr **ret_expr);
 
 /* ---- bind_scope.c */
 Status sql__column(Binder *b, Scope *scope, const AstExpr *ast, Expr **ret_expr);

@@ -127,9 +127,7 @@ static Status check_assignment(Binder *b, const AstAssignment *assignment)
     case AST_ASSIGN_PLAIN:
         return STATUS_OK;
     case AST_ASSIGN_PART:
-        return BIND_UNSUPPORTED(b, assignment->position,
-                                "assigning to a part of column \"%.*s\" is not supported",
-                                STR_FMT(assignment->column));
+        return STATUS_OK;
     case AST_ASSIGN_MISMATCH:
         return BIND_ERROR(b, "42601", assignment->position,
                           "number of columns does not match number of values");
@@ -141,6 +139,25 @@ static Status check_assignment(Binder *b, const AstAssignment *assignment)
                             "ROW() expression");
 }
 
+/* Was a part of the column, and nothing else, assigned before? */
+static bool has_part(const AstAssignment *assignments, uint32_t count, Str column)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (str_eq(assignments[i].column, column) && assignments[i].kind != AST_ASSIGN_PART)
+            return false;
+    return true;
+}
+
+/* The stored value of a column of the row that is changed. */
+static Status bind_target_column(Binder *b, Scope *scope, const ModifyTarget *target, Str column,
+                                 Expr **ret_expr)
+{
+    Str names[2] = {target->name, column};
+    AstExpr ast = {.kind = AST_COLUMN};
+    ast.path = (AstNames){names, 2};
+    return sql__expr(b, scope, &ast, ret_expr);
+}
+
 Status sql__assignments(Binder *b, Scope *scope, const ModifyTarget *target,
                         const AstAssignment *assignments, uint32_t count, Expr **values)
 {
@@ -150,13 +167,23 @@ Status sql__assignments(Binder *b, Scope *scope, const ModifyTarget *target,
         TRY(check_assignment(b, assignment));
         TRY(sql__modify_column(b, target, assignment->column, assignment->position, &idx));
         const TableColumn *column = sql__live_column(target, idx);
-        if (values[idx])
+        bool part = assignment->kind == AST_ASSIGN_PART && assignment->part;
+        if (values[idx] && !(part && has_part(assignments, i, assignment->column)))
             return BIND_ERROR(b, "42601", assignment->position,
                               "multiple assignments to same column \"%.*s\"",
                               STR_FMT(column->name));
         TRY(sql__check_assignable(b, column, assignment->value, true));
         if (assignment->value->kind == AST_DEFAULT) {
             TRY(sql__default_value(b, column, &values[idx]));
+            continue;
+        }
+        if (part) {
+            Expr *value;
+            if (!values[idx])
+                TRY(bind_target_column(b, scope, target, column->name, &values[idx]));
+            TRY(sql__expr(b, scope, assignment->value, &value));
+            TRY(sql__assign_part(b, scope, column, values[idx], assignment->part, value,
+                                 &values[idx]));
             continue;
         }
         TRY(sql__expr(b, scope, assignment->value, &values[idx]));

@@ -413,13 +413,15 @@ static Status bind_subscript(Binder *b, Scope *scope, const AstExpr *ast, Expr *
     const AstExpr *base = ast;
     uint32_t count = 0;
     char name[64];
-    while (base->kind == AST_SUBSCRIPT && base->all == ast->all && (!ast->all || base == ast)) {
+    bool slice = false;
+    while (base->kind == AST_SUBSCRIPT) {
+        slice |= base->all;
         base = base->args[0];
         count++;
     }
     Expr *array;
     TRY(sql__expr_known(b, scope, base, &array));
-    if (!array->type.is_array && array->type.id == TYPE_JSONB && !ast->all) {
+    if (!array->type.is_array && array->type.id == TYPE_JSONB && !slice) {
         Expr *key;
         TRY(sql__expr(b, scope, ast->args[1], &key));
         if (count > 1) {
@@ -438,29 +440,21 @@ static Status bind_subscript(Binder *b, Scope *scope, const AstExpr *ast, Expr *
         return BIND_ERROR(b, "42804", ast->position,
                           "cannot subscript type %s because it does not support subscripting",
                           type_name(array->type, name));
-    Type type = ast->all ? array->type : type_element(array->type);
-    uint32_t arg_count = ast->all ? 3 : count + 1;
-    Expr **args = ARENA_NEW_ARRAY(b->arena, Expr *, arg_count);
+    if (slice)
+        return sql__slice(b, scope, ast, base, array, ret_expr);
+    Expr **args = ARENA_NEW_ARRAY(b->arena, Expr *, count + 1);
     args[0] = array;
     const AstExpr *level = ast;
-    if (!ast->all && count > 6)
+    if (count > 6)
         return BIND_ERROR(b, "54000", ast->position,
                           "number of array dimensions (%u) exceeds the maximum allowed (6)", count);
-    for (uint32_t i = arg_count - 1; i >= 1; i--) {
-        const AstExpr *index = ast->all ? ast->args[i] : level->args[1];
-        if (index)
-            TRY(sql__expr(b, scope, index, &args[i]));
-        else
-            args[i] = expr_const_null(b->arena, TYPE_OF(INT4));
-        if (ast->all && !index)
-            return BIND_UNSUPPORTED(b, ast->position,
-                                    "array slices without both bounds are not supported");
+    for (uint32_t i = count; i >= 1; i--) {
+        TRY(sql__expr(b, scope, level->args[1], &args[i]));
         TRY(sql__coerce(b, &args[i], TYPE_OF(INT4), CAST_ASSIGNMENT, 0));
-        if (!ast->all)
-            level = level->args[0];
+        level = level->args[0];
     }
-    *ret_expr = sql__new_args(b, EXPR_SUBSCRIPT, type, ast->position, arg_count, args);
-    (*ret_expr)->slice = ast->all;
+    *ret_expr =
+        sql__new_args(b, EXPR_SUBSCRIPT, type_element(array->type), ast->position, count + 1, args);
     return STATUS_OK;
 }
 

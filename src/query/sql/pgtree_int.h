@@ -28,11 +28,11 @@
 
 typedef struct Convert {
     Arena *arena;
-    SqlText text;       /* byte -> character positions */
-    uint32_t depth;     /* levels open now */
-    uint32_t param_max; /* of this statement */
+    SqlText text;        /* byte -> character positions */
+    uint32_t depth;      /* levels open now */
+    uint32_t param_max;  /* of this statement */
     uint32_t ctid_count; /* references to ctid so far */
-    bool too_deep;      /* a level was refused; the tree is unusable */
+    bool too_deep;       /* a level was refused; the tree is unusable */
 } Convert;
 
 /* Opens a level; false when there are too many. Close it with depth--. */
@@ -44,6 +44,8 @@ AstName pgtree__range_var(Convert *c, RangeVar *var);
 /* The last part of a dotted name, and the part before it. */
 void pgtree__qualified(Convert *c, List *list, Str *ret_schema, Str *ret_name);
 AstExpr *pgtree__expr(Convert *c, Node *node);
+/* base[1].x: one node per step. NULL = too deep. */
+AstExpr *pgtree__steps(Convert *c, AstExpr *base, List *steps, int location);
 AstExpr **pgtree__exprs(Convert *c, List *list, uint32_t *ret_count);
 AstType *pgtree__type(Convert *c, TypeName *name);
 AstTarget *pgtree__targets(Convert *c, List *list, uint32_t *ret_count);

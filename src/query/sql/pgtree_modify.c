@@ -82,6 +82,17 @@ static void assign_multiple(Convert *c, MultiAssignRef *ref, AstExpr **source, A
         ret->value = subquery_column(c, (*source)->select, column, count);
 }
 
+/* column[1].field of an assignment. */
+static AstExpr *column_part(Convert *c, ResTarget *res)
+{
+    AstExpr *column = ARENA_NEW(c->arena, AstExpr);
+    *column = (AstExpr){.kind = AST_COLUMN, .position = pgtree__position(c, res->location)};
+    column->path.names = ARENA_NEW_ARRAY(c->arena, Str, 1);
+    column->path.names[0] = pgtree__str(c, res->name);
+    column->path.count = 1;
+    return pgtree__steps(c, column, res->indirection, res->location);
+}
+
 static AstAssignment *convert_assignments(Convert *c, List *list, uint32_t *ret_count)
 {
     AstAssignment *assignments = ARENA_NEW_ARRAY(c->arena, AstAssignment, list_length(list));
@@ -95,9 +106,11 @@ static AstAssignment *convert_assignments(Convert *c, List *list, uint32_t *ret_
         AstAssignment *assignment = &assignments[count++];
         assignment->column = pgtree__str(c, res->name);
         assignment->position = pgtree__position(c, res->location);
-        if (res->indirection)
+        if (res->indirection) {
             assignment->kind = AST_ASSIGN_PART;
-        else if (IsA(res->val, MultiAssignRef))
+            assignment->part = column_part(c, res);
+        }
+        if (IsA(res->val, MultiAssignRef))
             assign_multiple(c, (MultiAssignRef *)res->val, &source, assignment);
         else
             assignment->value = pgtree__expr(c, res->val);
@@ -131,8 +144,7 @@ static AstOnConflict *convert_on_conflict(Convert *c, OnConflictClause *node)
         if (infer->whereClause)
             conflict->index_where = pgtree__expr(c, infer->whereClause);
     }
-    conflict->assignments =
-        convert_assignments(c, node->targetList, &conflict->assignment_count);
+    conflict->assignments = convert_assignments(c, node->targetList, &conflict->assignment_count);
     if (node->whereClause)
         conflict->where = pgtree__expr(c, node->whereClause);
     return conflict;
@@ -146,6 +158,11 @@ AstInsert *pgtree__insert(Convert *c, InsertStmt *node)
     if (node->relation->alias)
         insert->alias = pgtree__str(c, node->relation->alias->aliasname);
     insert->columns = pgtree__targets(c, node->cols, &insert->column_count);
+    for (uint32_t i = 0; i < insert->column_count; i++) {
+        ResTarget *res = list_nth(node->cols, (int)i);
+        if (res->indirection)
+            insert->columns[i].expr = column_part(c, res);
+    }
     if (node->selectStmt)
         insert->source = pgtree__select(c, (SelectStmt *)node->selectStmt);
     insert->returning = pgtree__targets(c, node->returningList, &insert->returning_count);

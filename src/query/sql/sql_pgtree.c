@@ -330,10 +330,8 @@ static AstExpr *convert_case(Convert *c, CaseExpr *node)
     return expr;
 }
 
-/* (x).a[1].b: one node per step. */
-static AstExpr *convert_indirection(Convert *c, Node *arg, List *steps, int location)
+AstExpr *pgtree__steps(Convert *c, AstExpr *expr, List *steps, int location)
 {
-    AstExpr *expr = pgtree__expr(c, arg);
     ListCell *cell;
     foreach(cell, steps)
     {
@@ -365,6 +363,12 @@ static AstExpr *convert_indirection(Convert *c, Node *arg, List *steps, int loca
     if (!c->too_deep)
         c->depth -= (uint32_t)list_length(steps);
     return expr;
+}
+
+/* (x).a[1].b */
+static AstExpr *convert_indirection(Convert *c, Node *arg, List *steps, int location)
+{
+    return pgtree__steps(c, pgtree__expr(c, arg), steps, location);
 }
 
 static AstExpr *convert_sublink(Convert *c, SubLink *node)
