@@ -27,6 +27,7 @@
 #include "net/rest/bans_api.h"
 #include "net/rest/ingest_api.h"
 #include "net/rest/logs_api.h"
+#include "net/rest/openapi_api.h"
 #include "net/rest/sql_api.h"
 #include "net/rest/tail_api.h"
 #include "query/query.h"
@@ -383,6 +384,7 @@ static void add_rest_routes(Server *s)
     s->bans_api = (BansApi){.gate = admission_gate(s->admission)};
     bans_api_register(&s->bans_api, s->rest_router);
     ingest_api_register(&s->rest_api, s->rest_router);
+    openapi_api_register(s->rest_router);
     otlp_api_register(&s->otlp_api, s->rest_router);
 }
 

@@ -198,7 +198,7 @@ static void on_table(HttpRequest *req, void *ctx)
     buf_printf(
         &b->sql,
         "select n.nspname as schema, c.relname as table, a.attnum as position,"
-        " a.attname as name, pg_catalog.format_type(a.atttypid, a.atttypmod) as type,"
+        " a.attname as name, a.atttypid::regtype::text as type,"
         " not a.attnotnull as nullable"
         " from pg_catalog.pg_class c"
         " join pg_catalog.pg_namespace n on n.oid = c.relnamespace"

@@ -140,8 +140,9 @@ static void look(PoolTask *pool_task)
     tail->status = engine_snapshot(tail->api->engine, &snapshot, &tail->err);
     if (tail->status == STATUS_OK) {
         Lsn lsn = snapshot_lsn(snapshot);
-        if (tail->begun)
-            tail->status = scan_news(tail, snapshot, &tail->err);
+        if (!tail->begun)
+            tail->seen_lsn = lsn; /* the first look yields nothing, but checks the query */
+        tail->status = scan_news(tail, snapshot, &tail->err);
         tail->seen_lsn = lsn;
         (void)snapshot_free(snapshot);
     }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "storage/rows/row_changes_int.h"
+#include "storage/rows/row_text_filter.h"
 
 /* A batch of the reader's own rows. */
 typedef struct OwnRows {
@@ -300,11 +301,26 @@ static void narrow_to_row(RowScan *scan, uint64_t row_id)
     scan->only_row = row_id;
 }
 
+/* A bad text query fails the scan, also one that finds no segment to look into. */
+static Status check_texts(RowScan *scan, Error *err)
+{
+    RowTextFilter *filter;
+
+    for (uint32_t i = 0; i < scan->spec.predicate_count; i++) {
+        const ScanPredicate *p = &scan->spec.predicates[i];
+        if (row_text_filter_op(p->op))
+            TRY(row_text_filter_new(p, scan->spec.schema->columns[p->column].type, &scan->arena,
+                                    &filter, err));
+    }
+    return STATUS_OK;
+}
+
 static Status init_scan(RowScan *scan, RowTable *table, Error *err)
 {
     uint64_t row_id;
     RowHit hit = scan->spec.predicate_count ? find_by_key(scan, table, &row_id) : ROW_HIT_UNKNOWN;
 
+    TRY(check_texts(scan, err));
     if (hit == ROW_HIT_NONE)
         return STATUS_OK;
     collect_segments(scan, table);
