@@ -188,28 +188,59 @@ static Status no_block(Query *query)
     return STATUS_OK;
 }
 
-static Status commit(Query *query, const AstTransaction *ast, Error *err)
+static const char *const chained[] = {"transaction_isolation", "transaction_read_only",
+                                      "transaction_deferrable"};
+
+/* AND CHAIN: another transaction with the characteristics of this one, once `end` has ended it. */
+static Status chain(Session *session, Status (*end)(Session *session, Error *err), Error *err)
+{
+    CLEANUP(arena_done) Arena arena = {0};
+    Str values[LUMA_ARRAY_LEN(chained)];
+    arena_init(&arena, NULL);
+    for (size_t i = 0; i < LUMA_ARRAY_LEN(chained); i++) {
+        (void)settings__get(session, str_from(chained[i]), &values[i]);
+        values[i] = arena_str(&arena, values[i]);
+    }
+    TRY(end(session, err));
+    TRY(session__begin(session, false, err));
+    for (size_t i = 0; i < LUMA_ARRAY_LEN(chained); i++) {
+        Str now;
+        if (settings__get(session, str_from(chained[i]), &now) && !str_eq(now, values[i]))
+            TRY(settings__set(session, str_from(chained[i]), &values[i], true, err));
+    }
+    return STATUS_OK;
+}
+
+static Status roll_back(Session *session, Error *err)
+{
+    (void)err;
+    session__rollback(session);
+    return STATUS_OK;
+}
+
+static Status end_block(Query *query, const AstTransaction *ast, const char *tag,
+                        Status (*end)(Session *session, Error *err), Error *err)
 {
     Session *session = query->session;
-    if (session->txn.state == TRANSACTION_FAILED) {
-        query__set_tag(query, "ROLLBACK");
-        session__rollback(session);
-        return STATUS_OK;
-    }
-    query__set_tag(query, "COMMIT");
+    query__set_tag(query, "%s", tag);
+    if (!session__in_block(session) && ast->chain)
+        return error_set_sql(err, STATUS_INVALID, "25P01", 0,
+                             "%s AND CHAIN can only be used in transaction blocks", tag);
     if (!session__in_block(session))
         TRY(no_block(query));
-    TRY(session__commit(session, err));
-    return ast->chain ? session__begin(session, false, err) : STATUS_OK;
+    return ast->chain ? chain(session, end, err) : end(session, err);
+}
+
+static Status commit(Query *query, const AstTransaction *ast, Error *err)
+{
+    if (query->session->txn.state == TRANSACTION_FAILED)
+        return end_block(query, ast, "ROLLBACK", roll_back, err);
+    return end_block(query, ast, "COMMIT", session__commit, err);
 }
 
 static Status rollback(Query *query, const AstTransaction *ast, Error *err)
 {
-    query__set_tag(query, "ROLLBACK");
-    if (!session__in_block(query->session))
-        TRY(no_block(query));
-    session__rollback(query->session);
-    return ast->chain ? session__begin(query->session, false, err) : STATUS_OK;
+    return end_block(query, ast, "ROLLBACK", roll_back, err);
 }
 
 Status command__transaction(Query *query, const AstTransaction *ast, Error *err)

@@ -41,13 +41,14 @@ static bool add_id(IdSet *set, uint64_t id)
 
 bool modify__first_time(Modify *m, uint64_t row_id)
 {
-    return add_id(&m->seen, row_id);
-}
-
-void modify__forget_times(Modify *m)
-{
-    mem_free(m->seen.slots);
-    m->seen = (IdSet){0};
+    ModifyRun *run = m->run;
+    uint32_t store_id = m->bound->table->store_id;
+    for (uint32_t i = 0; i < run->seen_count; i++)
+        if (run->seen[i].store_id == store_id)
+            return add_id(&run->seen[i], row_id);
+    MEM_GROW(run->seen, run->seen_cap, run->seen_count + 1);
+    run->seen[run->seen_count] = (IdSet){.store_id = store_id};
+    return add_id(&run->seen[run->seen_count++], row_id);
 }
 
 /* ---------------------------------------------------------------- lists of rows */
@@ -183,14 +184,14 @@ static Status take_first_times(Modify *m, RecordBatch *batch, Error *err)
     const int64_t *ids = batch->columns[0].values;
     uint32_t *rows;
     uint32_t kept = 0;
-    TRY(arena_try_alloc(&m->arena, sizeof *rows * batch->row_count, &rows, err));
+    TRY(arena_try_alloc(m->arena, sizeof *rows * batch->row_count, &rows, err));
     for (uint32_t i = 0; i < batch->row_count; i++)
-        if (add_id(&m->seen, (uint64_t)ids[i]))
+        if (modify__first_time(m, (uint64_t)ids[i]))
             rows[kept++] = i;
     if (kept == batch->row_count)
         return STATUS_OK;
     RecordBatch all = *batch;
-    return batch_take(&all, rows, kept, &m->arena, batch, err);
+    return batch_take(&all, rows, kept, m->arena, batch, err);
 }
 
 /* Row ids, new rows and what RETURNING reads, of one batch of the plan. */
@@ -200,8 +201,8 @@ Status modify__take_batch(Modify *m, const RecordBatch *from, SqlModifyKind kind
     RecordBatch batch;
     uint32_t first = kind != SQL_INSERT;
     uint32_t row;
-    TRY(copy_flat(from, &m->arena, &batch, err));
-    if (first)
+    TRY(copy_flat(from, m->arena, &batch, err));
+    if (first && !bound->on_conflict) /* which has looked already */
         TRY(take_first_times(m, &batch, err));
     if (!batch.row_count)
         return STATUS_OK;
@@ -209,15 +210,15 @@ Status modify__take_batch(Modify *m, const RecordBatch *from, SqlModifyKind kind
                     (kind == SQL_DELETE ? 0 : bound->check_count);
     RecordBatch rows = some_columns(&batch, first, live);
     if (first)
-        push_batch(&m->arena, &m->deleted, some_columns(&batch, 0, 1));
+        push_batch(m->arena, &m->deleted, some_columns(&batch, 0, 1));
     if (kind != SQL_DELETE) {
         TRY(modify__check_rows(bound->table, &rows,
                                &batch.columns[first + live + bound->extra_count],
                                bound->check_count, m->query->binding.settings.pg, &row, err));
-        push_batch(&m->arena, &m->added, rows);
+        push_batch(m->arena, &m->added, rows);
     }
     if (bound->returning.root)
-        push_batch(&m->arena, &m->returned,
+        push_batch(m->arena, &m->returned,
                    some_columns(&batch, first, live + bound->extra_count));
     m->row_count += batch.row_count;
     return STATUS_OK;
@@ -248,8 +249,8 @@ static Status on_proposed(void *ctx, const RecordBatch *batch, Error *err)
 {
     Modify *m = ctx;
     RecordBatch copy;
-    TRY(copy_flat(batch, &m->arena, &copy, err));
-    push_batch(&m->arena, &m->proposed, copy);
+    TRY(copy_flat(batch, m->arena, &copy, err));
+    push_batch(m->arena, &m->proposed, copy);
     return STATUS_OK;
 }
 
@@ -257,9 +258,9 @@ static Status on_returned(void *ctx, const RecordBatch *batch, Error *err)
 {
     Modify *m = ctx;
     RecordBatch copy;
-    TRY(copy_flat(batch, &m->arena, &copy, err));
+    TRY(copy_flat(batch, m->arena, &copy, err));
     copy.schema = &m->bound->returning.root->schema;
-    push_batch(&m->arena, &m->results, copy);
+    push_batch(m->arena, &m->results, copy);
     return STATUS_OK;
 }
 
@@ -272,7 +273,7 @@ static Status compute_returning(Modify *m, Error *err)
     return modify__run_plan(m->query, &m->bound->returning, on_returned, m, err);
 }
 
-Status modify__gather(Modify *m, Error *err)
+static Status gather(Modify *m, Error *err)
 {
     SqlModify *bound = m->bound;
     TRY(query__optimize(&bound->plan, m->query->binding.snapshot, err));
@@ -319,105 +320,160 @@ static Status add_to_batch(WriteBatch *batch, const Table *table, const RowList 
     return STATUS_OK;
 }
 
-Status modify__store(Session *session, const Table *table, const RowList *deleted,
-                     const RowList *added, Arena *arena, Error *err)
+static Status add_all(WriteBatch *batch, ModifyRun *run, Error *err)
+{
+    for (uint32_t i = 0; i < run->count; i++) {
+        const Modify *m = &run->items[i];
+        TRY(add_to_batch(batch, m->bound->table, &m->deleted, &m->added, &run->arena, err));
+    }
+    return STATUS_OK;
+}
+
+static Status store(ModifyRun *run, Error *err)
 {
     WriteBatch *batch;
     WriteMark mark;
-    if (!deleted->count && !added->count)
+    uint32_t count = 0;
+    const Table **tables = ARENA_NEW_ARRAY(&run->arena, const Table *, run->count + 1);
+    for (uint32_t i = 0; i < run->count; i++)
+        if (run->items[i].deleted.count || run->items[i].added.count)
+            tables[count++] = run->items[i].bound->table;
+    if (!count)
         return STATUS_OK;
-    TRY(session__begin_write(session, &table, 1, &batch, &mark, err));
-    return session__end_write(session, batch, mark,
-                              add_to_batch(batch, table, deleted, added, arena, err), err);
-}
-
-static Status store(Modify *m, Error *err)
-{
-    return modify__store(m->query->session, m->bound->table, &m->deleted, &m->added, &m->arena,
-                         err);
+    TRY(session__begin_write(run->query->session, tables, count, &batch, &mark, err));
+    return session__end_write(run->query->session, batch, mark, add_all(batch, run, err), err);
 }
 
 /* ---------------------------------------------------------------- running */
 
-static void modify_done(void *ctx)
+static void run_done(void *ctx)
 {
-    Modify *m = ctx;
-    modify__forget_times(m);
-    arena_done(&m->arena);
+    ModifyRun *run = ctx;
+    for (uint32_t i = 0; i < run->seen_count; i++)
+        mem_free(run->seen[i].slots);
+    mem_free(run->seen);
+    run->seen = NULL;
+    run->seen_count = run->seen_cap = 0;
+    arena_done(&run->arena);
 }
 
-Modify *modify__new(Query *query)
+static ModifyRun *new_run(Query *query)
 {
-    Modify *m = ARENA_NEW(&query->arena, Modify);
-    m->query = query;
-    arena_init(&m->arena, &query->budget);
-    arena_on_cleanup(&query->arena, modify_done, m);
+    ModifyRun *run = ARENA_NEW(&query->arena, ModifyRun);
+    run->query = query;
+    arena_init(&run->arena, &query->budget);
+    arena_on_cleanup(&query->arena, run_done, run);
+    return run;
+}
+
+static Modify *add_item(ModifyRun *run, SqlModify *bound)
+{
+    Modify *m = &run->items[run->count++];
+    *m = (Modify){.run = run, .query = run->query, .bound = bound, .arena = &run->arena};
     return m;
 }
 
-static void give_results(Modify *m)
+static void give_batches(Query *query, const RowList *results)
 {
-    Query *query = m->query;
-    static const char *const tags[] = {
-        [SQL_INSERT] = "INSERT 0", [SQL_UPDATE] = "UPDATE", [SQL_DELETE] = "DELETE"};
-    query__set_tag(query, "%s %lu", tags[m->bound->kind], (unsigned long)m->row_count);
-    if (!m->bound->returning.root)
-        return;
-    query->batches = m->results.batches;
-    query->batch_count = m->results.count;
+    query->batches = results->batches;
+    query->batch_count = results->count;
     query->mode = QUERY_ROWS;
 }
 
-static Status attempt(Query *query, const AstStatement *ast, Modify *m, Error *err)
+static void give_results(Query *query, const Modify *m)
 {
-    TRY(query__snapshot(query, err));
-    m->bound = ARENA_NEW(&query->arena, SqlModify);
-    Status status = sql_bind_modify(&query->binding.options, ast, m->bound, err);
-    TRY(binding__result(&query->binding, status, err));
-    TRY(modify__gather(m, err));
-    return store(m, err);
+    static const char *const tags[] = {
+        [SQL_INSERT] = "INSERT 0", [SQL_UPDATE] = "UPDATE", [SQL_DELETE] = "DELETE"};
+    query__set_tag(query, "%s %lu", tags[m->bound->kind], (unsigned long)m->row_count);
+    if (m->bound->returning.root)
+        give_batches(query, &m->results);
 }
 
-/* May the statement run again? A conflict, or a key that appeared behind the snapshot of ON
- * CONFLICT. */
-static bool retries(const Query *query, const Modify *m, Status status)
+/* Those in WITH run first, each on the snapshot; what they return is what the rest reads. */
+static Status gather_with(ModifyRun *run, Error *err)
 {
-    const Transaction *txn = &query->session->txn;
-    bool conflict = status == STATUS_CONFLICT ||
-                    (status == STATUS_EXISTS && m->bound && m->bound->on_conflict);
-    return conflict && !txn->snapshot;
+    run->items = ARENA_NEW_ARRAY(&run->arena, Modify, run->with.count + 1);
+    for (uint32_t i = 0; i < run->with.count; i++) {
+        Modify *m = add_item(run, run->with.items[i]);
+        TRY(gather(m, err));
+        modify__read_list(m->bound->results, &m->results);
+    }
+    return STATUS_OK;
+}
+
+/* SELECT with statements in WITH: its rows, made before anything is stored. */
+static Status run_select(ModifyRun *run, const AstSelect *select, Error *err)
+{
+    Query *query = run->query;
+    Modify rows = {.run = run, .query = query, .arena = &run->arena};
+    TRY(query__bind(query, select, err));
+    TRY(gather_with(run, err));
+    rows.bound = ARENA_NEW(&run->arena, SqlModify);
+    rows.bound->returning = query->own_plan;
+    TRY(modify__run_plan(query, &query->own_plan, on_returned, &rows, err));
+    TRY(store(run, err));
+    query__set_tag(query, "SELECT %lu", (unsigned long)rows.results.row_count);
+    give_batches(query, &rows.results);
+    return STATUS_OK;
+}
+
+static Status attempt(ModifyRun *run, const AstStatement *ast, Error *err)
+{
+    Query *query = run->query;
+    TRY(query__snapshot(query, err));
+    query->binding.options.modifies = &run->with;
+    if (ast->kind == AST_STATEMENT_SELECT)
+        return run_select(run, ast->select, err);
+    SqlModify *bound = ARENA_NEW(&query->arena, SqlModify);
+    Status status = sql_bind_modify(&query->binding.options, ast, bound, err);
+    TRY(binding__result(&query->binding, status, err));
+    TRY(gather_with(run, err));
+    Modify *m = add_item(run, bound);
+    TRY(gather(m, err));
+    TRY(store(run, err));
+    give_results(query, m);
+    return STATUS_OK;
+}
+
+static bool handles_conflicts(const ModifyRun *run)
+{
+    for (uint32_t i = 0; i < run->count; i++)
+        if (run->items[i].bound->on_conflict)
+            return true;
+    return false;
+}
+
+/* A statement with ON CONFLICT never reports the key that it was to handle: it appeared behind the
+ * snapshot. */
+static Status as_conflict(const ModifyRun *run, Status status, Error *err)
+{
+    if (status != STATUS_EXISTS || !handles_conflicts(run))
+        return status;
+    return error_set_sql(err, STATUS_CONFLICT, "40001", 0,
+                         "could not serialize access due to concurrent update");
 }
 
 Status modify__run(Query *query, const AstStatement *ast, Error *err)
 {
     Engine *engine = query->session->engine->options.engine;
     for (uint32_t i = 0;; i++) {
-        Modify *m = modify__new(query);
+        ModifyRun *run = new_run(query);
         Lsn seen = engine ? engine_visible_lsn(engine) : 0;
-        Status status = attempt(query, ast, m, err);
-        if (status == STATUS_OK) {
-            give_results(m);
+        Status status = attempt(run, ast, err);
+        if (status == STATUS_OK)
             return STATUS_OK;
-        }
         query->exec = exec_close(query->exec);
         query->mode = QUERY_NONE;
-        if (!retries(query, m, status) || i + 1 == ATTEMPTS_MAX)
-            return modify__conflict_error(m, status, err);
-        modify_done(m);
-        *m = (Modify){.query = query};
+        status = as_conflict(run, status, err);
+        /* A transaction that reads one snapshot throughout would see the same again. */
+        if (status != STATUS_CONFLICT || query->session->txn.snapshot || i + 1 == ATTEMPTS_MAX)
+            return status;
+        run_done(run);
+        *run = (ModifyRun){.query = query};
         TRY(query__check(query, err));
         engine_wait_write(engine, seen, CONFLICT_WAIT_NS);
         query__renew_snapshot(query);
     }
-}
-
-/* ON CONFLICT never reports the key that it was to handle. */
-Status modify__conflict_error(const Modify *m, Status status, Error *err)
-{
-    if (status != STATUS_EXISTS || !m->bound || !m->bound->on_conflict)
-        return status;
-    return error_set_sql(err, STATUS_CONFLICT, "40001", 0,
-                         "could not serialize access due to concurrent update");
 }
 
 /* ---------------------------------------------------------------- TRUNCATE, CREATE TABLE AS */
@@ -447,22 +503,26 @@ static Status on_created(void *ctx, const RecordBatch *batch, Error *err)
 {
     Modify *m = ctx;
     RecordBatch copy;
-    TRY(copy_flat(batch, &m->arena, &copy, err));
-    push_batch(&m->arena, &m->added, copy);
+    TRY(copy_flat(batch, m->arena, &copy, err));
+    push_batch(m->arena, &m->added, copy);
     return STATUS_OK;
 }
 
 Status modify__create_as(Query *query, const AstName *name, Error *err)
 {
-    Modify *m = modify__new(query);
+    ModifyRun *run = new_run(query);
+    SqlModify bound = {.kind = SQL_INSERT};
     Snapshot *snapshot = NULL;
+    run->items = ARENA_NEW(&run->arena, Modify);
+    Modify *m = add_item(run, &bound);
     TRY(engine_snapshot(query->session->engine->options.engine, &snapshot, err));
-    const Table *table = snapshot_find_table(snapshot, name->schema, name->name);
-    Status status = table ? modify__run_plan(query, &query->own_plan, on_created, m, err)
-                          : error_set_sql(err, STATUS_NOT_FOUND, "42P01", 0,
-                                          "relation \"%.*s\" does not exist", STR_FMT(name->name));
+    bound.table = snapshot_find_table(snapshot, name->schema, name->name);
+    Status status = bound.table
+                        ? modify__run_plan(query, &query->own_plan, on_created, m, err)
+                        : error_set_sql(err, STATUS_NOT_FOUND, "42P01", 0,
+                                        "relation \"%.*s\" does not exist", STR_FMT(name->name));
     if (status == STATUS_OK)
-        status = modify__store(query->session, table, &m->deleted, &m->added, &m->arena, err);
+        status = store(run, err);
     (void)snapshot_free(snapshot);
     query__set_tag(query, "SELECT %lu", (unsigned long)m->added.row_count);
     return status;

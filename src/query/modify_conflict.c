@@ -46,19 +46,19 @@ static Status join_pairs(Modify *m, const RecordBatch *proposed, const Pair *pai
     uint32_t count = stored->row_count;
     RecordBatch joined = {.column_count = 1 + 2 * live, .row_count = count};
     uint32_t *rows;
-    TRY(arena_try_alloc(&m->arena, sizeof *rows * count, &rows, err));
-    TRY(arena_try_alloc(&m->arena, sizeof *joined.columns * joined.column_count, &joined.columns,
+    TRY(arena_try_alloc(m->arena, sizeof *rows * count, &rows, err));
+    TRY(arena_try_alloc(m->arena, sizeof *joined.columns * joined.column_count, &joined.columns,
                         err));
-    TRY(column_init(&joined.columns[0], &m->arena, TYPE_OF(INT8), count, false, err));
+    TRY(column_init(&joined.columns[0], m->arena, TYPE_OF(INT8), count, false, err));
     for (uint32_t i = 0; i < count; i++) {
         ((uint64_t *)column_values(&joined.columns[0]))[i] = pairs[i].row_id;
         rows[i] = pairs[i].row;
     }
     memcpy(&joined.columns[1], stored->columns, sizeof *joined.columns * live);
     for (uint32_t i = 0; i < live; i++)
-        TRY(column_take(&proposed->columns[i], rows, count, &m->arena, &joined.columns[1 + live + i],
+        TRY(column_take(&proposed->columns[i], rows, count, m->arena, &joined.columns[1 + live + i],
                         err));
-    ARENA_PUSH(&m->arena, list->batches, list->count, list->cap, joined);
+    ARENA_PUSH(m->arena, list->batches, list->count, list->cap, joined);
     return STATUS_OK;
 }
 
@@ -69,8 +69,8 @@ static Status pair_rows(Modify *m, const RecordBatch *proposed, Pair *pairs, uin
     const Table *table = m->bound->table;
     uint16_t *columns;
     uint64_t *ids;
-    TRY(arena_try_alloc(&m->arena, sizeof *columns * (table->column_count + 1), &columns, err));
-    TRY(arena_try_alloc(&m->arena, sizeof *ids * (count + 1), &ids, err));
+    TRY(arena_try_alloc(m->arena, sizeof *columns * (table->column_count + 1), &columns, err));
+    TRY(arena_try_alloc(m->arena, sizeof *ids * (count + 1), &ids, err));
     uint32_t live = live_columns(table, columns);
     qsort(pairs, count, sizeof *pairs, compare_pairs);
     for (uint32_t i = 0; i < count; i++)
@@ -78,7 +78,7 @@ static Status pair_rows(Modify *m, const RecordBatch *proposed, Pair *pairs, uin
     for (uint32_t at = 0; at < count;) {
         RecordBatch stored;
         TRY(engine_fetch_rows(m->query->binding.snapshot, table, columns, live, ids + at,
-                              count - at, &m->arena, &stored, err));
+                              count - at, m->arena, &stored, err));
         TRY(join_pairs(m, proposed, pairs + at, &stored, list, err));
         at += stored.row_count;
     }
@@ -101,10 +101,10 @@ static Status sort_out(Modify *m, KeyProbe *probe, const RecordBatch *batch, Row
     uint32_t row;
     TRY(modify__check_rows(bound->table, &rows, &batch->columns[live], bound->check_count,
                            m->query->binding.settings.pg, &row, err));
-    TRY(modify__all_columns(bound->table, &rows, &m->arena, &all, err));
-    TRY(arena_try_alloc(&m->arena, sizeof *ids * n, &ids, err));
-    TRY(arena_try_alloc(&m->arena, sizeof *free_rows * n, &free_rows, err));
-    TRY(arena_try_alloc(&m->arena, sizeof *pairs * n, &pairs, err));
+    TRY(modify__all_columns(bound->table, &rows, m->arena, &all, err));
+    TRY(arena_try_alloc(m->arena, sizeof *ids * n, &ids, err));
+    TRY(arena_try_alloc(m->arena, sizeof *free_rows * n, &free_rows, err));
+    TRY(arena_try_alloc(m->arena, sizeof *pairs * n, &pairs, err));
     TRY(key_probe_rows(probe, &all, ids, err));
     for (uint32_t i = 0; i < n; i++) {
         if (ids[i] == KEY_PROBE_NONE)
@@ -120,7 +120,7 @@ static Status sort_out(Modify *m, KeyProbe *probe, const RecordBatch *batch, Row
         TRY(pair_rows(m, &rows, pairs, pair_count, list, err));
     if (!free_count)
         return STATUS_OK;
-    TRY(batch_take(batch, free_rows, free_count, &m->arena, &added, err));
+    TRY(batch_take(batch, free_rows, free_count, m->arena, &added, err));
     return modify__take_batch(m, &added, SQL_INSERT, err);
 }
 
@@ -132,7 +132,7 @@ static Status on_updated(void *ctx, const RecordBatch *batch, Error *err)
 Status modify__resolve_conflicts(Modify *m, Error *err)
 {
     SqlModify *bound = m->bound;
-    RowList *pairs = ARENA_NEW(&m->arena, RowList);
+    RowList *pairs = ARENA_NEW(m->arena, RowList);
     Status status = STATUS_OK;
     KeyProbe *probe = key_probe_new(m->query->binding.snapshot, bound->table, bound->arbiters);
     for (uint32_t i = 0; i < m->proposed.count && status == STATUS_OK; i++)
@@ -143,6 +143,5 @@ Status modify__resolve_conflicts(Modify *m, Error *err)
         return STATUS_OK;
     modify__read_list(bound->conflicting, pairs);
     TRY(query__optimize(&bound->conflict, m->query->binding.snapshot, err));
-    modify__forget_times(m);
     return modify__run_plan(m->query, &bound->conflict, on_updated, m, err);
 }

@@ -13,43 +13,51 @@ typedef struct RowList {
     uint64_t row_count;
 } RowList;
 
+/* Stored rows of a table that a statement has met. */
 typedef struct IdSet {
+    uint32_t store_id;
     uint64_t *slots; /* owned; id + 1, 0 = empty */
     size_t slot_count;
     size_t count;
 } IdSet;
 
-/* One run of a statement. */
+typedef struct ModifyRun ModifyRun;
+
+/* A statement, or one in WITH. */
 typedef struct Modify {
+    ModifyRun *run;
     Query *query;
     SqlModify *bound;
-    Arena arena;      /* what is gathered */
+    Arena *arena;     /* the run's: what is gathered */
     RowList proposed; /* ON CONFLICT: whole rows and checks */
     RowList deleted;  /* row ids */
     RowList added;    /* whole rows: live columns */
     RowList returned; /* what RETURNING reads */
     RowList results;  /* what RETURNING gave */
-    IdSet seen;       /* row ids in `deleted` */
     uint64_t row_count;
 } Modify;
 
-Modify *modify__new(Query *query);
-/* Runs the plan, checks constraints, computes RETURNING. */
-Status modify__gather(Modify *m, Error *err);
+/* One attempt at a statement with all that its WITH holds. */
+struct ModifyRun {
+    Query *query;
+    Arena arena;
+    SqlModifies with;
+    Modify *items; /* those of WITH, then the statement itself unless it is a SELECT */
+    uint32_t count;
+    IdSet *seen; /* owned: per table; a row is changed once */
+    uint32_t seen_count;
+    uint32_t seen_cap;
+};
+
 /* modify_conflict.c: sorts `proposed` into rows to add and rows to update. */
 Status modify__resolve_conflicts(Modify *m, Error *err);
-Status modify__conflict_error(const Modify *m, Status status, Error *err);
 /* Is it the first time that the statement meets the stored row? */
 bool modify__first_time(Modify *m, uint64_t row_id);
-void modify__forget_times(Modify *m);
 Status modify__take_batch(Modify *m, const RecordBatch *from, SqlModifyKind kind, Error *err);
 Status modify__run_plan(Query *query, const Plan *plan,
                         Status (*on_batch)(void *ctx, const RecordBatch *batch, Error *err),
                         void *ctx, Error *err);
 /* Scans of the virtual table read the list. */
 void modify__read_list(VirtualTable *table, RowList *list);
-/* Rows that go and rows that come (live columns), as one statement of the session. */
-Status modify__store(Session *session, const Table *table, const RowList *deleted,
-                     const RowList *added, Arena *arena, Error *err);
 
 #endif

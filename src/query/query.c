@@ -247,7 +247,7 @@ static Status start(Query *query, const Column *params, uint32_t param_count, Er
     TRY(session__check_state(query->session, ast, err));
     TRY(check_role(query, err));
     TRY(copy_params(query, params, param_count, err));
-    if (ast->kind == AST_STATEMENT_SELECT)
+    if (ast->kind == AST_STATEMENT_SELECT && !query->statement->modifies)
         return start_select(query, err);
     if (ast->kind == AST_STATEMENT_COPY)
         return copy__start(query, err);
@@ -261,7 +261,7 @@ static Status run_deferred(Query *query, Error *err)
     const AstStatement *ast = query->statement->ast;
     query->mode = QUERY_NONE;
     if (ast->kind == AST_STATEMENT_INSERT || ast->kind == AST_STATEMENT_UPDATE ||
-        ast->kind == AST_STATEMENT_DELETE)
+        ast->kind == AST_STATEMENT_DELETE || ast->kind == AST_STATEMENT_SELECT)
         return modify__run(query, ast, err);
     return command__run(query, ast, err);
 }

@@ -65,7 +65,8 @@ typedef struct WrittenTable {
 
 typedef struct Savepoint {
     Str name;
-    WriteMark mark; /* in the transaction's batch */
+    WriteMark mark;  /* in the transaction's batch */
+    char **settings; /* values */
     uint32_t undo_count;
 } Savepoint;
 
@@ -166,7 +167,8 @@ struct Statement {
     Type *param_types;
     uint32_t param_count;
     Plan plan;   /* reusable: it reads no table. root NULL = bind again at start */
-    bool writes; /* needs a role that may write */
+    bool writes;   /* needs a role that may write */
+    bool modifies; /* a SELECT with INSERT, UPDATE or DELETE in WITH */
     bool quick;  /* quick__statement, quick__params */
 };
 
@@ -216,6 +218,9 @@ void settings__reset_all(Session *session);
 bool settings__get(Session *session, Str name, Str *ret_value);
 /* Brings back what SET changed (rollback) or SET LOCAL (commit). */
 void settings__end_transaction(Session *session, bool commit);
+/* All values as they are now, in the arena; what ROLLBACK TO brings back. */
+char **settings__mark(const Session *session, Arena *arena);
+void settings__rollback(Session *session, char *const *mark);
 uint32_t settings__count(void);
 /* Name, value and description of setting `idx`, for SHOW ALL and pg_settings. */
 void settings__describe(Session *session, uint32_t idx, Str *ret_name, Str *ret_value,

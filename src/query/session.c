@@ -291,6 +291,7 @@ Status session__savepoint(Session *session, Str name, Error *err)
     Savepoint savepoint = {.name = arena_str(&txn->arena, name),
                            .mark = txn->batch ? write_batch_mark(txn->batch)
                                               : (WriteMark){.command = 1},
+                           .settings = settings__mark(session, &txn->arena),
                            .undo_count = txn->undo_count};
     ARENA_PUSH(&txn->arena, txn->savepoints, txn->savepoint_count, txn->savepoint_cap, savepoint);
     return STATUS_OK;
@@ -326,6 +327,7 @@ Status session__rollback_to(Session *session, Str name, Error *err)
     if (txn->batch)
         write_batch_rollback(txn->batch, txn->savepoints[idx].mark);
     undo_creates(session, txn->savepoints[idx].undo_count);
+    settings__rollback(session, txn->savepoints[idx].settings);
     txn->savepoint_count = idx + 1; /* it stays */
     txn->state = TRANSACTION_OPEN;
     return STATUS_OK;

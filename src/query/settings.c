@@ -447,6 +447,28 @@ void settings__end_transaction(Session *session, bool commit)
     }
 }
 
+char **settings__mark(const Session *session, Arena *arena)
+{
+    char **texts = ARENA_NEW_ARRAY(arena, char *, LUMA_ARRAY_LEN(defs));
+    for (size_t i = 0; i < LUMA_ARRAY_LEN(defs); i++)
+        if (session->settings[i].text)
+            texts[i] = arena_strdup(arena, session->settings[i].text);
+    return texts;
+}
+
+void settings__rollback(Session *session, char *const *mark)
+{
+    for (size_t i = 0; i < LUMA_ARRAY_LEN(defs); i++) {
+        SettingValue *value = &session->settings[i];
+        if (!mark[i] ? !value->text : value->text && strcmp(mark[i], value->text) == 0)
+            continue;
+        mem_free(value->text);
+        value->text = mark[i] ? mem_strdup(mark[i]) : NULL;
+        session->pg_settings_fresh = false;
+        report(session, (int)i);
+    }
+}
+
 void settings__describe(Session *session, uint32_t idx, Str *ret_name, Str *ret_value,
                         Str *ret_text)
 {

@@ -116,17 +116,21 @@ static Status bind_plan(Session *session, Statement *statement, const Type *para
     Binding binding;
     Plan plan = {0};
     SqlModify modify = {0};
+    SqlModifies with = {0};
     Arena scratch;
     arena_init(&scratch, session->engine->options.budget);
     bool keeps = ast->kind == AST_STATEMENT_SELECT;
     Arena *arena = keeps ? &statement->arena : &scratch;
     binding__init(&binding, session, session->txn.snapshot, arena, ast->param_max, param_types,
                   param_count);
+    binding.options.modifies = &with;
     Status status = ast->kind == AST_STATEMENT_SELECT
                         ? sql_bind_select(&binding.options, ast->select, &plan, err)
                         : sql_bind_modify(&binding.options, ast, &modify, err);
     status = binding__result(&binding, status, err);
     if (status == STATUS_OK) {
+        statement->modifies = statement->modifies || with.count;
+        statement->writes = statement->writes || with.count;
         const Plan *bound = keeps ? &plan : &modify.plan;
         const PlanNode *rows = keeps ? plan.root : modify.returning.root;
         statement->param_count = bound->param_count;
@@ -135,9 +139,10 @@ static Status bind_plan(Session *session, Statement *statement, const Type *para
         if (rows)
             statement->schema = schema_copy(&rows->schema, &statement->arena);
         statement->kind = rows ? STATEMENT_QUERY : STATEMENT_COMMAND;
-        if (keeps && !binding.used_tables)
+        bool reusable = keeps && !binding.used_tables && !with.count;
+        if (reusable)
             status = query__optimize(&plan, NULL, err);
-        if (status == STATUS_OK && keeps && !binding.used_tables)
+        if (status == STATUS_OK && reusable)
             statement->plan = plan;
     }
     binding__done(&binding);

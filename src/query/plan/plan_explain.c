@@ -364,11 +364,57 @@ static const char *aggregate_name(const PlanNode *node)
     return node->group_count ? "HashAggregate" : "Aggregate";
 }
 
+/* ScanOp of engine.h, in its order; those from SCAN_OP_PLAIN_COUNT on look into texts. */
+static const char *const scan_ops[] = {
+    "=", "<>", "<", "<=", ">", ">=", "IS NULL", "IS NOT NULL", "matches", "LIKE", "ILIKE", "words"};
+enum { SCAN_OP_EQ = 0, SCAN_OP_PLAIN_COUNT = 8 };
+
+/* Does a predicate fix the column? */
+static bool is_fixed(const PlanNode *scan, uint16_t column)
+{
+    for (uint32_t i = 0; i < scan->predicate_count; i++)
+        if (scan->predicates[i].column == column && scan->predicates[i].op == SCAN_OP_EQ)
+            return true;
+    return false;
+}
+
+/* The key by which the scan finds its row: the first whose columns are all fixed. */
+static const TableKey *scan_key(const PlanNode *scan)
+{
+    for (uint32_t i = 0; i < scan->table->key_count; i++) {
+        const TableKey *key = &scan->table->keys[i];
+        uint32_t fixed = 0;
+        while (fixed < key->column_count && is_fixed(scan, key->columns[fixed]))
+            fixed++;
+        if (fixed == key->column_count)
+            return key;
+    }
+    return NULL;
+}
+
+static bool is_key_column(const TableKey *key, uint16_t column)
+{
+    for (uint32_t i = 0; key && i < key->column_count; i++)
+        if (key->columns[i] == column)
+            return true;
+    return false;
+}
+
+static const char *scan_name(const PlanNode *node, char buf[64])
+{
+    const TableKey *key = scan_key(node);
+    if (!key)
+        return "Seq Scan";
+    snprintf(buf, 64, "Index Scan using %.*s", (int)LUMA_MIN(key->name.len, (size_t)40),
+             key->name.ptr);
+    return buf;
+}
+
 static const char *node_name(const PlanNode *node, char buf[64])
 {
     switch (node->kind) {
     case PLAN_SCAN:
-        return "Seq Scan";
+        return scan_name(node, buf);
     case PLAN_VALUES:
         return node->schema.field_count ? "Values Scan" : "Result";
     case PLAN_EMPTY:
@@ -477,11 +523,6 @@ static void append_matchers(Buf *out, const PlanNode *node, int indent)
     buf_append_byte(out, '\n');
 }
 
-/* ScanOp of engine.h, in its order; those from SCAN_OP_PLAIN_COUNT on look into texts. */
-static const char *const scan_ops[] = {
-    "=", "<>", "<", "<=", ">", ">=", "IS NULL", "IS NOT NULL", "matches", "LIKE", "ILIKE", "words"};
-enum { SCAN_OP_EQ = 0, SCAN_OP_PLAIN_COUNT = 8 };
-
 static void append_predicate(Buf *out, const PlanNode *node, const PlanPredicate *p)
 {
     const char *op = p->op < LUMA_ARRAY_LEN(scan_ops) ? scan_ops[p->op] : "?";
@@ -506,7 +547,8 @@ static bool is_indexed(const PlanNode *node, const PlanPredicate *p)
 {
     const Table *table = node->table;
 
-    if (p->op >= SCAN_OP_PLAIN_COUNT)
+    if (p->op >= SCAN_OP_PLAIN_COUNT ||
+        (p->op == SCAN_OP_EQ && is_key_column(scan_key(node), p->column)))
         return true;
     if ((table->kind != TABLE_LOGS && table->kind != TABLE_TRACES) || !p->value)
         return false;

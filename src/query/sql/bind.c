@@ -43,6 +43,24 @@ static Status finish_plan(Binder *b, PlanNode *root, bool read_only, Plan *ret_p
     return STATUS_OK;
 }
 
+Status sql__finish_modify(Binder *b, SqlModify *modify)
+{
+    TRY(finish_plan(b, modify->plan.root, false, &modify->plan));
+    if (modify->conflict.root)
+        TRY(finish_plan(b, modify->conflict.root, true, &modify->conflict));
+    if (modify->returning.root)
+        TRY(finish_plan(b, modify->returning.root, true, &modify->returning));
+    return STATUS_OK;
+}
+
+/* Types of parameters and numbers of CTEs may come from behind. */
+static Status finish_modifies(Binder *b)
+{
+    for (uint32_t i = 0; b->options->modifies && i < b->options->modifies->count; i++)
+        TRY(sql__finish_modify(b, b->options->modifies->items[i]));
+    return STATUS_OK;
+}
+
 Status sql_bind_select(const SqlBindOptions *options, const AstSelect *select, Plan *ret_plan,
                        Error *err)
 {
@@ -51,6 +69,7 @@ Status sql_bind_select(const SqlBindOptions *options, const AstSelect *select, P
     TRY(binder_init(&b, options, err));
     TRY(sql__select(&b, NULL, select, &root));
     TRY(check_params(&b));
+    TRY(finish_modifies(&b));
     return finish_plan(&b, root, true, ret_plan);
 }
 
@@ -65,11 +84,8 @@ Status sql_bind_modify(const SqlBindOptions *options, const AstStatement *statem
     else
         TRY(sql__update(&b, statement->modify, statement->kind == AST_STATEMENT_UPDATE, &bound));
     TRY(check_params(&b));
-    TRY(finish_plan(&b, bound.plan.root, false, &bound.plan));
-    if (bound.conflict.root)
-        TRY(finish_plan(&b, bound.conflict.root, true, &bound.conflict));
-    if (bound.returning.root)
-        TRY(finish_plan(&b, bound.returning.root, true, &bound.returning));
+    TRY(finish_modifies(&b));
+    TRY(sql__finish_modify(&b, &bound));
     *ret_modify = bound;
     return STATUS_OK;
 }

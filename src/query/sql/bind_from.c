@@ -314,6 +314,10 @@ static Status bind_table(Binder *b, const AstFrom *from, Item *ret)
     Relation relation;
     Cte *cte = name->schema.len ? NULL : sql__find_cte(b, name->name);
     TRY(check_database(b, name));
+    if (cte && cte->modify && !cte->modify->returning.root)
+        return BIND_UNSUPPORTED(b, from->position,
+                                "WITH query \"%.*s\" does not have a RETURNING clause",
+                                STR_FMT(name->name));
     if (cte) {
         ret->plan = sql__cte_scan(b, cte);
         return name_item(b, ret, name->name, STR(""), &from->alias, from->position);

@@ -109,6 +109,7 @@ typedef struct Cte {
     uint32_t cte_idx;  /* of PLAN_CTE */
     uint32_t self_idx; /* of the working table of a recursive one */
     bool recursive;
+    const SqlModify *modify; /* a data-modifying statement: its results are read */
     PlanNode **scans; /* CTE_SCAN nodes that read cte_idx */
     uint32_t scan_count;
     uint32_t scan_cap;
@@ -135,7 +136,8 @@ typedef struct Binder {
     RowShape *shapes;
     uint32_t shape_count;
     uint32_t shape_cap;
-    bool row_ids;          /* tables in FROM give their row ids, for ctid */
+    uint32_t select_depth; /* SELECTs around what is bound */
+    bool row_ids; /* tables in FROM give their row ids, for ctid */
     const Scope *siblings; /* names left of a plain subquery in FROM: for error texts only */
     Error *err;
 } Binder;
@@ -283,6 +285,9 @@ typedef struct Targets {
     uint32_t cap;
 } Targets;
 Status sql__targets(Binder *b, Scope *scope, const AstTarget *ast, uint32_t count, Targets *ret);
+
+/* ---- bind.c */
+Status sql__finish_modify(Binder *b, SqlModify *modify);
 
 /* ---- bind_insert.c, bind_update.c, bind_table.c */
 Status sql__insert(Binder *b, const AstInsert *insert, SqlModify *ret);

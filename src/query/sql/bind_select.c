@@ -473,6 +473,7 @@ static Status check_depth(Binder *b, const Scope *outer, int32_t position)
 Status sql__select(Binder *b, Scope *outer, const AstSelect *select, PlanNode **ret_plan)
 {
     CteFrame frame = {0};
+    b->select_depth++;
     TRY(check_depth(b, outer, select->position));
     if (select->into)
         return BIND_UNSUPPORTED(b, select->into_table.position,
@@ -490,6 +491,7 @@ Status sql__select(Binder *b, Scope *outer, const AstSelect *select, PlanNode **
         plan = sql__with_close(b, &frame, plan);
         b->ctes = frame.parent;
     }
+    b->select_depth--;
     *ret_plan = plan;
     return STATUS_OK;
 }

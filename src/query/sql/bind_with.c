@@ -15,8 +15,22 @@ Cte *sql__find_cte(Binder *b, Str name)
     return NULL;
 }
 
+static PlanNode *scan_results(Binder *b, const Cte *cte)
+{
+    PlanNode *scan = plan_node_new(b->arena, PLAN_VIRTUAL_SCAN);
+    uint16_t *columns = ARENA_NEW_ARRAY(b->arena, uint16_t, cte->schema.field_count);
+    for (uint32_t i = 0; i < cte->schema.field_count; i++)
+        columns[i] = (uint16_t)i;
+    scan->virtual_table = cte->modify->results;
+    scan->schema = cte->schema;
+    scan->scan_columns = columns;
+    return scan;
+}
+
 PlanNode *sql__cte_scan(Binder *b, Cte *cte)
 {
+    if (cte->modify)
+        return scan_results(b, cte);
     PlanNode *scan = plan_node_new(b->arena, PLAN_CTE_SCAN);
     scan->schema = cte->schema;
     scan->cte_idx = cte->plan ? cte->cte_idx : cte->self_idx;
@@ -161,6 +175,58 @@ static Status bind_recursive(Binder *b, Scope *outer, Cte *cte, const AstSelect 
     return STATUS_OK;
 }
 
+/* ---- data-modifying statements */
+
+static Status bind_cte(Binder *b, Scope *outer, CteFrame *frame, const AstCte *ast, bool recursive);
+
+/* The statement runs apart, before the query around it. So it sees the queries in front of it as
+ * bound for itself, and only the results of statements in front of it. */
+static Status bind_apart(Binder *b, const CteFrame *frame, const AstStatement *statement,
+                         SqlModify *ret)
+{
+    CteFrame own = {.ctes = ARENA_NEW_ARRAY(b->arena, Cte, frame->count + 1)};
+    CteFrame *saved = b->ctes;
+    b->ctes = &own;
+    for (uint32_t i = 0; i < frame->count; i++) {
+        if (frame->ctes[i].modify)
+            own.ctes[own.count++] = frame->ctes[i];
+        else
+            TRY(bind_cte(b, NULL, &own, frame->ctes[i].ast, frame->ctes[i].recursive));
+    }
+    if (statement->kind == AST_STATEMENT_INSERT)
+        TRY(sql__insert(b, statement->insert, ret));
+    else
+        TRY(sql__update(b, statement->modify, statement->kind == AST_STATEMENT_UPDATE, ret));
+    ret->plan.root = sql__with_close(b, &own, ret->plan.root);
+    b->ctes = saved;
+    return STATUS_OK;
+}
+
+static Status bind_modifying(Binder *b, Scope *outer, CteFrame *frame, Cte *cte)
+{
+    const AstCte *ast = cte->ast;
+    SqlModify *modify = ARENA_NEW(b->arena, SqlModify);
+    Schema none = {0};
+    if (outer || frame->parent || b->select_depth > 1 || b->view_depth || !b->options->modifies)
+        return BIND_UNSUPPORTED(b, ast->position,
+                                "WITH clause containing a data-modifying statement must be at the "
+                                "top level");
+    if (ast->query->kind != AST_STATEMENT_INSERT && ast->query->kind != AST_STATEMENT_UPDATE &&
+        ast->query->kind != AST_STATEMENT_DELETE)
+        return BIND_UNSUPPORTED(b, ast->position, "this statement in WITH is not supported");
+    TRY(bind_apart(b, frame, ast->query, modify));
+    const Schema *schema = modify->returning.root ? &modify->returning.root->schema : &none;
+    TRY(name_columns(b, ast, schema, &cte->schema));
+    modify->results = ARENA_NEW(b->arena, VirtualTable);
+    *modify->results = (VirtualTable){
+        .name = ast->name, .columns = arena_dup(b->arena, &cte->schema, sizeof cte->schema)};
+    cte->modify = modify;
+    frame->count++;
+    SqlModifies *all = b->options->modifies;
+    ARENA_PUSH(b->arena, all->items, all->count, all->cap, modify);
+    return STATUS_OK;
+}
+
 /* ---- the clause */
 
 static Status bind_cte(Binder *b, Scope *outer, CteFrame *frame, const AstCte *ast, bool recursive)
@@ -169,10 +235,9 @@ static Status bind_cte(Binder *b, Scope *outer, CteFrame *frame, const AstCte *a
     PlanNode *plan;
     if (ast->search_or_cycle)
         return BIND_UNSUPPORTED(b, ast->position, "SEARCH and CYCLE clauses are not supported");
-    if (ast->query->kind != AST_STATEMENT_SELECT)
-        return BIND_UNSUPPORTED(b, ast->position,
-                                "data-modifying statements in WITH are not supported");
     *cte = (Cte){.ast = ast};
+    if (ast->query->kind != AST_STATEMENT_SELECT)
+        return bind_modifying(b, outer, frame, cte);
     if (recursive && select_names(ast->query->select, ast->name)) {
         cte->recursive = true;
         frame->count++; /* it sees itself */

@@ -43,6 +43,14 @@ typedef struct SqlCatalog {
     void *ctx;
 } SqlCatalog;
 
+typedef struct SqlModify SqlModify;
+/* The data-modifying statements in WITH, in the order in which they run. */
+typedef struct SqlModifies {
+    SqlModify **items;
+    uint32_t count;
+    uint32_t cap;
+} SqlModifies;
+
 typedef struct SqlBindOptions {
     Arena *arena; /* of the plan */
     const SqlCatalog *catalog;
@@ -51,6 +59,7 @@ typedef struct SqlBindOptions {
     uint32_t search_path_count;
     const Type *param_types; /* as declared; UNKNOWN = infer. May be fewer than there are */
     uint32_t param_count;
+    SqlModifies *modifies; /* gets those of WITH; NULL = they are refused */
     uint32_t param_max;         /* highest $n of the statement */
     const VirtualTable *source; /* found under its own schema and name before all others, or NULL */
 } SqlBindOptions;
@@ -66,7 +75,7 @@ typedef enum SqlModifyKind { SQL_INSERT, SQL_UPDATE, SQL_DELETE } SqlModifyKind;
  *   `extra_count` columns            of FROM's other tables, with RETURNING
  *   `check_count` bools              is table->checks[i] kept? INSERT, UPDATE
  * A row id may come several times; the first time counts. */
-typedef struct SqlModify {
+struct SqlModify {
     SqlModifyKind kind;
     const Table *table;
     Plan plan;
@@ -82,7 +91,8 @@ typedef struct SqlModify {
      * one): row id, new live columns, checks; rows that WHERE leaves out are missing. */
     Plan conflict;
     VirtualTable *conflicting;
-} SqlModify;
+    VirtualTable *results; /* in WITH: what RETURNING gave; its `next` and `ctx` are to be set */
+};
 /* INSERT, UPDATE, DELETE. */
 Status sql_bind_modify(const SqlBindOptions *options, const AstStatement *statement,
                        SqlModify *ret_modify, Error *err);
