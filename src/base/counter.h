@@ -52,6 +52,7 @@
     X(ADMISSION_REFUSED_ADDRESS, "lumadb_admission_refused_total", COUNTER, "reason=\"connections\"", "Connections and requests refused by admission.") \
     X(ADMISSION_REFUSED_QUERIES, "lumadb_admission_refused_total", COUNTER, "reason=\"queries\"", "Connections and requests refused by admission.") \
     X(ADMISSION_BANS, "lumadb_admission_bans_total", COUNTER, "", "Addresses banned for failed logins or too many queries.") \
+    X(AUDIT_DROPPED, "lumadb_audit_dropped_total", COUNTER, "", "Records of the audit log that could not be kept.") \
     X(TLS_HANDSHAKES, "lumadb_tls_handshakes_total", COUNTER, "", "TLS handshakes completed.") \
     X(TLS_FAILURES, "lumadb_tls_failures_total", COUNTER, "", "TLS sessions that failed in or after the handshake.") \
     X(NET_READ_BYTES, "lumadb_net_read_bytes_total", COUNTER, "", "Bytes read from clients.") \

@@ -24,6 +24,12 @@ static const Table *find_table(void *ctx, Str schema, Str name)
         return NULL;
     const Table *table = snapshot_find_table(binding->snapshot, schema, name);
     binding->used_tables |= table != NULL;
+    if (table && table->id == TABLE_ID_AUDIT_LOG && binding->session->role != ROLE_ADMIN) {
+        binding->status =
+            error_set_sql(&binding->snapshot_error, STATUS_DENIED, "42501", 0,
+                          "permission denied for table audit_log: only admins may read it");
+        return NULL;
+    }
     return table;
 }
 

@@ -287,6 +287,7 @@ Status query__note_failure(Query *query, Status status, Error *err)
         counter_add(COUNTER_QUERIES_CANCELLED, 1);
     query->ended = true;
     session_fail(query->session);
+    audit__statement(query->session, query->statement->ast, (Str){0}, err);
     return status;
 }
 
@@ -358,6 +359,8 @@ Status query_next(Query *query, RecordBatch *ret_batch, Error *err)
     if (status != STATUS_OK)
         return query__note_failure(query, status, err);
     query->ended = ret_batch->row_count == 0;
+    if (query->ended)
+        audit__statement(query->session, query->statement->ast, str_from(query->tag), NULL);
     return STATUS_OK;
 }
 

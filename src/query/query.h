@@ -27,6 +27,18 @@ typedef struct Script Script;
 typedef struct Statement Statement;
 typedef struct Query Query;
 
+/* What an operator may want to know later: a statement that changed what there is or who may do what,
+ * that deleted, or that was denied. Borrowed during the call. */
+typedef struct QueryAudit {
+    Str user;
+    Str address; /* as SessionOptions */
+    Str protocol;
+    Str action;         /* "CREATE TABLE" */
+    Str object;         /* the statement, cut, without passwords */
+    const Error *error; /* NULL = it went well */
+    Str tag;            /* then: "DELETE 5" */
+} QueryAudit;
+
 typedef struct QueryOptions {
     Engine *engine;
     Pool *pool;                 /* workers for parallel pipelines and for callers' tasks */
@@ -36,6 +48,9 @@ typedef struct QueryOptions {
     int64_t lookback_ms;        /* PromQL, default 5 minutes */
     uint64_t samples_max;       /* PromQL, per query */
     const char *server_version; /* "15.0 (LumaDB x.y.z)" */
+    /* Any thread; must not wait. NULL = nobody wants to know. */
+    void (*on_audit)(void *ctx, const QueryAudit *audit);
+    void *audit_ctx;
 } QueryOptions;
 
 Status query_engine_new(const QueryOptions *options, QueryEngine **ret_engine, Error *err);
@@ -50,6 +65,8 @@ typedef struct SessionOptions {
     Str user;
     Str database;
     Str application_name;
+    Str address;  /* of the client, for the audit log */
+    Str protocol; /* likewise: "postgres" */
     Role role;
     uint32_t backend_pid;
 } SessionOptions;

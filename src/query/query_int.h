@@ -5,7 +5,7 @@
  *   settings.c      SET, SHOW: names, checks, defaults
  *   statement.c     scripts, statements: binding
  *   query.c         running: start, next, cancel;  copy.c, copy_options.c  COPY
- *   quick.c         what may run on an event loop
+ *   quick.c         what may run on an event loop;  audit.c  what the audit log is told
  *   command_*.c     statements without a plan: DDL, SET, transactions, prepared statements, cursors
  *   modify*.c       INSERT, UPDATE, DELETE, TRUNCATE: gathering, checks, storing
  *   binding.c       the binder's catalog over a snapshot
@@ -118,6 +118,8 @@ struct Session {
     QueryEngine *engine;
     char *user;
     char *database;
+    char *address;
+    char *protocol;
     Role role;
     uint32_t backend_pid;
     SettingValue *settings; /* by index of the definition */
@@ -327,6 +329,10 @@ Status command__cursor_schema(Session *session, const AstFetch *fetch, const Sch
 bool quick__statement(const AstStatement *ast);
 /* Are texts of all these types read from their bytes alone? */
 bool quick__params(const Type *types, uint32_t count);
+
+/* ---- audit.c */
+/* Tells whoever listens when the statement is of interest; `error` NULL = it went well. */
+void audit__statement(const Session *session, const AstStatement *ast, Str tag, const Error *error);
 
 /* ---- copy.c */
 Status copy__start(Query *query, Error *err);

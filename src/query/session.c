@@ -22,6 +22,8 @@ Status session_new(QueryEngine *engine, const SessionOptions *options, Session *
     session->engine = engine;
     session->user = dup_str(options->user.len ? options->user : STR("lumadb"));
     session->database = dup_str(options->database.len ? options->database : STR("lumadb"));
+    session->address = dup_str(options->address);
+    session->protocol = dup_str(options->protocol);
     session->role = options->role;
     session->backend_pid = options->backend_pid;
     session->txn.state = TRANSACTION_IDLE;
@@ -49,6 +51,8 @@ Session *session_free(Session *session)
     arena_done(&session->txn.arena);
     mem_free(session->user);
     mem_free(session->database);
+    mem_free(session->address);
+    mem_free(session->protocol);
     mem_free(session);
     return NULL;
 }

@@ -264,8 +264,11 @@ Status statement_bind(Session *session, const Script *script, uint32_t idx, cons
     Status status =
         statement__bind(session, (Script *)(uintptr_t)script, script->ast.statements[idx],
                         param_types, param_count, ret_statement, err);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         session_fail(session);
+        if (err && status == STATUS_DENIED)
+            audit__statement(session, script->ast.statements[idx], (Str){0}, err);
+    }
     return status;
 }
 

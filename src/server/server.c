@@ -31,6 +31,7 @@
 #include "net/rest/sql_api.h"
 #include "net/rest/tail_api.h"
 #include "query/query.h"
+#include "server/audit_log.h"
 #include "server/auth_config.h"
 #include "server/own_metrics.h"
 
@@ -47,6 +48,7 @@ typedef struct Server {
     MemBudget hot_budget;
     MemBudget query_budget;
     Engine *engine;
+    AuditLog *audit;
     Pool *query_pool;
     Pool *ingest_pool;
     QueryEngine *queries;
@@ -120,6 +122,60 @@ static int64_t or_share(int64_t configured, int64_t whole, int divisor)
     return configured ? configured : whole / divisor;
 }
 
+/* ---------------------------------------------------------------- audit log */
+
+static void on_query_audit(void *ctx, const QueryAudit *audit)
+{
+    const Server *s = ctx;
+    bool denied = audit->error && audit->error->status == STATUS_DENIED;
+
+    audit_log_add(s->audit, &(AuditRecord){.user = audit->user,
+                                           .address = audit->address,
+                                           .protocol = audit->protocol,
+                                           .action = audit->action,
+                                           .object = audit->object,
+                                           .outcome = denied         ? STR("denied")
+                                                      : audit->error ? STR("failed")
+                                                                     : STR("ok"),
+                                           .detail = audit->error ? str_from(audit->error->message)
+                                                                  : audit->tag});
+}
+
+static void on_admission_event(void *ctx, const AdmissionEvent *event)
+{
+    const Server *s = ctx;
+    char address[64];
+    bool failed = event->kind == ADMISSION_LOGIN_FAILED;
+
+    audit_log_add(s->audit,
+                  &(AuditRecord){.user = event->user,
+                                 .address = str_from(net_address_host(event->peer, address)),
+                                 .protocol = str_from(event->protocol),
+                                 .action = event->kind == ADMISSION_BAN ? STR("BAN") : STR("LOGIN"),
+                                 .outcome = failed ? STR("denied") : STR("ok"),
+                                 .detail = str_from(event->reason)});
+}
+
+static void on_bans_changed(void *ctx, const HttpRequest *req, const char *action, Str address)
+{
+    const Server *s = ctx;
+    char host[64];
+
+    audit_log_add(s->audit, &(AuditRecord){.user = str_from(req->principal.user),
+                                           .address = str_from(net_address_host(&req->peer, host)),
+                                           .protocol = STR("http"),
+                                           .action = str_from(action),
+                                           .object = address,
+                                           .outcome = STR("ok"),
+                                           .detail = STR("by an operator")});
+}
+
+static void audit_reload(const Server *s, Str outcome, Str detail)
+{
+    audit_log_add(s->audit,
+                  &(AuditRecord){.action = STR("RELOAD"), .outcome = outcome, .detail = detail});
+}
+
 /* ---------------------------------------------------------------- start */
 
 static void log_report(const EngineReport *report)
@@ -161,7 +217,7 @@ static Status start_storage(Server *s, Error *err)
     };
     TRY(engine_open(&options, &s->engine, &report, err));
     log_report(&report);
-    return STATUS_OK;
+    return audit_log_new(s->engine, &s->audit, err);
 }
 
 static Status start_queries(Server *s, Error *err)
@@ -186,6 +242,8 @@ static Status start_queries(Server *s, Error *err)
         .lookback_ms = c->query_lookback / NS_PER_MS,
         .samples_max = (uint64_t)c->query_samples_max,
         .server_version = "15.0 (LumaDB " LUMADB_VERSION ")",
+        .on_audit = on_query_audit,
+        .audit_ctx = s,
     };
     return query_engine_new(&options, &s->queries, err);
 }
@@ -240,6 +298,7 @@ static Status start_admission(Server *s, Error *err)
         .md5 = c->auth_md5,
         .find_user = find_sql_user,
         .any_user = any_sql_user,
+        .on_event = on_admission_event,
         .ctx = s,
     };
 
@@ -381,7 +440,8 @@ static void add_rest_routes(Server *s)
     sql_api_register(&s->rest_api, s->rest_router);
     logs_api_register(&s->rest_api, s->rest_router);
     tail_api_register(&s->rest_api, s->rest_router);
-    s->bans_api = (BansApi){.gate = admission_gate(s->admission)};
+    s->bans_api =
+        (BansApi){.gate = admission_gate(s->admission), .on_change = on_bans_changed, .ctx = s};
     bans_api_register(&s->bans_api, s->rest_router);
     ingest_api_register(&s->rest_api, s->rest_router);
     openapi_api_register(s->rest_router);
@@ -557,11 +617,13 @@ static void reload(Server *s, const char *const *args, int arg_count)
     if (config_load(&next, args, arg_count, &err) != STATUS_OK) {
         LOG_ERROR("reload refused; the old settings stay",
                   LOG_FIELD("error", LOG_STR(err.message)));
+        audit_reload(s, STR("failed"), str_from(err.message));
         return;
     }
     if (auth_config_apply(&next, s->admission, &err) != STATUS_OK) {
         LOG_ERROR("reload refused; the old settings stay",
                   LOG_FIELD("error", LOG_STR(err.message)));
+        audit_reload(s, STR("failed"), str_from(err.message));
         config_done(&next);
         return;
     }
@@ -574,6 +636,7 @@ static void reload(Server *s, const char *const *args, int arg_count)
     if (s->tls && tls_reload(s->tls, &err) != STATUS_OK)
         LOG_ERROR("certificates cannot be read; the old ones stay",
                   LOG_FIELD("error", LOG_STR(err.message)));
+    audit_reload(s, STR("ok"), buf_str(&kept));
     LOG_INFO("settings reloaded", LOG_FIELD("need_restart", LOG_S(buf_str(&kept))));
 }
 
@@ -607,6 +670,7 @@ static void server_done(Server *s)
     s->ingest_pool = pool_free(s->ingest_pool);
     s->query_pool = pool_free(s->query_pool);
     s->queries = query_engine_free(s->queries);
+    audit_log_stop(s->audit);
     s->engine = engine_close(s->engine);
     s->otlp_ingest = otlp_ingest_free(s->otlp_ingest);
     s->loops = loops_free(s->loops);
@@ -620,6 +684,7 @@ static void server_done(Server *s)
     s->rest_server = http_server_free(s->rest_server);
     s->rest_router = http_router_free(s->rest_router);
     s->admission = admission_free(s->admission);
+    s->audit = audit_log_free(s->audit);
     s->tls = tls_free(s->tls);
 }
 

@@ -245,7 +245,7 @@ def test_reload_changes_users_and_limits():
 
 def test_bad_settings_are_refused_with_their_place():
     for config, words in ((b'auth:\n  users:\n    - {username: x, password: y}\n', 'needs a role'),
-                          (b'auth:\n  users:\n    - {username: x, passwort: y, role: read}\n', 'line 3, column 22: unknown key "passwort"'),
+                          (b'auth:\n  users:\n    - {username: x, passwort: y, role: read}\n', 'line 3, column 21: unknown key "passwort"'),
                           (b'admission: {banned: "1.2.3.4, nonsense"}\n', 'admission.banned: "nonsense"')):
         with tempfile.NamedTemporaryFile(suffix='.yaml') as f, tempfile.TemporaryDirectory() as d:
             f.write(config)
@@ -299,6 +299,44 @@ def test_a_client_certificate_stands_for_the_user_it_names():
             equal(pg('reader', 'reader')[:2], (0, 'reader'))
             assert pg('reader', 'boss')[0], 'a certificate of another user does not help'
             assert pg('stranger', 'stranger')[0]
+
+
+def test_the_audit_log_tells_who_did_what():
+    with Server(config=USERS) as s:
+        def records(where):
+            status, _, body = sql(s, f'select user_name, address, protocol, action, object, outcome, detail from audit_log where {where} order by ts', BOSS)
+            equal(status, 200, body)
+            return [tuple(row) for row in json.loads(body)['rows']]
+        sql(s, 'select 1', basic('reader', 'wrong'))
+        psql(s, 'select 1', 'reader', 'wrong')
+        psql(s, 'create table t (a int)', 'writer', 'w-secret')
+        psql(s, 'insert into t values (1), (2)', 'writer', 'w-secret')
+        psql(s, 'delete from t where a = 1', 'writer', 'w-secret')
+        psql(s, 'drop table t', 'reader')
+        psql(s, 'drop table t', 'writer', 'w-secret')
+        psql(s, 'drop table t', 'writer', 'w-secret')
+        request(s, 'http', 'POST', '/api/v1/admin/bans', json.dumps({'address': '192.0.2.1'}), {**BOSS, 'Content-Type': 'application/json'})
+        s.process.send_signal(signal.SIGHUP)
+        eventually(lambda: records("action = 'RELOAD'"))
+        failed = records("action = 'LOGIN' and outcome = 'denied'")
+        equal(sorted(r[:3] for r in failed), [('reader', '127.0.0.1', 'http'), ('reader', '127.0.0.1', 'postgres')])
+        assert ('writer', '127.0.0.1', 'postgres', 'LOGIN', '', 'ok', '') in records("action = 'LOGIN'")
+        equal(records("object like '%table t%' or action ilike 'delete'"), [
+            ('writer', '127.0.0.1', 'postgres', 'CREATE TABLE', 'create table t (a int)', 'ok', 'CREATE TABLE'),
+            ('writer', '127.0.0.1', 'postgres', 'DELETE', 'delete from t where a = 1', 'ok', 'DELETE 1'),
+            ('reader', '127.0.0.1', 'postgres', 'DROP TABLE', 'drop table t', 'denied', 'permission denied: user "reader" may only read'),
+            ('writer', '127.0.0.1', 'postgres', 'DROP TABLE', 'drop table t', 'ok', 'DROP TABLE'),
+            ('writer', '127.0.0.1', 'postgres', 'DROP TABLE', 'drop table t', 'failed', 'table "t" does not exist')])
+        equal(records("action = 'BAN'"), [('boss', '127.0.0.1', 'http', 'BAN', '192.0.2.1', 'ok', 'by an operator')])
+        # only admins read it, and nobody writes it
+        assert '42501' in psql(s, 'select * from audit_log')[2]
+        for statement in ("insert into audit_log values (now(), '', '', '', '', '', '', '')", 'delete from audit_log', "update audit_log set detail = ''", 'truncate audit_log',
+                          'copy audit_log from stdin', 'drop table audit_log', 'alter table audit_log drop column detail'):
+            code, _, err = psql(s, statement, 'boss', 'b-secret')
+            assert code, (statement, err)
+        equal(request(s, 'http', 'POST', '/api/v1/ingest/audit_log', '{"action":"x"}\n', {**BOSS, 'Content-Type': 'application/x-ndjson'})[0], 403)
+        denied = records("outcome = 'denied' and action not in ('LOGIN')")
+        assert ('reader', 'select * from audit_log') in {(r[0], r[4]) for r in denied}, denied
 
 
 if __name__ == '__main__':

@@ -279,7 +279,10 @@ static Status start_session(PgConn *c, Error *err)
 {
     const PgServerOptions *o = &c->server->options;
     Session *session = NULL;
+    char address[64];
     SessionOptions options = {
+        .address = str_from(net_address_host(conn_peer(c->conn), address)),
+        .protocol = STR("postgres"),
         .user = c->startup.user,
         .database = c->startup.database,
         .application_name = c->startup.application_name,

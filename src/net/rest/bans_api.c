@@ -102,7 +102,7 @@ static void on_ban(HttpRequest *req, void *ctx)
         refuse(req, status == STATUS_LIMIT ? 503 : 400, err.message);
         return;
     }
-    changed(api, req, "ban", &rule);
+    changed(api, req, "BAN", &rule);
     on_list(req, ctx);
 }
 
@@ -120,7 +120,7 @@ static void on_unban(HttpRequest *req, void *ctx)
         refuse(req, 404, "there is no such ban, or the configuration has it");
         return;
     }
-    changed(api, req, "unban", &rule);
+    changed(api, req, "UNBAN", &rule);
     on_list(req, ctx);
 }
 

@@ -15,7 +15,7 @@
 
 typedef struct BansApi {
     Gate *gate;
-    /* For the audit log: who banned (or lifted) what; may be NULL. */
+    /* For the audit log: "BAN" or "UNBAN", and what; may be NULL. */
     void (*on_change)(void *ctx, const HttpRequest *req, const char *action, Str address);
     void *ctx;
 } BansApi;

@@ -293,6 +293,8 @@ static Status ingest_into(IngestTask *task, Snapshot *snapshot, Error *err)
     if (!task->table)
         return error_set(err, STATUS_NOT_FOUND, "relation \"%.*s.%.*s\" does not exist",
                          STR_FMT(task->schema), STR_FMT(task->name));
+    if (task->table->id == TABLE_ID_AUDIT_LOG)
+        return error_set_sql(err, STATUS_DENIED, "42501", 0, "only the server writes audit_log");
     TRY(rest_session_new(task->api, task->req, &task->session, err));
     TRY(session_begin_implicit(task->session, err));
     Status status = find_body(task->req)(task, err);

@@ -237,7 +237,10 @@ static Status read_settings(RestTask *task, Error *err)
 Status rest_session_new(RestApi *api, const HttpRequest *req, Session **ret_session, Error *err)
 {
     const Principal *who = &req->principal;
+    char address[64];
     SessionOptions options = {
+        .address = str_from(net_address_host(&req->peer, address)),
+        .protocol = STR("http"),
         .user = who->user[0] ? str_from(who->user) : STR("anonymous"),
         .database = STR("lumadb"),
         .application_name = STR("rest"),

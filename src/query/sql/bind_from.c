@@ -79,6 +79,12 @@ static bool find_relation(Binder *b, const AstName *name, Relation *ret)
     return false;
 }
 
+static Status deny_audit_log(Binder *b)
+{
+    return error_set_sql(b->err, STATUS_DENIED, "42501", 0,
+                         "permission denied for table audit_log: only the server writes it");
+}
+
 Status sql__find_table(Binder *b, const AstName *name, const Table **ret_table)
 {
     Relation relation;
@@ -92,6 +98,8 @@ Status sql__find_table(Binder *b, const AstName *name, const Table **ret_table)
         return error_set_sql(b->err, STATUS_DENIED, "42501", name->position,
                              "permission denied: \"%.*s\" is a system catalog",
                              STR_FMT(name->name));
+    if (relation.table->id == TABLE_ID_AUDIT_LOG)
+        return deny_audit_log(b);
     *ret_table = relation.table;
     return STATUS_OK;
 }
@@ -115,6 +123,8 @@ Status sql__copy_table(Binder *b, const AstName *name, bool from, const Table **
             error_hint(b->err, "Try the COPY (SELECT ...) TO variant.");
         return status;
     }
+    if (from && relation.table && relation.table->id == TABLE_ID_AUDIT_LOG)
+        return deny_audit_log(b);
     if (relation.virtual_table && from)
         return error_set_sql(b->err, STATUS_DENIED, "42501", 0,
                              "permission denied: \"%.*s\" is a system catalog",

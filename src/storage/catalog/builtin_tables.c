@@ -71,6 +71,13 @@ static const TableColumn traces_columns[] = {
     COLUMN("trace_state", TEXT),
 };
 
+static const TableColumn audit_columns[] = {
+    COLUMN_REQUIRED("ts", TIMESTAMPTZ), COLUMN_REQUIRED("user_name", TEXT),
+    COLUMN_REQUIRED("address", TEXT),   COLUMN_REQUIRED("protocol", TEXT),
+    COLUMN_REQUIRED("action", TEXT),    COLUMN_REQUIRED("object", TEXT),
+    COLUMN_REQUIRED("outcome", TEXT),   COLUMN_REQUIRED("detail", TEXT),
+};
+
 #define TABLE(offset, kind_, name_, columns_, time_)                                               \
     {                                                                                              \
         .id = TABLE_ID_FIRST_BUILTIN + (offset), .store_id = TABLE_ID_FIRST_BUILTIN + (offset), .schema_version = 1, .kind = (kind_),             \
@@ -84,5 +91,6 @@ const Table catalog__builtin_tables[] = {
     TABLE(2, TABLE_METRIC_METADATA, "metric_metadata", metadata_columns, -1),
     TABLE(3, TABLE_LOGS, "logs", logs_columns, 0),
     TABLE(4, TABLE_TRACES, "traces", traces_columns, 0),
+    TABLE(5, TABLE_USER, "audit_log", audit_columns, 0),
 };
 const size_t catalog__builtin_table_count = LUMA_ARRAY_LEN(catalog__builtin_tables);

@@ -21,6 +21,9 @@ enum {
 /* Ids of temporary objects: of this process, never in the log. */
 #define TABLE_ID_FIRST_TEMPORARY 0xC0000000u
 
+/* public.audit_log, a table of rows as users', which only the server writes and admins read. */
+enum { TABLE_ID_AUDIT_LOG = TABLE_ID_FIRST_BUILTIN + 5 };
+
 typedef enum TableKind {
     TABLE_METRICS,         /* public.metrics: every sample */
     TABLE_METRIC,          /* prom."name": one metric, labels as columns */
