@@ -156,7 +156,7 @@ def suite_asan(tally):
 
 
 # Programs whose tests start threads; only they are built with ThreadSanitizer.
-THREADED = re.compile(r'^(thread|wal|metric_concurrency|engine|row_store|segment|loop|http_server|pg_|pool|query|exec|promql_query)\w*_test$')
+THREADED = re.compile(r'^(thread|wal|metric_concurrency|engine|row_store|segment|otlp|loop|http_server|pg_|pool|query|exec|promql_query)\w*_test$')
 
 
 def threaded_tests():

@@ -32,7 +32,7 @@ typedef struct OtlpOptions {
     uint32_t promote_count;
     bool promote_scope;         /* otel_scope_name, otel_scope_version ... as labels */
     uint32_t delta_streams_max; /* accumulators kept at a time; 0 = 1,000,000 */
-    MemBudget *budget;          /* they are charged to it; NULL = not counted */
+    MemBudget *budget;          /* for them and for decoding; NULL = not counted */
 } OtlpOptions;
 
 typedef struct OtlpIngest OtlpIngest;
@@ -60,6 +60,7 @@ typedef struct OtlpWrite {
     SeriesRef *delta_refs; /* private: accumulators this request moved */
     size_t delta_count;
     size_t delta_cap;
+    int64_t charged_bytes; /* private */
 } OtlpWrite;
 
 /* Decodes and writes. Long work for a pool; on_done may come before it returns. */

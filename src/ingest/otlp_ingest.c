@@ -16,6 +16,7 @@ OtlpIngest *otlp_ingest_new(Engine *engine, const OtlpOptions *options)
 
     arena_init(&ingest->arena, NULL);
     ingest->engine = engine;
+    ingest->budget = options->budget;
     ingest->translation = options->translation;
     ingest->promote_scope = options->promote_scope;
     ingest->promote_count = options->promote_count;
@@ -35,6 +36,24 @@ OtlpIngest *otlp_ingest_free(OtlpIngest *ingest)
     arena_done(&ingest->arena);
     mem_free(ingest);
     return NULL;
+}
+
+/* ---------------------------------------------------------------- memory */
+
+Status otlp__charge(const OtlpIngest *ingest, OtlpWrite *write, int64_t bytes, Error *err)
+{
+    if (!ingest->budget)
+        return STATUS_OK;
+    TRY(mem_budget_charge(ingest->budget, bytes, err));
+    write->charged_bytes += bytes;
+    return STATUS_OK;
+}
+
+static void release(const OtlpIngest *ingest, OtlpWrite *write)
+{
+    if (ingest->budget)
+        mem_budget_release(ingest->budget, write->charged_bytes);
+    write->charged_bytes = 0;
 }
 
 /* ---------------------------------------------------------------- decoding */
@@ -102,6 +121,7 @@ Status otlp_decode(OtlpIngest *ingest, WriteBatch *batch, OtlpWrite *write, Str 
     if (locked)
         otlp__deltas_unlock(ingest->deltas);
     otlp__deltas_settle(ingest->deltas, write, false);
+    release(ingest, write);
     return status;
 }
 
@@ -142,6 +162,7 @@ static Status prepare(OtlpIngest *ingest, OtlpWrite *write, WriteBatch **ret_bat
 
     *ret_locked = false;
     if (write->json) {
+        TRY(otlp__charge(ingest, write, (int64_t)message.len, err)); /* about what it becomes */
         TRY(otlp_json_to_protobuf(write->signal, message, &write->protobuf, err));
         message = buf_str(&write->protobuf);
     }
@@ -163,6 +184,7 @@ void otlp_write(OtlpIngest *ingest, OtlpWrite *write)
 
     write->ingest = ingest;
     Status status = prepare(ingest, write, &batch, &locked, &err);
+    release(ingest, write); /* the engine counts the batch from now on */
     if (status == STATUS_OK)
         engine_write(ingest->engine, batch, on_written, write); /* `write` may be gone now */
     if (locked)

@@ -290,7 +290,11 @@ struct OtlpIngest {
     Str *promote; /* sorted */
     uint32_t promote_count;
     OtlpDeltas *deltas;
-    Arena arena; /* owns the options */
+    MemBudget *budget; /* NULL = not counted */
+    Arena arena;       /* owns the options */
 };
+
+/* Charges what the write takes while it is decoded; LIMIT when it does not fit. */
+Status otlp__charge(const OtlpIngest *ingest, OtlpWrite *write, int64_t bytes, Error *err);
 
 #endif

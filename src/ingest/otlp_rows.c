@@ -6,7 +6,7 @@
  */
 #include "ingest/otlp_int.h"
 
-enum { ROWS_MAX = 1 << 24 };
+enum { ROWS_MAX = 1 << 19 }; /* of a request; the smallest records are two bytes */
 
 /* ---------------------------------------------------------------- values */
 
@@ -254,6 +254,8 @@ Status otlp__rows(OtlpDecoder *d, const Table *table, Str message, OtlpRecord re
         return otlp__malformed(d, "it has too many records");
     if (!count)
         return STATUS_OK;
+    TRY(otlp__charge(d->ingest, d->write, (int64_t)(count * table->column_count * sizeof(View)),
+                     d->err));
     TRY(make_columns(d, table, (uint32_t)count, &rows.batch));
     TRY(fill(d, &rows, message, record));
     for (uint32_t i = 0; i < rows.batch.column_count; i++)

@@ -18,8 +18,8 @@ static Engine *engine;
 static OtlpIngest *ingest;
 static MemBudget budget;
 static char folder[] = "/tmp/luma-otlp-XXXXXX";
-static OtlpWrite last; /* tally of the last request */
-static Error err;
+static _Thread_local OtlpWrite last; /* tally of the last request */
+static _Thread_local Error err;
 
 /* ---------------------------------------------------------------- building requests */
 
@@ -75,6 +75,7 @@ typedef struct Waiter {
     Cond cond;
     bool done;
     Status status;
+    Error err;
 } Waiter;
 
 static void on_done(OtlpWrite *write, Status status, const Error *why)
@@ -82,7 +83,7 @@ static void on_done(OtlpWrite *write, Status status, const Error *why)
     Waiter *waiter = LUMA_CONTAINER_OF(write, Waiter, write);
     MUTEX_GUARD(&waiter->lock);
     if (why)
-        err = *why;
+        waiter->err = *why;
     waiter->status = status;
     waiter->done = true;
     cond_signal(&waiter->cond);
@@ -100,6 +101,7 @@ static Status send_bytes(OtlpSignal signal, bool json, Str message)
         cond_wait(&waiter.cond, &waiter.lock);
     mutex_unlock(&waiter.lock);
     last = waiter.write;
+    err = waiter.err;
     otlp_write_done(&waiter.write);
     cond_done(&waiter.cond);
     mutex_done(&waiter.lock);
@@ -375,6 +377,37 @@ static void test_repeated_deltas_count_once_and_late_ones_count(void **)
     assert_newest("again_total", 20, 40);
 }
 
+enum { SENDERS = 4, SENDS = 60 };
+
+/* One series that all senders share, one of their own; every interval ends at another time. */
+static void run_sender(void *arg)
+{
+    uint64_t n = (uint64_t)(uintptr_t)arg;
+    char name[32];
+
+    (void)snprintf(name, sizeof name, "own_%d", (int)n);
+    for (uint64_t i = 0; i < SENDS; i++) {
+        uint64_t end_s = 1000 + i * SENDERS + n;
+        send_sum("shared", DELTA, end_s - 1, end_s, 1);
+        send_sum(name, DELTA, end_s - 1, end_s, 2);
+    }
+}
+
+static void test_senders_at_once_lose_no_delta(void **)
+{
+    Thread threads[SENDERS] = {0};
+
+    for (size_t i = 0; i < SENDERS; i++)
+        assert_int_equal(
+            thread_start(&threads[i], "sender", run_sender, (void *)(uintptr_t)i, &err), STATUS_OK);
+    for (size_t i = 0; i < SENDERS; i++)
+        thread_join(&threads[i]);
+    assert_newest("shared_total", SENDERS * SENDS, 1000 + SENDERS * SENDS - 1);
+    assert_newest("own_2_total", 2 * SENDS, 1000 + (SENDS - 1) * SENDERS + 2);
+    reopen();
+    assert_newest("shared_total", SENDERS * SENDS, 1000 + SENDERS * SENDS - 1);
+}
+
 static void test_cumulative_sums_are_stored_as_they_are(void **)
 {
     send_sum("plain", CUMULATIVE, 10, 20, 3);
@@ -486,6 +519,7 @@ int main(void)
         cmocka_unit_test(test_refused_points_are_counted_and_the_others_stored),
         cmocka_unit_test(test_deltas_add_up_over_restarts),
         cmocka_unit_test(test_repeated_deltas_count_once_and_late_ones_count),
+        cmocka_unit_test(test_senders_at_once_lose_no_delta),
         cmocka_unit_test(test_cumulative_sums_are_stored_as_they_are),
         cmocka_unit_test(test_exponential_deltas_of_different_scales_add_up),
         cmocka_unit_test(test_sums_of_exponential_histograms_keep_every_count),

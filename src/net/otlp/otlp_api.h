@@ -13,7 +13,7 @@
 #include "ingest/otlp.h"
 #include "net/http/http.h"
 
-enum { OTLP_MESSAGE_BYTES_MAX = 64 << 20 }; /* decompressed */
+enum { OTLP_MESSAGE_BYTES_MAX = 32 << 20 }; /* decompressed */
 
 typedef struct OtlpApi {
     OtlpIngest *ingest;

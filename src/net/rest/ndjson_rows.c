@@ -70,7 +70,7 @@ static Status append_array(JsonReader *r, Str text, bool json, Arena *arena, Buf
                 first = true;
                 break;
             }
-            /* fall through */
+            [[fallthrough]];
         case JSON_TOKEN_OBJECT:
             TRY(json_skip(r, &token, err));
             append_element(
