@@ -205,7 +205,17 @@ static void exec_init(Exec *exec, const ExecOptions *options)
     *exec = (Exec){.options = *options};
     mem_budget_init(&exec->budget, options->budget, "query memory", INT64_MAX);
     arena_init(&exec->arena, &exec->budget);
+    mutex_init(&exec->lock);
+    cond_init(&exec->once_done);
     use_settings(exec);
+}
+
+static void exec_done(Exec *exec)
+{
+    exec__once_free(exec);
+    arena_done(&exec->arena);
+    cond_done(&exec->once_done);
+    mutex_done(&exec->lock);
 }
 
 Status exec_open(const Plan *plan, const ExecOptions *options, Exec **ret_exec, Error *err)
@@ -240,7 +250,6 @@ Exec *exec_close(Exec *exec)
     if (!exec)
         return NULL;
     (void)operator_close(exec->root);
-    arena_done(&exec->arena);
     while (exec->scans) {
         ScanNote *note = exec->scans;
         exec->scans = note->next;
@@ -252,6 +261,7 @@ Exec *exec_close(Exec *exec)
         mem_free(top);
     }
     mutex_done(&exec->scan_lock);
+    exec_done(exec);
     mem_free(exec->ctes);
     mem_free(exec->working);
     mem_free(exec);
@@ -317,6 +327,7 @@ Status exec_eval_const(const Expr *expr, const EvalSettings *settings, const Col
         status = column_copy(&value, arena, ret, err);
     }
     arena_done(&lasting);
+    exec_done(&exec);
     return status;
 }
 

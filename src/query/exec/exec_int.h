@@ -17,6 +17,7 @@
 
 typedef struct Operator Operator;
 typedef struct JoinTable JoinTable;
+typedef struct OnceValue OnceValue;
 
 /* The rows that EXPR_OUTER sees: the innermost first. */
 typedef struct OuterFrame {
@@ -68,7 +69,11 @@ struct Exec {
     Mutex scan_lock;
     TopBound *tops;  /* guarded by scan_lock; owned */
     ScanNote *scans; /* guarded by scan_lock; owned, one per plan node */
-    int failed;      /* atomic: a worker failed, the others stop */
+    Mutex lock;
+    struct RuntimeFilter *filters; /* guarded by lock */
+    OnceValue *once; /* guarded by lock: answers of subqueries that read no outer row */
+    Cond once_done;  /* one of them was made */
+    int failed; /* atomic: a worker failed, the others stop */
 };
 
 /* ---------------------------------------------------------------- expressions */
@@ -102,7 +107,13 @@ Status expr_filter(ExprEval *ev, const Expr *predicate, const RecordBatch *left,
 /* EXPR_SUBQUERY over each row. */
 Status exec__subquery(ExprEval *ev, const Expr *expr, const RecordBatch *left,
                       const RecordBatch *right, uint32_t rows, Column *ret, Error *err);
-/* Does the expression hold a subquery or an outer reference? Then it stays on one thread. */
+/* One answer of an EXPR_SUBQUERY without arguments (not ANY or ALL), in `arena`. */
+Status exec__subquery_answer(ExprEval *ev, const Expr *expr, const OuterFrame *frame, Arena *arena,
+                             Column *ret, Error *err);
+/* The answer of a subquery marked `once`, constant; lives as long as the Exec. */
+Status exec__subquery_once(ExprEval *ev, const Expr *expr, uint32_t rows, Column *ret, Error *err);
+void exec__once_free(Exec *exec);
+/* Does the expression hold a subquery that runs per row or an outer reference? Then it stays on one thread. */
 bool expr_is_local(const Expr *expr);
 /* Copies values of src (row i) to rows[i] of a plain column with a bitmap. */
 void exec__scatter(Column *ret, const Column *src, const uint32_t *rows, uint32_t count);

@@ -127,7 +127,7 @@ typedef struct LocalCheck {
 
 static bool check_local(Expr *expr, void *ctx)
 {
-    if (expr->kind == EXPR_SUBQUERY)
+    if (expr->kind == EXPR_SUBQUERY && !expr->once)
         ((LocalCheck *)ctx)->local = true;
     return !((LocalCheck *)ctx)->local;
 }

@@ -28,6 +28,7 @@ void group_table_done(GroupTable *table)
 {
     rowset_done(&table->keys);
     mem_free(table->slots);
+    mem_free(table->pending);
     mem_free(table->dict_groups);
     if (table->budget && table->dict_cap)
         mem_budget_release(table->budget, (int64_t)sizeof(DictGroup) * table->dict_cap);
@@ -69,19 +70,40 @@ static Status grow(GroupTable *table, Error *err)
     return STATUS_OK;
 }
 
-static Status new_group(GroupTable *table, const Column *keys, uint32_t row, uint32_t *ret_group,
-                        Error *err)
+static inline uint32_t group_count(const GroupTable *table)
 {
-    *ret_group = table->keys.row_count;
-    return rowset_append(&table->keys, keys, &row, 1, err);
+    return table->keys.row_count + table->pending_count;
+}
+
+/* The row's keys join the table's when the batch is done, all new ones at once. */
+static uint32_t new_group(GroupTable *table, uint32_t row)
+{
+    MEM_GROW(table->pending, table->pending_cap, table->pending_count + 1);
+    table->pending[table->pending_count] = row;
+    return table->keys.row_count + table->pending_count++;
+}
+
+static Status keep_new_groups(GroupTable *table, const Column *keys, Error *err)
+{
+    uint32_t count = table->pending_count;
+    table->pending_count = 0;
+    return count ? rowset_append(&table->keys, keys, table->pending, count, err) : STATUS_OK;
+}
+
+/* Tables beyond the caches: the slot is fetched some rows ahead. */
+enum { PREFETCH_SLOTS_MIN = 1 << 14, PREFETCH_ROWS = 12 };
+
+static inline void prefetch_slot(const GroupTable *table, uint64_t hash)
+{
+    __builtin_prefetch(&table->slots[(uint32_t)hash & (table->slot_count - 1)]);
 }
 
 /* ---------------------------------------------------------------- one narrow key */
 
-static Status find_narrow_one(GroupTable *table, const Column *key, uint32_t row, uint64_t bits,
-                              uint32_t *ret_group, Error *err)
+static Status find_narrow_one(GroupTable *table, uint32_t row, uint64_t bits, uint32_t *ret_group,
+                              Error *err)
 {
-    if ((uint64_t)table->keys.row_count * 2 >= table->slot_count)
+    if ((uint64_t)group_count(table) * 2 >= table->slot_count)
         TRY(grow(table, err));
     uint32_t mask = table->slot_count - 1;
     uint32_t at = (uint32_t)hash_u64(bits) & mask;
@@ -91,20 +113,20 @@ static Status find_narrow_one(GroupTable *table, const Column *key, uint32_t row
             return STATUS_OK;
         }
     }
-    TRY(new_group(table, key, row, ret_group, err));
+    if (table->frozen) {
+        *ret_group = GROUP_NONE;
+        return STATUS_OK;
+    }
+    *ret_group = new_group(table, row);
     table->slots[at] = (GroupSlot){.key = bits, .group = *ret_group + 1};
     return STATUS_OK;
 }
 
-static Status find_null(GroupTable *table, const Column *key, uint32_t row, uint32_t *ret_group,
-                        Error *err)
+static uint32_t find_null(GroupTable *table, uint32_t row)
 {
-    if (!table->null_group) {
-        TRY(new_group(table, key, row, ret_group, err));
-        table->null_group = *ret_group + 1;
-    }
-    *ret_group = table->null_group - 1;
-    return STATUS_OK;
+    if (!table->null_group && !table->frozen)
+        table->null_group = new_group(table, row) + 1;
+    return table->null_group - 1; /* 0 - 1 = GROUP_NONE */
 }
 
 /* Equal neighbours are common (time buckets, sorted series): the last answer is tried first. */
@@ -113,15 +135,19 @@ static Status find_null(GroupTable *table, const Column *key, uint32_t row, uint
         const ctype *values = key->values;                                                         \
         uint64_t last = 0;                                                                         \
         uint32_t group = UINT32_MAX;                                                               \
+        bool known = false;                                                                        \
         for (uint32_t i = 0; i < rows; i++) {                                                      \
+            if (table->slot_count >= PREFETCH_SLOTS_MIN && i + PREFETCH_ROWS < rows)               \
+                prefetch_slot(table, hash_u64((uint64_t)(int64_t)values[i + PREFETCH_ROWS]));      \
             if (key->validity && !bit_get(key->validity, i)) {                                     \
-                TRY(find_null(table, key, i, &group_of[i], err));                                  \
+                group_of[i] = find_null(table, i);                                                 \
                 continue;                                                                          \
             }                                                                                      \
             uint64_t bits = (uint64_t)(int64_t)values[i];                                          \
-            if (bits != last || group == UINT32_MAX) {                                             \
-                TRY(find_narrow_one(table, key, i, bits, &group, err));                            \
+            if (bits != last || !known) {                                                          \
+                TRY(find_narrow_one(table, i, bits, &group, err));                                 \
                 last = bits;                                                                       \
+                known = true;                                                                      \
             }                                                                                      \
             group_of[i] = group;                                                                   \
         }                                                                                          \
@@ -149,27 +175,35 @@ static Status find_narrow(GroupTable *table, const Column *key, uint32_t rows, u
 
 /* ---------------------------------------------------------------- any keys */
 
-static bool row_equals(const GroupTable *table, const RecordBatch *groups, uint32_t group,
-                       const Column *keys, uint32_t row)
+static bool rows_equal(const GroupTable *table, const Column *a, uint32_t a_row, const Column *b,
+                       uint32_t b_row)
 {
     for (uint32_t k = 0; k < table->key_count; k++) {
-        bool a_null = column_is_null(&groups->columns[k], group);
-        bool b_null = column_is_null(&keys[k], row);
+        bool a_null = column_is_null(&a[k], a_row);
+        bool b_null = column_is_null(&b[k], b_row);
         if (a_null || b_null) {
             if (a_null != b_null)
                 return false;
             continue;
         }
-        if (!table->eqs[k](&groups->columns[k], group, &keys[k], row))
+        if (!table->eqs[k](&a[k], a_row, &b[k], b_row))
             return false;
     }
     return true;
 }
 
-static Status find_hashed_one(GroupTable *table, RecordBatch *groups, const Column *keys,
+static bool row_equals(const GroupTable *table, const RecordBatch *groups, uint32_t group,
+                       const Column *keys, uint32_t row)
+{
+    if (group >= groups->row_count)
+        return rows_equal(table, keys, table->pending[group - groups->row_count], keys, row);
+    return rows_equal(table, groups->columns, group, keys, row);
+}
+
+static Status find_hashed_one(GroupTable *table, const RecordBatch *groups, const Column *keys,
                               uint32_t row, uint64_t hash, uint32_t *ret_group, Error *err)
 {
-    if ((uint64_t)table->keys.row_count * 2 >= table->slot_count)
+    if ((uint64_t)group_count(table) * 2 >= table->slot_count)
         TRY(grow(table, err));
     uint32_t mask = table->slot_count - 1;
     uint32_t at = (uint32_t)hash & mask;
@@ -180,8 +214,11 @@ static Status find_hashed_one(GroupTable *table, RecordBatch *groups, const Colu
             return STATUS_OK;
         }
     }
-    TRY(new_group(table, keys, row, ret_group, err));
-    *groups = rowset_batch(&table->keys);
+    if (table->frozen) {
+        *ret_group = GROUP_NONE;
+        return STATUS_OK;
+    }
+    *ret_group = new_group(table, row);
     table->slots[at] = (GroupSlot){.key = hash, .group = *ret_group + 1};
     return STATUS_OK;
 }
@@ -197,8 +234,9 @@ static Status find_hashed(GroupTable *table, const Column *keys, uint32_t rows, 
     for (uint32_t k = 0; k < table->key_count; k++)
         value_hash_column(&keys[k], rows, k > 0, hashes);
     for (uint32_t i = 0; i < rows; i++) {
-        if (i && hashes[i] == hashes[i - 1] &&
-            row_equals(table, &groups, group_of[i - 1], keys, i)) {
+        if (table->slot_count >= PREFETCH_SLOTS_MIN && i + PREFETCH_ROWS < rows)
+            prefetch_slot(table, hashes[i + PREFETCH_ROWS]);
+        if (i && hashes[i] == hashes[i - 1] && rows_equal(table, keys, i - 1, keys, i)) {
             group_of[i] = group_of[i - 1];
             continue;
         }
@@ -210,14 +248,17 @@ static Status find_hashed(GroupTable *table, const Column *keys, uint32_t rows, 
 static Status find_plain(GroupTable *table, const Column *keys, uint32_t rows, Arena *scratch,
                          uint32_t *group_of, Error *err)
 {
-    if (table->narrow && !keys[0].dict)
-        return find_narrow(table, &keys[0], rows, group_of, err);
-    if (table->narrow) {
-        Column flat;
+    Column flat;
+    table->pending_count = 0;
+    if (table->narrow && keys[0].dict) {
         TRY(column_flatten(&keys[0], scratch, &flat, err));
-        return find_narrow(table, &flat, rows, group_of, err);
+        keys = &flat;
     }
-    return find_hashed(table, keys, rows, scratch, group_of, err);
+    if (table->narrow)
+        TRY(find_narrow(table, &keys[0], rows, group_of, err));
+    else
+        TRY(find_hashed(table, keys, rows, scratch, group_of, err));
+    return keep_new_groups(table, keys, err);
 }
 
 /* ---------------------------------------------------------------- one dictionary key */
@@ -298,7 +339,7 @@ static Status find_dictionary(GroupTable *table, const Column *key, uint32_t row
                 groups = rowset_batch(&table->keys);
             }
         }
-        group_of[i] = known->group - 1;
+        group_of[i] = known->group - 1; /* 0 - 1 = GROUP_NONE, of a frozen table */
     }
     return STATUS_OK;
 }

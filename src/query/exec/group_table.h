@@ -11,6 +11,8 @@
 #include "query/exec/rowset.h"
 #include "query/func/value.h"
 
+enum { GROUP_NONE = UINT32_MAX };
+
 typedef struct GroupSlot {
     uint64_t key;   /* the bits of a narrow key, or the hash */
     uint32_t group; /* group + 1; 0 = empty */
@@ -33,6 +35,10 @@ typedef struct GroupTable {
     bool text;   /* one key, text */
     GroupSlot *slots;
     uint32_t slot_count;
+    uint32_t *pending; /* rows of the batch that are new groups: keys has them at its end */
+    uint32_t pending_count;
+    uint32_t pending_cap;
+    bool frozen;         /* unseen keys get GROUP_NONE instead of a group */
     uint32_t null_group; /* + 1; of the narrow path */
     int64_t charged_bytes;
     DictGroup *dict_groups; /* by code; kept from batch to batch */

@@ -1,6 +1,7 @@
 #include "query/exec/join_table.h"
 
 #include "base/hash.h"
+#include "query/exec/runtime_filter.h"
 
 typedef struct BuildWork {
     Exec *exec;
@@ -91,7 +92,13 @@ static Status collect_rows(BuildWork *work, JoinTable *table, Error *err)
 void join_table_hash(const JoinTable *table, const Column *keys, uint32_t rows, uint64_t *hashes,
                      uint8_t *null_row)
 {
-    if (table->narrow) {
+    bool plain = !keys[0].dict && !keys[0].is_const && !keys[0].validity;
+    if (table->narrow && plain && type_layout(keys[0].type) == LAYOUT_INT32) {
+        for (uint32_t i = 0; i < rows; i++)
+            hashes[i] = (uint64_t)(int64_t)((const int32_t *)keys[0].values)[i];
+    } else if (table->narrow && plain && type_layout(keys[0].type) == LAYOUT_INT64) {
+        memcpy(hashes, keys[0].values, sizeof *hashes * rows);
+    } else if (table->narrow) {
         for (uint32_t i = 0; i < rows; i++)
             hashes[i] = column_is_null(&keys[0], i) ? 0 : (uint64_t)column_i64(&keys[0], i);
     } else {
@@ -204,6 +211,8 @@ void join_table_free(JoinTable *table)
 {
     if (!table)
         return;
+    if (table->has_filter)
+        runtime_filter_remove(table->exec, table);
     rowset_done(&table->rows);
     mem_free(table->hashes);
     mem_free(table->next);

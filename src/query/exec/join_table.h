@@ -23,6 +23,7 @@ struct JoinTable {
     uint32_t mask;
     uint8_t *matched; /* per row; right and full joins only */
     int64_t charged_bytes;
+    bool has_filter; /* scans ask it: runtime_filter.h */
 };
 
 /* Runs the right child and builds. */

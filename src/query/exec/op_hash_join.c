@@ -1,7 +1,7 @@
 /* op_hash_join.c - joins with equality keys: builds on the right child, probes with the left one.
  */
 #include "query/exec/join_rows.h"
-#include "query/exec/join_table.h"
+#include "query/exec/runtime_filter.h"
 
 #include "base/hash.h"
 
@@ -38,6 +38,7 @@ static Status hash_join_open(Operator *op, Error *err)
             shared->join = j->table;
         else
             j->owns_table = true;
+        runtime_filter_add(op->exec, op->node, j->table);
     }
     return operator_open_child(op, err);
 }

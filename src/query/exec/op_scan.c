@@ -1,11 +1,12 @@
 /* op_scan.c - rows of a table: the engine's scan with projection, predicates and matchers. */
-#include "query/exec/exec_int.h"
+#include "query/exec/runtime_filter.h"
 
 typedef struct ScanState {
     Shared own; /* used when no other instance shares the scan */
     Shared *shared;
     Morsel *morsel;
-    int64_t left; /* rows still wanted */
+    ScanFilter *filters; /* what joins above ask for */
+    int64_t left;        /* rows still wanted */
     bool ended;
 } ScanState;
 
@@ -51,6 +52,7 @@ static Status scan_open(Operator *op, Error *err)
         return error_set(err, STATUS_INTERNAL, "a table scan needs a snapshot");
     s->shared = op->shared ? shared_find(op->shared, op->node) : &s->own;
     s->left = op->node->row_limit;
+    s->filters = runtime_filter_find(op->exec, op->node, &op->arena);
     if (s->shared->scan)
         return STATUS_OK;
     if (!s->shared->arena.budget)
@@ -76,6 +78,13 @@ static Status scan_next(Operator *op, RecordBatch *ret_batch, Error *err)
             }
         }
         TRY(morsel_next(s->morsel, &op->batch_arena, ret_batch, err));
+        if (ret_batch->row_count && s->filters) {
+            TRY(runtime_filter_apply(s->filters, ret_batch, &op->batch_arena, err));
+            if (!ret_batch->row_count) {
+                arena_reset(&op->batch_arena);
+                continue;
+            }
+        }
         if (ret_batch->row_count) {
             if (ret_batch->row_count > s->left) {
                 RecordBatch cut;

@@ -127,55 +127,69 @@ static Status quantified_answer(ExprEval *ev, const Expr *expr, const Column *ar
     return bool_column(arena, value != expr->negated, !decided && unknown, ret, err);
 }
 
-static Status append_answer(ExprEval *ev, const Expr *expr, SubqueryCache *cache,
-                            const OuterFrame *frame, const Column *arg, Error *err)
+Status exec__subquery_answer(ExprEval *ev, const Expr *expr, const OuterFrame *frame, Arena *arena,
+                             Column *ret, Error *err)
 {
     Operator *op = NULL;
     RowSet rows = {0};
-    RowSet *used = &rows;
-    Column answer;
-    Arena arena;
+    TRY(operator_open(ev->exec, expr->subplan, frame, NULL, &op, err));
     Status status = STATUS_OK;
+    if (expr->subquery_kind == SUBQUERY_ARRAY) {
+        status =
+            rowset_init(&rows, &ev->exec->budget, &expr->subplan->schema.fields[0].type, 1, err);
+        if (status == STATUS_OK)
+            status = array_answer(op, expr, &rows, arena, ret, err);
+    } else {
+        status = expr->subquery_kind == SUBQUERY_EXISTS ? exists_answer(op, expr, arena, ret, err)
+                                                        : scalar_answer(op, expr, arena, ret, err);
+    }
+    (void)operator_close(op);
+    rowset_done(&rows);
+    return status;
+}
+
+/* ANY and ALL look at the subplan's rows, which are kept when they are always the same. */
+static Status append_quantified(ExprEval *ev, const Expr *expr, SubqueryCache *cache,
+                                const OuterFrame *frame, const Column *arg, Arena *arena,
+                                Column *ret, Error *err)
+{
+    RowSet rows = {0};
+    bool keep = !cache->correlation.column_count;
+    RowSet *used = keep ? &cache->rows : &rows;
+    Status status = STATUS_OK;
+    if (!keep || !cache->has_rows)
+        status = exec__materialize(ev->exec, expr->subplan, frame, used, err);
+    cache->has_rows = keep;
+    if (status == STATUS_OK)
+        status = quantified_answer(ev, expr, arg, used, arena, ret, err);
+    rowset_done(&rows);
+    return status;
+}
+
+static Status append_answer(ExprEval *ev, const Expr *expr, SubqueryCache *cache,
+                            const OuterFrame *frame, const Column *arg, Error *err)
+{
+    CLEANUP(arena_done) Arena arena = {0};
+    Column answer;
     bool quantified = expr->subquery_kind == SUBQUERY_ANY || expr->subquery_kind == SUBQUERY_ALL;
-    bool keep = quantified && !cache->correlation.column_count;
 
     arena_init(&arena, &ev->exec->budget);
-    if (quantified) {
-        if (keep)
-            used = &cache->rows;
-        if (!keep || !cache->has_rows)
-            status = exec__materialize(ev->exec, expr->subplan, frame, used, err);
-        cache->has_rows = keep;
-        if (status == STATUS_OK)
-            status = quantified_answer(ev, expr, arg, used, &arena, &answer, err);
-    } else {
-        status = operator_open(ev->exec, expr->subplan, frame, NULL, &op, err);
-        if (status == STATUS_OK && expr->subquery_kind == SUBQUERY_ARRAY) {
-            status = rowset_init(&rows, &ev->exec->budget, &expr->subplan->schema.fields[0].type, 1,
-                                 err);
-            if (status == STATUS_OK)
-                status = array_answer(op, expr, &rows, &arena, &answer, err);
-        } else if (status == STATUS_OK) {
-            status = expr->subquery_kind == SUBQUERY_EXISTS
-                         ? exists_answer(op, expr, &arena, &answer, err)
-                         : scalar_answer(op, expr, &arena, &answer, err);
-        }
-        (void)operator_close(op);
-    }
-    if (status == STATUS_OK)
-        status = rowset_append(&cache->answers, &answer, NULL, 1, err);
-    rowset_done(&rows);
-    arena_done(&arena);
-    return status;
+    if (quantified)
+        TRY(append_quantified(ev, expr, cache, frame, arg, &arena, &answer, err));
+    else
+        TRY(exec__subquery_answer(ev, expr, frame, &arena, &answer, err));
+    return rowset_append(&cache->answers, &answer, NULL, 1, err);
 }
 
 Status exec__subquery(ExprEval *ev, const Expr *expr, const RecordBatch *left,
                       const RecordBatch *right, uint32_t rows, Column *ret, Error *err)
 {
-    SubqueryCache **slot = (SubqueryCache **)expr_cache(ev, expr);
     uint32_t *groups;
     Column arg = {0};
 
+    if (expr->once)
+        return exec__subquery_once(ev, expr, rows, ret, err);
+    SubqueryCache **slot = (SubqueryCache **)expr_cache(ev, expr);
     if (!*slot)
         TRY(cache_new(ev, expr, left, right, slot, err));
     SubqueryCache *cache = *slot;

@@ -420,6 +420,15 @@ void value_hash_column(const Column *c, uint32_t rows, bool combine, uint64_t *h
             hashes[i] = combine ? mix(hashes[i], hash) : hash;
         return;
     }
+    if (!c->dict && !c->validity && value_is_bitwise(c->type) &&
+        type_layout(c->type) == LAYOUT_INT32) {
+        const int32_t *values = c->values;
+        for (uint32_t i = 0; i < rows; i++) {
+            uint64_t hash = hash_u64((uint64_t)(int64_t)values[i]);
+            hashes[i] = combine ? mix(hashes[i], hash) : hash;
+        }
+        return;
+    }
     if (!c->dict && !c->validity && type_layout(c->type) == LAYOUT_INT64) {
         const uint64_t *values = c->values;
         for (uint32_t i = 0; i < rows; i++)

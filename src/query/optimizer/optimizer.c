@@ -178,5 +178,6 @@ Status optimize(Plan *plan, const OptimizerOptions *options, Error *err)
     plan->root = optimizer__push_predicates(plan, plan->root);
     plan->root = optimizer__push_limits(plan, plan->root);
     optimizer__push_projections(plan, plan->root);
+    optimizer__mark_once(plan->root);
     return plan_verify(plan, err);
 }

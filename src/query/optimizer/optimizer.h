@@ -9,6 +9,7 @@
  *                       become matchers
  *   limit_pushdown      LIMIT over ORDER BY becomes top-N, LIMIT reaches scans
  *   projection_pushdown scans read only the columns that are used
+ *   mark_once           subqueries that need to run once only
  *
  * The tree is rewritten in place; nodes live in the plan's arena. Threads: none of its own.
  */

@@ -91,6 +91,7 @@ struct Expr {
     const Cast *cast;         /* EXPR_CAST; NULL with equal ids = typmod change only */
     SubqueryKind subquery_kind;
     PlanNode *subplan; /* EXPR_SUBQUERY */
+    bool once;         /* EXPR_SUBQUERY: one answer for the whole execution (optimizer) */
     const Str *names;  /* EXPR_ROW: of the fields; NULL = f1, f2 ... */
     bool spread;       /* EXPR_CALL: the last argument is an array of the variadic arguments */
     /* EXPR_AGGREGATE and EXPR_WINDOW */
