@@ -159,6 +159,8 @@ static Status open_exec(Query *query, Error *err)
         .deadline_mono_ns = query->deadline_ns,
         .params = query->params,
         .param_count = query->param_count,
+        .spill_dir = query->session->engine->options.spill_dir,
+        .spill_budget = &query->session->engine->spill_budget,
     };
     return exec_open(query->plan, &options, &query->exec, err);
 }

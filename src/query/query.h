@@ -51,6 +51,8 @@ typedef struct QueryOptions {
     /* Any thread; must not wait. NULL = nobody wants to know. */
     void (*on_audit)(void *ctx, const QueryAudit *audit);
     void *audit_ctx;
+    const char *spill_dir;      /* for rows that do not fit; NULL = they must fit */
+    int64_t spill_bytes_max;    /* of all queries on disk; 0 = no bound */
 } QueryOptions;
 
 Status query_engine_new(const QueryOptions *options, QueryEngine **ret_engine, Error *err);

@@ -22,6 +22,8 @@ Status query_engine_new(const QueryOptions *options, QueryEngine **ret_engine, E
     if (!engine->options.server_version)
         engine->options.server_version = "15.0 (LumaDB " LUMADB_VERSION ")";
     plan_series_explainer = explain_series;
+    mem_budget_init(&engine->spill_budget, NULL, "temporary files (query.spill_bytes_max)",
+                    options->spill_bytes_max > 0 ? options->spill_bytes_max : INT64_MAX);
     query_engine_set_limits(engine, options->query_bytes_max, options->timeout_ns);
     *ret_engine = engine;
     return STATUS_OK;

@@ -30,6 +30,7 @@ struct QueryEngine {
     QueryOptions options;    /* limits below are the live ones */
     int64_t query_bytes_max; /* atomic: relaxed */
     int64_t timeout_ns;      /* atomic: relaxed */
+    MemBudget spill_budget;  /* bytes in temporary files */
 };
 
 /* ---- settings */

@@ -107,6 +107,8 @@
       "Memory for all queries together. 0 = a quarter of the machine.")                            \
     X(query_bytes, "query.bytes_max", BYTES, "0", true,                                            \
       "Memory of one query. 0 = half of memory.queries_bytes.")                                    \
+    X(query_spill_bytes, "query.spill_bytes_max", BYTES, "16GiB", false,                           \
+      "Disk space for the temporary files of all queries together; 0 = any.")                      \
     X(query_timeout, "query.timeout", DURATION, "30s", true, "Time one query may take; 0 = any.")  \
     X(query_lookback, "query.lookback", DURATION, "5m", false,                                     \
       "How far PromQL looks back for a sample.")                                                   \

@@ -8,9 +8,11 @@
  */
 #include "server/server.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -49,6 +51,7 @@ typedef struct Server {
     MemBudget query_budget;
     Engine *engine;
     AuditLog *audit;
+    char spill_dir[4096];
     Pool *query_pool;
     Pool *ingest_pool;
     QueryEngine *queries;
@@ -233,6 +236,9 @@ static Status start_queries(Server *s, Error *err)
     TRY(pool_new("query", query_threads, &s->query_pool, err));
     TRY(pool_new("ingest", c->ingest_threads ? (int)LUMA_MIN(c->ingest_threads, 256) : cores,
                  &s->ingest_pool, err));
+    snprintf(s->spill_dir, sizeof s->spill_dir, "%s/tmp", c->data_dir.ptr);
+    if (mkdir(s->spill_dir, 0700) < 0 && errno != EEXIST)
+        return error_set_errno(err, errno, "cannot make the folder %s", s->spill_dir);
     QueryOptions options = {
         .engine = s->engine,
         .pool = s->query_pool,
@@ -244,6 +250,8 @@ static Status start_queries(Server *s, Error *err)
         .server_version = "15.0 (LumaDB " LUMADB_VERSION ")",
         .on_audit = on_query_audit,
         .audit_ctx = s,
+        .spill_dir = s->spill_dir,
+        .spill_bytes_max = c->query_spill_bytes,
     };
     return query_engine_new(&options, &s->queries, err);
 }

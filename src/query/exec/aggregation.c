@@ -242,6 +242,61 @@ static Status add_call(Aggregation *agg, ExprEval *ev, AggregateCall *call, cons
     return update(agg, ev, call, group_of, args, count, err);
 }
 
+static Status used_keys(const Aggregation *agg, ExprEval *ev, const Column *keys, uint32_t rows,
+                        Column **ret_used, Error *err)
+{
+    const PlanNode *node = agg->node;
+    TRY(exec__columns(ev->ctx.arena, node->group_count, ret_used, err));
+    for (uint32_t i = 0; i < node->group_count; i++) {
+        if (agg->set_mask >> LUMA_MIN(i, 63u) & 1)
+            (*ret_used)[i] = keys[i];
+        else
+            TRY(column_init_null(&(*ret_used)[i], ev->ctx.arena, keys[i].type, rows, err));
+    }
+    return STATUS_OK;
+}
+
+static void hash_keys(const Column *keys, uint32_t key_count, uint32_t rows, uint64_t *hashes)
+{
+    if (!key_count)
+        memset(hashes, 0, sizeof *hashes * rows);
+    for (uint32_t k = 0; k < key_count; k++)
+        value_hash_column(&keys[k], rows, k > 0, hashes);
+}
+
+Status aggregation_keys(const Aggregation *agg, ExprEval *ev, const Column *keys, uint32_t rows,
+                        Column **ret_used, uint64_t **ret_hashes, Error *err)
+{
+    TRY(used_keys(agg, ev, keys, rows, ret_used, err));
+    TRY(arena_try_alloc(ev->ctx.arena, sizeof(uint64_t) * ((size_t)rows + 1), ret_hashes, err));
+    hash_keys(*ret_used, agg->node->group_count, rows, *ret_hashes);
+    return STATUS_OK;
+}
+
+void aggregation_hashes(const Aggregation *agg, uint32_t from, uint32_t count, uint64_t *hashes)
+{
+    CLEANUP(arena_done) Arena scratch = {0};
+    RecordBatch keys = rowset_batch(&agg->groups.keys);
+    RecordBatch part;
+    arena_init(&scratch, NULL);
+    if (batch_slice(&keys, from, count, &scratch, &part, NULL) == STATUS_OK)
+        hash_keys(part.columns, agg->node->group_count, count, hashes);
+}
+
+int64_t aggregation_bytes(const Aggregation *agg)
+{
+    int64_t bytes = agg->charged_bytes + agg->groups.charged_bytes +
+                    agg->groups.keys.charged_bytes + agg->arena.charged_bytes;
+    for (uint32_t i = 0; i < agg->node->aggregate_count; i++) {
+        const AggregateCall *call = &agg->calls[i];
+        if (call->distinct)
+            bytes += call->distinct->charged_bytes + call->distinct->keys.charged_bytes;
+        if (call->ordered)
+            bytes += call->ordered->charged_bytes;
+    }
+    return bytes;
+}
+
 Status aggregation_add(Aggregation *agg, ExprEval *ev, const RecordBatch *in, const Column *keys,
                        Error *err)
 {
@@ -251,13 +306,7 @@ Status aggregation_add(Aggregation *agg, ExprEval *ev, const RecordBatch *in, co
 
     TRY(arena_try_alloc(ev->ctx.arena, sizeof *group_of * ((size_t)in->row_count + 1), &group_of,
                         err));
-    TRY(exec__columns(ev->ctx.arena, node->group_count, &used, err));
-    for (uint32_t i = 0; i < node->group_count; i++) {
-        if (agg->set_mask >> LUMA_MIN(i, 63u) & 1)
-            used[i] = keys[i];
-        else
-            TRY(column_init_null(&used[i], ev->ctx.arena, keys[i].type, in->row_count, err));
-    }
+    TRY(used_keys(agg, ev, keys, in->row_count, &used, err));
     TRY(group_table_find(&agg->groups, used, in->row_count, ev->ctx.arena, group_of, err));
     TRY(grow_states(agg, group_table_count(&agg->groups), err));
     for (uint32_t i = 0; i < node->aggregate_count; i++)
@@ -267,32 +316,44 @@ Status aggregation_add(Aggregation *agg, ExprEval *ev, const RecordBatch *in, co
 
 /* ---------------------------------------------------------------- merging, ending */
 
+Status aggregation_merge_rows(Aggregation *agg, Aggregation *from, const uint32_t *rows,
+                              uint32_t count, ExprEval *ev, Error *err)
+{
+    RecordBatch all = rowset_batch(&from->groups.keys);
+    for (uint32_t done = 0; done < count; done += BATCH_ROWS) {
+        uint32_t n = LUMA_MIN(count - done, (uint32_t)BATCH_ROWS);
+        const uint32_t *part = rows + done;
+        uint32_t *group_of;
+        RecordBatch keys;
+        TRY(exec_check(agg->exec, err));
+        arena_reset(ev->ctx.arena);
+        TRY(arena_try_alloc(ev->ctx.arena, sizeof *group_of * ((size_t)n + 1), &group_of, err));
+        TRY(batch_take(&all, part, n, ev->ctx.arena, &keys, err));
+        TRY(group_table_find(&agg->groups, keys.columns, n, ev->ctx.arena, group_of, err));
+        TRY(grow_states(agg, group_table_count(&agg->groups), err));
+        for (uint32_t c = 0; c < agg->node->aggregate_count; c++) {
+            const Aggregate *a = agg->calls[c].expr->aggregate;
+            char *dst = agg->calls[c].states;
+            const char *src = from->calls[c].states;
+            for (uint32_t i = 0; i < n; i++)
+                TRY(a->merge(dst + (size_t)a->state_bytes * group_of[i],
+                             src + (size_t)a->state_bytes * part[i], &agg->arena, err));
+        }
+    }
+    return STATUS_OK;
+}
+
 Status aggregation_merge(Aggregation *agg, Aggregation *from, ExprEval *ev, Error *err)
 {
+    uint32_t rows[BATCH_ROWS];
     uint32_t count = group_table_count(&from->groups);
-    RecordBatch keys = rowset_batch(&from->groups.keys);
-    uint32_t *group_of;
-    Arena scratch;
-
-    if (!count)
-        return STATUS_OK;
-    arena_init(&scratch, &agg->exec->budget);
-    Status status =
-        arena_try_alloc(&scratch, sizeof *group_of * ((size_t)count + 1), &group_of, err);
-    if (status == STATUS_OK)
-        status = group_table_find(&agg->groups, keys.columns, count, &scratch, group_of, err);
-    if (status == STATUS_OK)
-        status = grow_states(agg, group_table_count(&agg->groups), err);
-    for (uint32_t c = 0; c < agg->node->aggregate_count && status == STATUS_OK; c++) {
-        const Aggregate *a = agg->calls[c].expr->aggregate;
-        char *dst = agg->calls[c].states;
-        const char *src = from->calls[c].states;
-        for (uint32_t i = 0; i < count && status == STATUS_OK; i++)
-            status = a->merge(dst + (size_t)a->state_bytes * group_of[i],
-                              src + (size_t)a->state_bytes * i, &agg->arena, err);
+    for (uint32_t done = 0; done < count; done += BATCH_ROWS) {
+        uint32_t n = LUMA_MIN(count - done, (uint32_t)BATCH_ROWS);
+        for (uint32_t i = 0; i < n; i++)
+            rows[i] = done + i;
+        TRY(aggregation_merge_rows(agg, from, rows, n, ev, err));
     }
-    arena_done(&scratch);
-    return status;
+    return STATUS_OK;
 }
 
 /* Feeds collected rows in the order of (group, keys) to the aggregate. */

@@ -36,6 +36,16 @@ Status aggregation_add(Aggregation *agg, ExprEval *ev, const RecordBatch *in, co
                        Error *err);
 /* Adds `from`'s groups; both of the same node and set. */
 Status aggregation_merge(Aggregation *agg, Aggregation *from, ExprEval *ev, Error *err);
+/* Adds some groups of `from`. */
+Status aggregation_merge_rows(Aggregation *agg, Aggregation *from, const uint32_t *rows,
+                              uint32_t count, ExprEval *ev, Error *err);
+/* The set's key columns of a batch (NULLs outside the set), and a hash per row. */
+Status aggregation_keys(const Aggregation *agg, ExprEval *ev, const Column *keys, uint32_t rows,
+                        Column **ret_used, uint64_t **ret_hashes, Error *err);
+/* Hashes of groups [from, from + count), as aggregation_keys makes them. */
+void aggregation_hashes(const Aggregation *agg, uint32_t from, uint32_t count, uint64_t *hashes);
+/* What it holds. */
+int64_t aggregation_bytes(const Aggregation *agg);
 /* Replays ordered calls; no rows may follow. An ungrouped one gets its only group. */
 Status aggregation_end(Aggregation *agg, ExprEval *ev, Error *err);
 /* Output columns of groups [from, from + count) in the evaluator's arena. */

@@ -245,6 +245,11 @@ uint64_t exec_rows_written(const Exec *exec)
     return exec->rows_written;
 }
 
+uint64_t exec_spilled_bytes(const Exec *exec)
+{
+    return (uint64_t)__atomic_load_n(&exec->spilled_bytes, __ATOMIC_RELAXED);
+}
+
 Exec *exec_close(Exec *exec)
 {
     if (!exec)

@@ -42,6 +42,8 @@ typedef struct ExecOptions {
     const ExecSeriesRows *series; /* NULL = plans with PromQL are refused */
     WriteBatch *write_batch;      /* where PLAN_INSERT puts rows; NULL = plan must not write */
     uint32_t workers_max;         /* 0 = pool workers + 1 */
+    const char *spill_dir;        /* folder for rows that do not fit; NULL = they must fit */
+    MemBudget *spill_budget;      /* bytes on disk of all queries; NULL = no bound */
 } ExecOptions;
 
 Status exec_open(const Plan *plan, const ExecOptions *options, Exec **ret_exec, Error *err);
@@ -55,6 +57,9 @@ Exec *exec_close(Exec *exec); /* NULL is fine; returns NULL */
  * lives in `arena`. For constant folding, LIMIT, DEFAULT values, SET. */
 Status exec_eval_const(const Expr *expr, const EvalSettings *settings, const Column *params,
                        uint32_t param_count, Arena *arena, Column *ret, Error *err);
+
+/* Bytes written to temporary files so far. */
+uint64_t exec_spilled_bytes(const Exec *exec);
 
 /* EXPLAIN ANALYZE: a line per operator, indented, and a line per scanned table; after the end.
  * Closes the operators. */

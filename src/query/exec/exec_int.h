@@ -69,11 +69,12 @@ struct Exec {
     Mutex scan_lock;
     TopBound *tops;  /* guarded by scan_lock; owned */
     ScanNote *scans; /* guarded by scan_lock; owned, one per plan node */
+    int64_t spilled_bytes; /* atomic: relaxed; written to temporary files */
     Mutex lock;
     struct RuntimeFilter *filters; /* guarded by lock */
     OnceValue *once; /* guarded by lock: answers of subqueries that read no outer row */
     Cond once_done;  /* one of them was made */
-    int failed; /* atomic: a worker failed, the others stop */
+    int failed;      /* atomic: a worker failed, the others stop */
 };
 
 /* ---------------------------------------------------------------- expressions */
@@ -113,7 +114,8 @@ Status exec__subquery_answer(ExprEval *ev, const Expr *expr, const OuterFrame *f
 /* The answer of a subquery marked `once`, constant; lives as long as the Exec. */
 Status exec__subquery_once(ExprEval *ev, const Expr *expr, uint32_t rows, Column *ret, Error *err);
 void exec__once_free(Exec *exec);
-/* Does the expression hold a subquery that runs per row or an outer reference? Then it stays on one thread. */
+/* Does the expression hold a subquery that runs per row or an outer reference? Then it stays on one
+ * thread. */
 bool expr_is_local(const Expr *expr);
 /* Copies values of src (row i) to rows[i] of a plain column with a bitmap. */
 void exec__scatter(Column *ret, const Column *src, const uint32_t *rows, uint32_t count);
@@ -206,6 +208,11 @@ typedef struct SortColumn {
 /* Stable order of rows [0, rows) by the columns into *ret_order (arena). */
 Status exec__sort_rows(Exec *exec, const SortColumn *keys, uint32_t key_count, uint32_t rows,
                        Arena *arena, uint32_t **ret_order, Error *err);
+/* Orders as the key does as far as 64 bits go; equal ones need a comparison. */
+uint64_t exec__sort_prefix(const SortColumn *key, uint32_t row);
+/* Row a of one set of key columns against row b of another; *keys say direction and NULLs. */
+int exec__compare_across(const SortColumn *keys, uint32_t key_count, const Column *a_columns,
+                         uint32_t a, const Column *b_columns, uint32_t b);
 int exec__compare_rows(const SortColumn *keys, uint32_t key_count, uint32_t a, uint32_t b);
 
 /* ---------------------------------------------------------------- all operators */

@@ -2,8 +2,9 @@
  *
  * Collects its input with the evaluated keys in a RowSet, orders row numbers, and hands out batches
  * by index. A top-N cuts the collection back to the best rows whenever it has grown to a multiple
- * of N, so it holds little more than N rows. */
-#include "query/exec/exec_int.h"
+ * of N, so it holds little more than N rows. Another sort whose memory runs out writes what it has
+ * as a sorted run to disk (sort_runs.h) and merges the runs at the end. */
+#include "query/exec/sort_runs.h"
 
 typedef struct SortState {
     RowSet rows; /* input columns, then key columns */
@@ -13,9 +14,12 @@ typedef struct SortState {
     Arena arena;
     ScanBound *bound; /* of the scan below, NULL = none */
     bool told;        /* the bound has been set */
+    SortRuns *runs;   /* NULL = all is in memory */
+    int64_t skip;     /* of the merged runs */
+    int64_t left;     /* rows of them still to come */
 } SortState;
 
-enum { TOP_N_ROWS_MAX = 100000, TOP_N_SLACK = 16384 };
+enum { TOP_N_ROWS_MAX = 100000, TOP_N_SLACK = 16384, RUN_ROWS_MIN = 2048, ORDER_BYTES = 40 };
 
 static Status sort_columns(const PlanNode *node, const RowSet *rows, Arena *arena,
                            SortColumn **ret_keys, Error *err)
@@ -28,17 +32,24 @@ static Status sort_columns(const PlanNode *node, const RowSet *rows, Arena *aren
     return STATUS_OK;
 }
 
-static Status init_rows(Operator *op, RowSet *rows, Error *err)
+static Status row_types(Operator *op, Type **ret_types, Error *err)
 {
     const PlanNode *node = op->node;
-    Type *types;
     uint32_t width = node->schema.field_count;
-    TRY(arena_try_alloc(&op->arena, sizeof(Type) * (width + node->key_count + 1), &types, err));
+    TRY(arena_try_alloc(&op->arena, sizeof(Type) * (width + node->key_count + 1), ret_types, err));
     for (uint32_t i = 0; i < width; i++)
-        types[i] = node->schema.fields[i].type;
+        (*ret_types)[i] = node->schema.fields[i].type;
     for (uint32_t i = 0; i < node->key_count; i++)
-        types[width + i] = node->keys[i].expr->type;
-    return rowset_init(rows, &op->exec->budget, types, width + node->key_count, err);
+        (*ret_types)[width + i] = node->keys[i].expr->type;
+    return STATUS_OK;
+}
+
+static Status init_rows(Operator *op, RowSet *rows, Error *err)
+{
+    Type *types;
+    TRY(row_types(op, &types, err));
+    return rowset_init(rows, &op->exec->budget, types,
+                       op->node->schema.field_count + op->node->key_count, err);
 }
 
 static Status collect_batch(Operator *op, SortState *s, const RecordBatch *in, Error *err)
@@ -120,6 +131,28 @@ static Status order_all(Operator *op, SortState *s, Error *err)
     return STATUS_OK;
 }
 
+/* The rows so far become a sorted run on disk. */
+static Status write_run(Operator *op, SortState *s, Error *err)
+{
+    CLEANUP(arena_done) Arena scratch = {0};
+    SortColumn *keys;
+    uint32_t *order;
+    Type *types;
+
+    arena_init(&scratch, &op->exec->budget);
+    if (!s->runs) {
+        TRY(row_types(op, &types, err));
+        s->runs = sort_runs_new(op->exec, types, op->node->schema.field_count, op->node->keys,
+                                op->node->key_count);
+    }
+    TRY(sort_columns(op->node, &s->rows, &scratch, &keys, err));
+    TRY(exec__sort_rows(op->exec, keys, op->node->key_count, s->rows.row_count, &scratch, &order,
+                        err));
+    TRY(sort_runs_add(s->runs, &s->rows, order, err));
+    rowset_done(&s->rows);
+    return init_rows(op, &s->rows, err);
+}
+
 static Status bounds(Operator *op, int64_t *ret_skip, int64_t *ret_limit, Error *err)
 {
     bool some;
@@ -136,6 +169,30 @@ static Status bounds(Operator *op, int64_t *ret_skip, int64_t *ret_limit, Error 
     return STATUS_OK;
 }
 
+static Status collect_all(Operator *op, SortState *s, int64_t skip, int64_t limit, Error *err)
+{
+    int64_t want;
+    bool top = !__builtin_add_overflow(skip, limit, &want) && want <= TOP_N_ROWS_MAX;
+    if (top && op->node->bounds_scan && !op->outer)
+        s->bound = exec__top_bound(op->exec, op->node);
+    while (limit > 0) {
+        RecordBatch in;
+        TRY(operator_next(op->child, &in, err));
+        if (!in.row_count)
+            return STATUS_OK;
+        TRY(collect_batch(op, s, &in, err));
+        if (top && is_grown(s, want)) {
+            TRY(cut_back(op, s, (uint32_t)want, err));
+            tell_bound(op, s, want);
+        }
+        int64_t more = (int64_t)s->rows.row_count * ORDER_BYTES + spill_growth(&s->rows);
+        if (!op->node->with_ties && s->rows.row_count >= RUN_ROWS_MIN &&
+            spill_wanted(op->exec, more))
+            TRY(write_run(op, s, err));
+    }
+    return STATUS_OK;
+}
+
 static Status sort_open(Operator *op, Error *err)
 {
     SortState *s = op->state = ARENA_NEW(&op->arena, SortState);
@@ -144,31 +201,47 @@ static Status sort_open(Operator *op, Error *err)
     arena_init(&s->arena, &op->exec->budget);
     TRY(init_rows(op, &s->rows, err));
     TRY(bounds(op, &skip, &limit, err));
-    int64_t want;
-    bool top = !__builtin_add_overflow(skip, limit, &want) && want <= TOP_N_ROWS_MAX;
     TRY(operator_open_child(op, err));
-    if (top && op->node->bounds_scan && !op->outer)
-        s->bound = exec__top_bound(op->exec, op->node);
-    while (limit > 0) {
-        RecordBatch in;
-        TRY(operator_next(op->child, &in, err));
-        if (!in.row_count)
-            break;
-        TRY(collect_batch(op, s, &in, err));
-        if (top && is_grown(s, want)) {
-            TRY(cut_back(op, s, (uint32_t)want, err));
-            tell_bound(op, s, want);
-        }
-    }
+    TRY(collect_all(op, s, skip, limit, err));
     op->child = operator_close(op->child);
+    if (s->runs) {
+        s->skip = skip;
+        s->left = limit;
+        if (s->rows.row_count)
+            TRY(write_run(op, s, err));
+        return sort_runs_end(s->runs, err);
+    }
     s->from = (uint32_t)LUMA_MIN(skip, (int64_t)s->rows.row_count);
     s->to = (uint32_t)LUMA_MIN(limit, (int64_t)(s->rows.row_count - s->from)) + s->from;
     return order_all(op, s, err);
 }
 
+static Status next_of_runs(Operator *op, SortState *s, RecordBatch *ret, Error *err)
+{
+    for (;;) {
+        RecordBatch in;
+        if (!s->left)
+            return STATUS_OK;
+        TRY(sort_runs_next(s->runs, &in, err));
+        if (!in.row_count)
+            return STATUS_OK;
+        uint32_t skip = (uint32_t)LUMA_MIN(s->skip, (int64_t)in.row_count);
+        uint32_t count = (uint32_t)LUMA_MIN(s->left, (int64_t)(in.row_count - skip));
+        s->skip -= skip;
+        if (!count)
+            continue;
+        if (s->left != INT64_MAX)
+            s->left -= count;
+        in.column_count = op->node->schema.field_count;
+        return batch_slice(&in, skip, count, &op->batch_arena, ret, err);
+    }
+}
+
 static Status sort_next(Operator *op, RecordBatch *ret_batch, Error *err)
 {
     SortState *s = op->state;
+    if (s->runs)
+        return next_of_runs(op, s, ret_batch, err);
     uint32_t count = LUMA_MIN(s->to - s->from, (uint32_t)BATCH_ROWS);
     if (!count)
         return STATUS_OK;
@@ -184,6 +257,7 @@ static void sort_close(Operator *op)
     SortState *s = op->state;
     if (!s)
         return;
+    s->runs = sort_runs_free(s->runs);
     rowset_done(&s->rows);
     arena_done(&s->arena);
 }

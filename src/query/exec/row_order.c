@@ -16,23 +16,23 @@ typedef struct Sorter {
     ValueCmp *cmps;
 } Sorter;
 
+static inline int compare_values(const SortColumn *key, ValueCmp cmp, const Column *a, uint32_t i,
+                                 const Column *b, uint32_t j)
+{
+    bool a_null = column_is_null(a, i);
+    bool b_null = column_is_null(b, j);
+    if (a_null || b_null)
+        return a_null == b_null ? 0 : (a_null == key->nulls_first) ? -1 : 1;
+    int order = cmp(a, i, b, j);
+    return key->descending ? -order : order;
+}
+
 static int compare_keys(const SortColumn *keys, const ValueCmp *cmps, uint32_t count, uint32_t a,
                         uint32_t b)
 {
     for (uint32_t k = 0; k < count; k++) {
         const Column *c = keys[k].column;
-        bool a_null = column_is_null(c, a);
-        bool b_null = column_is_null(c, b);
-        int order;
-        if (a_null || b_null) {
-            if (a_null && b_null)
-                continue;
-            order = (a_null == keys[k].nulls_first) ? -1 : 1;
-        } else {
-            order = cmps ? cmps[k](c, a, c, b) : value_cmp_fn(c->type)(c, a, c, b);
-            if (keys[k].descending)
-                order = -order;
-        }
+        int order = compare_values(&keys[k], cmps ? cmps[k] : value_cmp_fn(c->type), c, a, c, b);
         if (order)
             return order;
     }
@@ -44,8 +44,20 @@ int exec__compare_rows(const SortColumn *keys, uint32_t key_count, uint32_t a, u
     return compare_keys(keys, NULL, key_count, a, b);
 }
 
+int exec__compare_across(const SortColumn *keys, uint32_t key_count, const Column *a_columns,
+                         uint32_t a, const Column *b_columns, uint32_t b)
+{
+    for (uint32_t k = 0; k < key_count; k++) {
+        int order = compare_values(&keys[k], value_cmp_fn(a_columns[k].type), &a_columns[k], a,
+                                   &b_columns[k], b);
+        if (order)
+            return order;
+    }
+    return 0;
+}
+
 /* NULLs first get 0, last get all ones; values are squeezed by one bit to leave both free. */
-static uint64_t entry_prefix(const SortColumn *key, uint32_t row)
+uint64_t exec__sort_prefix(const SortColumn *key, uint32_t row)
 {
     if (column_is_null(key->column, row))
         return key->nulls_first ? 0 : UINT64_MAX;
@@ -100,7 +112,7 @@ Status exec__sort_rows(Exec *exec, const SortColumn *keys, uint32_t key_count, u
     for (uint32_t k = 0; k < key_count; k++)
         s.cmps[k] = value_cmp_fn(keys[k].column->type);
     for (uint32_t i = 0; i < rows; i++)
-        in[i] = (Entry){key_count ? entry_prefix(&keys[0], i) : 0, i};
+        in[i] = (Entry){key_count ? exec__sort_prefix(&keys[0], i) : 0, i};
     for (uint32_t from = 0; from < rows; from += RUN_ROWS)
         insertion_sort(&s, in + from, LUMA_MIN(rows - from, (uint32_t)RUN_ROWS));
     for (uint64_t width = RUN_ROWS; width < rows; width *= 2) {
