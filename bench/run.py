@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures LumaDB beside its peers, on the same payloads in one run, and prints ratios.
 
-    bench/run.py [ingest] [promql] [sql] [size] [otlp] [--rounds N] [--small]
+    bench/run.py [ingest] [promql] [sql] [size] [otlp] [logs] [--rounds N] [--small]
 
 LumaDB, a release built in build-bench, acknowledges after fdatasync; the peers run as they ship (they
 acknowledge before), but VictoriaMetrics' cache of answers is off, since every question is asked several
@@ -209,7 +209,57 @@ def size(rounds, small):
           f'idle {statistics.median(idle):.1f} MiB')
 
 
-PARTS = {'ingest': ingest, 'promql': promql, 'sql': sql, 'size': size, 'otlp': otlp}
+LOGS = [
+    ('trace by id', "select ts, body from logs where trace_id = lpad(to_hex(20000), 32, '0')"),
+    ('phrase, 1 row in 5,000', """select count(*) from logs where matches(body, '"nearly out of space"')"""),
+    ('phrase, 1 row in 320', """select count(*) from logs where matches(body, '"replica db 7"')"""),
+    ('word, 1 row in 8', "select count(*) from logs where matches(body, 'refused')"),
+    ('member of attributes, 1 row in 50', "select count(*) from logs where matches(attributes, 'status:503')"),
+    ('newest 100 with a word', "select ts, body from logs where matches(body, 'refused') order by ts desc limit 100"),
+    ('newest 100', 'select ts, severity, service, body from logs order by ts desc limit 100'),
+    ("like '%early out%'", "select count(*) from logs where body like '%early out%'"),
+    ('attributes ->> equality', "select count(*) from logs where attributes->>'user' = 'u4711'"),
+    ('ten minutes with severity_number >= 17', "select count(*) from logs where ts between '2026-01-01 00:10:00Z' and '2026-01-01 00:20:00Z' and severity_number >= 17"),
+    ('group by service', 'select service, count(*) from logs group by service'),
+]
+MAKE_LOGS = """insert into logs (ts, time_unix_nano, severity, severity_number, service, body, attributes, trace_id, span_id)
+select timestamptz '2026-01-01 00:00:00Z' + i * interval '1 ms', i::bigint * 1000000, case i % 6 when 5 then 'ERROR' else 'INFO' end,
+case i % 6 when 5 then 17 else 9 end, 'service-' || i % 50, case i % 8
+when 0 then 'GET /api/v1/users/' || i * 7919::bigint % 100000 || '/orders completed with status 200 in ' || i % 900 || ' ms for client 10.0.3.' || i % 256
+when 1 then 'connection to database replica db-' || i / 8 % 40 || '.internal refused, retry ' || i / 64 % 5 || ' of 5 after ' || i % 2000 || ' ms backoff'
+when 2 then 'cache miss for key session:' || to_hex(i * 7919::bigint) || ' in shard ' || i % 32 || ', loading from storage'
+when 6 then 'request queue ' || case i % 5000 when 6 then 'nearly out of space' else 'depth' end || ' of service checkout at ' || i % 100 || ' percent'
+else 'worker ' || i % 64 || ' picked job ' || i || ' from queue emails, ' || i % 500 || ' jobs are waiting now' end,
+('{"method": "GET", "route": "/api/v1/users/{id}", "status": ' || case i % 50 when 7 then 503 else 200 end || ', "thread": "worker-' || i % 64 || '", "user": "u' || i % 50000 || '"}')::jsonb,
+lpad(to_hex(i / 10), 32, '0'), lpad(to_hex(i), 16, '0') from generate_series(%d, %d) i"""
+
+
+def logs(rounds, small):
+    """Searches over log rows in memory, what a record takes, and how long a restart with them takes."""
+    count, step = (500_000 if small else 10_000_000), 250_000
+    peer = Luma()
+    try:
+        peer.start()
+        idle = peer.rss()
+        for i in range(0, count, step):
+            peer.run_sql(MAKE_LOGS.replace('% ', '%% ') % (i, i + step - 1))
+        held = (peer.rss() - idle) / count
+        times = {name: [] for name, _ in LOGS}
+        answers = {name: peer.sql(text) for name, text in LOGS}
+        for _ in range(rounds * 3):
+            for name, text in LOGS:
+                begin = time.perf_counter()
+                peer.run_sql(text)
+                times[name].append((time.perf_counter() - begin) * 1000)
+        print(f'\nlogs: {count} rows, {held:.0f} bytes of memory each; ms, median of {rounds * 3}')
+        table([[name, f'{statistics.median(times[name]):.2f}', len(answers[name]), answers[name][0][0] if len(answers[name]) == 1 else '']
+               for name, _ in LOGS], ['statement', 'LumaDB', 'rows', 'answer'])
+        peer.connection = None
+        peer.stop()
+        peer.start()
+        print(f'ready {peer.ready_s:.1f} s after a restart with all of them in the log, indexes included')
+    finally:
+        peer.clean()
 
 
 def otlp(rounds, small):
@@ -235,6 +285,9 @@ def otlp(rounds, small):
                      f'{rss:.0f} B', ratio(per_cpu, 400e3)])
     print(f'\nOTLP over HTTP, {count} records, {otlp_load.RECORDS_PER_REQUEST} a request, 4 connections')
     table(rows, ['signal', 'records/CPU-s', 'rate', 'protobuf/record', 'RSS/record', 'of the target, 400 k'])
+
+
+PARTS = {'ingest': ingest, 'promql': promql, 'sql': sql, 'size': size, 'otlp': otlp, 'logs': logs}
 
 
 def main():

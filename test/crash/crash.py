@@ -257,9 +257,21 @@ class Rig:
                 if note != f'text {number} {part}':
                     self.mistakes.append(f'a {kind} nobody sent: {cycle} {writer} {number} {part} {note!r}')
                 found[kind, int(cycle)].setdefault((int(writer), int(number)), []).append(int(part))
+        self.check_indexes(connection, wanted)
         connection.close()
         for key, requests in found.items():
             self.compare(key, requests, self.ledger.sent.get(key, {}))
+
+    def check_indexes(self, connection, wanted):
+        """Some of what was acknowledged is found by its words as well, once."""
+        for kind, table, text in (('log', 'logs', 'body'), ('span', 'traces', 'name')):
+            acked = [(c, *request) for c in sorted(wanted) for request, was in self.ledger.sent.get((kind, c), {}).items() if was]
+            for cycle, writer, number in self.random.sample(acked, min(5, len(acked))):
+                rows = connection.query(
+                    f"SELECT count(*) FROM {table} WHERE matches(attributes, 'cycle:{cycle} writer:{writer} number:{number}') "
+                    f"""AND matches({text}, '"text {number}"')""")
+                if rows != [[str(PARTS)]]:
+                    self.mistakes.append(f'{kind} {cycle} {writer} {number}: full text finds {rows[0][0]} of {PARTS}')
 
     def compare(self, key, found, sent):
         whole = list(range(SLOTS if key[0] == 'metric' else PARTS))
