@@ -72,6 +72,8 @@ void row_index_kinds(const Table *table, uint8_t *ret_kinds)
 
 /* ---------------------------------------------------------------- building */
 
+enum { DICT_VALUES_FEW = 64 }; /* so many are compared as fast as looked up */
+
 static TermIndex *build_terms(const RowSegment *sealed, const RowColumn *c, TermBuilder *builder)
 {
     TextForm form = row_text_form(c->type);
@@ -91,13 +93,14 @@ void row_index_build(RowSegment *sealed, const uint8_t *kinds, uint32_t column_c
     ASSERT(sealed->sealed && sealed->row_count <= TERM_INDEX_ROWS_MAX);
     for (uint32_t i = 0; i < LUMA_MIN(column_count, sealed->column_count); i++) {
         RowColumn *c = &sealed->columns[i];
-        if (c->dict || kinds[i] == ROW_INDEX_NONE)
-            continue;
-        if (kinds[i] == ROW_INDEX_TERMS)
+        if (kinds[i] == ROW_INDEX_TERMS && !c->dict)
             c->terms = build_terms(sealed, c, builder);
-        else
+        if (kinds[i] == ROW_INDEX_KEYS && !c->dict)
             c->keys = key_index_new(c->values, c->validity, sealed->row_count);
-        bytes += c->terms ? c->terms->bytes : c->keys->bytes;
+        if (kinds[i] == ROW_INDEX_KEYS && c->dict && c->dict->len > DICT_VALUES_FEW)
+            c->keys = key_index_new(c->dict->values, NULL, c->dict->len);
+        bytes += c->terms ? c->terms->bytes : 0;
+        bytes += c->keys ? c->keys->bytes : 0;
     }
     sealed->charged_bytes += (int64_t)bytes;
     mem_budget_force(sealed->budget, (int64_t)bytes);
@@ -121,6 +124,39 @@ static void keep_keys(const RowColumn *c, Str value, const RowSegment *segment, 
             found[rows[i] / 64] |= UINT64_C(1) << rows[i] % 64;
     for (size_t i = 0; i < words; i++)
         bits[i] &= found[i];
+}
+
+/* Finds the value's code by the index instead of comparing all values of the dictionary. */
+static Status find_code(const RowColumn *c, const ScanPredicate *p, Arena *arena, RowFilter *filter,
+                        Error *err)
+{
+    Str value = column_str(&p->value, 0);
+    View view = view_make(value.ptr, value.len);
+    const View *texts = c->dict->values;
+    uint8_t *pass;
+    uint32_t count;
+
+    TRY(arena_try_alloc(arena, c->dict->len, &pass, err));
+    memset(pass, 0, c->dict->len);
+    *filter = (RowFilter){.predicate = p, .dict = c->dict, .dict_pass = pass, .none = true};
+    const uint16_t *codes = key_index_rows(c->keys, value, &count);
+    for (uint32_t i = 0; i < count; i++)
+        if (view_eq(&texts[codes[i]], &view)) {
+            pass[codes[i]] = 1;
+            filter->none = false;
+        }
+    return STATUS_OK;
+}
+
+Status row_index_filter(const RowSegment *segment, const ScanPredicate *p, Type type, Arena *arena,
+                        RowFilter *ret_filter, Error *err)
+{
+    const RowColumn *c =
+        segment && p->column < segment->column_count ? &segment->columns[p->column] : NULL;
+
+    if (c && c->dict && c->keys && p->op == SCAN_EQ && !column_is_null(&p->value, 0))
+        return find_code(c, p, arena, ret_filter, err);
+    return row_filter_init(ret_filter, p, type, c ? c->dict : NULL, arena, err);
 }
 
 static Status search_terms(const TermIndex *terms, RowFilter *filter, Arena *arena, uint64_t *bits,
@@ -166,7 +202,7 @@ Status row_index_narrow(const RowSegment *segment, RowFilter *filter, Arena *are
     *ret_used = false;
     if (!c || p->op == SCAN_IS_NULL || p->op == SCAN_IS_NOT_NULL || column_is_null(&p->value, 0))
         return STATUS_OK;
-    if (c->keys && p->op == SCAN_EQ) {
+    if (c->keys && !c->dict && p->op == SCAN_EQ) {
         keep_keys(c, column_str(&p->value, 0), segment, arena, bits);
         *ret_used = filter->settled = true;
     } else if (c->terms) {

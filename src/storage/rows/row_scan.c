@@ -468,12 +468,6 @@ RowPiece *row_piece_close(RowPiece *piece)
     return NULL;
 }
 
-static const Column *piece_dict(const RowPiece *piece, uint32_t column)
-{
-    const RowSegment *segment = piece->segment;
-    return segment && column < segment->column_count ? segment->columns[column].dict : NULL;
-}
-
 /* Asks the indexes which rows are worth a look. */
 static Status find_candidates(RowPiece *piece, Error *err)
 {
@@ -516,8 +510,8 @@ static Status prepare_filters(RowPiece *piece, Error *err)
     piece->filters = filters;
     for (uint32_t i = 0; i < spec->predicate_count; i++) {
         const ScanPredicate *p = &spec->predicates[i];
-        TRY(row_filter_init(&filters[i], p, spec->schema->columns[p->column].type,
-                            piece_dict(piece, p->column), &piece->arena, err));
+        TRY(row_index_filter(piece->segment, p, spec->schema->columns[p->column].type,
+                             &piece->arena, &filters[i], err));
         none |= filters[i].none;
     }
     if (!none)
