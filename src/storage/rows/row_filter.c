@@ -176,6 +176,8 @@ static void look_into_views(const View *in, RowTextFilter *filter, uint32_t n, u
     for (uint32_t from = 0; from < n; from += BATCH_ROWS) {
         uint32_t count =
             row_filter_rows(mask + from, LUMA_MIN(n - from, (uint32_t)BATCH_ROWS), rows);
+        for (uint32_t i = 0; i < count; i++)
+            __builtin_prefetch(&in[from + rows[i]]);
         for (uint32_t i = 0; i < count; i++) {
             const View *ahead = &in[from + rows[LUMA_MIN(i + TEXTS_AHEAD, count - 1)]];
             if (ahead->len > VIEW_INLINE_MAX)
@@ -351,9 +353,17 @@ uint32_t row_filter_rows(const uint8_t *mask, uint32_t n, uint32_t *ret_rows)
 {
     uint32_t count = 0;
 
-    for (uint32_t i = 0; i < n; i++) { /* branch-free: always write, advance when it counts */
-        ret_rows[count] = i;
-        count += mask[i] != 0;
+    for (uint32_t at = 0; at < n; at += 8) {
+        uint32_t end = LUMA_MIN(at + 8, n);
+        uint64_t eight = 1;
+        if (end - at == 8)
+            memcpy(&eight, mask + at, 8);
+        if (!eight)
+            continue;
+        for (uint32_t i = at; i < end; i++) { /* always write, advance when it counts */
+            ret_rows[count] = i;
+            count += mask[i] != 0;
+        }
     }
     return count;
 }

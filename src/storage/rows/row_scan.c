@@ -587,10 +587,32 @@ static void mask_dead(RowPiece *piece, uint32_t count, uint8_t *mask)
 /* The candidates' bits as bytes. */
 static void spread_candidates(const RowPiece *piece, uint32_t count, uint8_t *mask)
 {
-    const uint64_t *bits = piece->candidates;
+    uint32_t end = piece->pos + count;
 
-    for (uint32_t i = 0, row = piece->pos; i < count; i++, row++)
-        mask[i] = bits[row / 64] >> row % 64 & 1;
+    memset(mask, 0, count);
+    for (uint32_t row = piece->pos; row < end; row = (row / 64 + 1) * 64) {
+        uint64_t bits = piece->candidates[row / 64] >> row % 64;
+        for (; bits; bits &= bits - 1) {
+            uint32_t at = row + (uint32_t)__builtin_ctzll(bits);
+            if (at < end)
+                mask[at - piece->pos] = 1;
+        }
+    }
+}
+
+static void count_looks(RowPiece *piece, const uint8_t *mask, uint32_t count)
+{
+    uint64_t looks = 0;
+    uint64_t eight;
+    uint32_t i = 0;
+
+    for (; i + 8 <= count; i += 8) {
+        memcpy(&eight, mask + i, 8); /* ones and zeros */
+        looks += (uint64_t)__builtin_popcountll(eight);
+    }
+    for (; i < count; i++)
+        looks += mask[i];
+    piece->looks += looks;
 }
 
 /* What lies under NULL may stay: it sorts last. */
@@ -608,15 +630,6 @@ static Status mask_unwanted(RowPiece *piece, uint32_t count, Arena *arena, uint8
     for (uint32_t i = 0; i < count; i++)
         mask[i] &= bound->descending ? values[i] >= least : values[i] <= least;
     return STATUS_OK;
-}
-
-static void count_looks(RowPiece *piece, const uint8_t *mask, uint32_t count)
-{
-    uint32_t looks = 0;
-
-    for (uint32_t i = 0; i < count; i++)
-        looks += mask[i];
-    piece->looks += looks;
 }
 
 /* Which of the next `count` rows hold: *ret_kept of them, by index in `rows`. */
