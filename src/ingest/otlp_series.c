@@ -18,6 +18,7 @@ enum {
     KEY_HEAD = sizeof(Hash128) + 1 + sizeof(double),
     LABELS_MAX = 512,
     KEY_BYTES_MAX = 1 << 20,
+    SAMPLES_MAX = 1 << 22, /* of a request */
 };
 
 void otlp__scratch_reset(OtlpDecoder *d)
@@ -317,6 +318,8 @@ Status otlp__point_series(OtlpMetric *m, OtlpRole role, double bound, uint64_t i
     Str key = point_key(m, role, bound);
     Labels labels;
 
+    if (LUMA_UNLIKELY(write_batch_sample_count(d->batch) > SAMPLES_MAX))
+        return otlp__malformed(d, "it has too many samples");
     *ret_found = true;
     if (LUMA_LIKELY(write_batch_find_series(d->batch, m->cursor, LABEL_CODEC_OTLP, key, ret_ref)))
         return STATUS_OK;

@@ -336,6 +336,10 @@ def test_bodies_that_are_none_store_nothing():
         for body in ('', 'x', '{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"traceId":"xyz"}]}]}]}'):
             status, headers, answer = s.request('POST', '/v1/logs', body, JSON, 'otlp.http')
             equal((status, headers['content-type'], json.loads(answer)['code']), (400, 'application/json', 3))
+        swarm = otlp.pb_bytes(1, otlp.pb_bytes(2, b'\x12\x00' * 600_000))  # much of nothing
+        equal(otlp.post(s, 'logs', swarm)[0], 400)
+        swarm = otlp.metric('m', 'summary', [otlp.fixed64(3, T) + b'\x32\x00' * 5_000_000])
+        equal(otlp.post(s, 'metrics', otlp.request([swarm]))[0], 400)
         equal(s.request('POST', '/v1/logs', good, {'Content-Type': 'text/plain'}, 'otlp.http')[0], 415)
         equal(otlp.post(s, 'logs', b'no gzip', **{'Content-Encoding': 'gzip'})[0], 400)
         equal(s.request('GET', '/v1/logs', listener='otlp.http')[0], 405)
