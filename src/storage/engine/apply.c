@@ -109,8 +109,12 @@ void engine__apply_batch(Engine *engine, const WriteBatch *batch)
         apply_samples(engine, batch);
     apply_exemplars(engine, batch);
     apply_metadata(engine, batch);
-    for (size_t i = 0; i < batch->table_count; i++)
+    for (size_t i = 0; i < batch->table_count; i++) {
+        RowTable *table = row_changes_table(batch->tables[i].changes);
         row_changes_apply(batch->tables[i].changes, batch->lsn);
+        if (row_table_wants_reclaim(table))
+            row_table_reclaim(table, engine__horizon(engine));
+    }
     for (size_t i = 0; i < batch->row_batch_count; i++)
         counter_add(COUNTER_ROWS_STORED, batch->rows[i].batch.row_count);
 }

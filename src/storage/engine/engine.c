@@ -245,6 +245,7 @@ static Engine *new_engine(const EngineOptions *options)
     cond_init(&engine->idle);
     cond_init(&engine->shown);
     engine->apply_tail = &engine->apply_head;
+    mutex_init(&engine->snapshot_lock);
     mutex_init(&engine->catalog_lock);
     mutex_init(&engine->ddl_lock);
     cond_init(&engine->ddl_free);
@@ -266,6 +267,7 @@ static Engine *free_engine(Engine *engine)
     cond_done(&engine->ddl_free);
     mutex_done(&engine->ddl_lock);
     mutex_done(&engine->catalog_lock);
+    mutex_done(&engine->snapshot_lock);
     cond_done(&engine->shown);
     cond_done(&engine->idle);
     cond_done(&engine->apply_work);

@@ -263,11 +263,55 @@ static void test_of_two_writers_of_a_row_the_first_wins(void **state)
     fixture_done(&f);
 }
 
+static void test_replaced_rows_give_their_space_back(void **state)
+{
+    enum { ROWS = 300, ROUNDS = 200 };
+    EngineFixture f;
+    Error err = {0};
+    Snapshot *snapshot;
+    int64_t early = 0;
+    uint64_t *ids = MEM_NEW_ARRAY(uint64_t, IDS);
+    Model model = {0};
+
+    fixture_init(&f, NULL);
+    fixture_create_table(&f, true);
+    for (uint32_t round = 1; round <= ROUNDS; round++) {
+        WriteBatch *batch = fixture_batch(&f);
+        assert_int_equal(engine_snapshot(f.engine, &snapshot, &err), STATUS_OK);
+        read_ids(snapshot, NULL, ids, &model);
+        for (uint32_t id = 0; id < ROWS; id++) {
+            if (round > 1)
+                assert_int_equal(write_batch_delete(batch, find_t(snapshot), &ids[id], 1, &err),
+                                 STATUS_OK);
+            assert_int_equal(put(batch, find_t(snapshot), id, round, &err), STATUS_OK);
+            model.version[id] = round;
+        }
+        /* While the snapshot is open nothing that it sees goes. */
+        assert_int_equal(engine_write_wait(f.engine, batch, NULL, &err), STATUS_OK);
+        snapshot_free(snapshot);
+        if (round == 20)
+            early = mem_budget_used(&f.budget);
+    }
+    assert_true(mem_budget_used(&f.budget) < 2 * early);
+    for (int reopened = 0; reopened < 2; reopened++) {
+        assert_int_equal(engine_snapshot(f.engine, &snapshot, &err), STATUS_OK);
+        read_ids(snapshot, NULL, ids, &model);
+        for (uint32_t id = 0; id < IDS; id++)
+            assert_int_equal(ids[id] != UINT64_MAX, id < ROWS);
+        snapshot_free(snapshot);
+        fixture_reopen(&f);
+        assert_int_equal(f.report.damaged_places, 0);
+    }
+    mem_free(ids);
+    fixture_done(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_snapshots_see_deletes_as_of_their_time),
         cmocka_unit_test(test_of_two_writers_of_a_row_the_first_wins),
+        cmocka_unit_test(test_replaced_rows_give_their_space_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

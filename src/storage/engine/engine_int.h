@@ -49,6 +49,9 @@ struct Engine {
     Cond shown;         /* visible_lsn moved while somebody waits */
     Lsn visible_lsn;    /* atomic: release after everything up to it is applied */
 
+    Mutex snapshot_lock;
+    Snapshot *snapshots; /* guarded by snapshot_lock: all there are, in no order */
+
     Mutex catalog_lock;
     CatalogVersion *catalog;  /* guarded by catalog_lock: a reference to the current version */
     uint64_t catalog_changes; /* the applier's: since catalog.db was written */
@@ -167,8 +170,12 @@ CatalogVersion *engine__catalog(Engine *engine); /* a reference */
 Status engine__save_catalog(Engine *engine, Lsn lsn, Error *err);
 
 /* ---- snapshot.c ---- */
+/* No snapshot is below it: what was deleted up to it is seen by nobody. */
+Lsn engine__horizon(Engine *engine);
 struct Snapshot {
     Engine *engine;
+    Snapshot *next; /* in Engine.snapshots */
+    Snapshot **at;  /* what points here */
     Lsn lsn;
     CatalogVersion *catalog;
     MetricSnapshot *metrics;

@@ -190,6 +190,8 @@ static Status replay_deletes(Replay *replay, const WalEntry *entry, Error *err)
         if (!row_table_delete_named(table, replay->lsn, deletes.rows[i].lsn,
                                     deletes.rows[i].position))
             replay->unknown_rows++;
+    if (row_table_wants_reclaim(table))
+        row_table_reclaim(table, replay->lsn); /* nobody looks yet */
     row_table_unref(table);
     return STATUS_OK;
 }

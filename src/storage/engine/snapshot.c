@@ -3,13 +3,43 @@
 
 #include "storage/engine/engine_int.h"
 
+/* Under snapshot_lock. */
+static void link_snapshot(Engine *engine, Snapshot *snapshot)
+{
+    snapshot->next = engine->snapshots;
+    snapshot->at = &engine->snapshots;
+    if (snapshot->next)
+        snapshot->next->at = &snapshot->next;
+    engine->snapshots = snapshot;
+}
+
+static void unlink_snapshot(Snapshot *snapshot)
+{
+    MUTEX_GUARD(&snapshot->engine->snapshot_lock);
+    *snapshot->at = snapshot->next;
+    if (snapshot->next)
+        snapshot->next->at = snapshot->at;
+}
+
+Lsn engine__horizon(Engine *engine)
+{
+    MUTEX_GUARD(&engine->snapshot_lock);
+    Lsn horizon = engine_visible_lsn(engine);
+    for (const Snapshot *snapshot = engine->snapshots; snapshot; snapshot = snapshot->next)
+        horizon = LUMA_MIN(horizon, snapshot->lsn);
+    return horizon;
+}
+
 Status engine_snapshot(Engine *engine, Snapshot **ret_snapshot, Error *err)
 {
     Snapshot *snapshot = MEM_NEW(Snapshot);
 
     snapshot->engine = engine;
+    mutex_lock(&engine->snapshot_lock);
     /* The LSN first: what is applied up to it is in all that is taken after it. */
     snapshot->lsn = engine_visible_lsn(engine);
+    link_snapshot(engine, snapshot);
+    mutex_unlock(&engine->snapshot_lock);
     snapshot->catalog = engine__catalog(engine);
     snapshot->metrics = metric_store_snapshot(engine->metrics);
     mutex_init(&snapshot->lock);
@@ -24,6 +54,9 @@ Snapshot *snapshot_copy(const Snapshot *snapshot)
 
     copy->engine = snapshot->engine;
     copy->lsn = snapshot->lsn;
+    mutex_lock(&copy->engine->snapshot_lock);
+    link_snapshot(copy->engine, copy);
+    mutex_unlock(&copy->engine->snapshot_lock);
     copy->catalog = catalog_version_ref(snapshot->catalog);
     copy->metrics = metric_snapshot_ref(snapshot->metrics);
     mutex_init(&copy->lock);
@@ -34,6 +67,7 @@ Snapshot *snapshot_copy(const Snapshot *snapshot)
 Snapshot *snapshot_free(Snapshot *snapshot)
 {
     if (snapshot) {
+        unlink_snapshot(snapshot);
         (void)write_batch_free(snapshot->changes);
         metric_snapshot_unref(snapshot->metrics);
         catalog_version_unref(snapshot->catalog);

@@ -17,6 +17,7 @@ struct RowTable {
     Type *types;            /* of the columns */
     uint8_t *index_kinds;   /* RowIndexKind of each column */
     TermBuilder *builder;   /* the store's; the applier's */
+    uint64_t dead_rows;   /* the applier's: deleted since row_table_reclaim looked */
     uint64_t next_row_id;   /* the applier's: rows are numbered in the order they are appended */
     Lsn last_lsn;           /* the applier's: of the last write ... */
     uint64_t last_write_id; /* ... and the id of the first row that it put here */

@@ -47,6 +47,7 @@ void row_table__delete(RowTable *table, Lsn lsn, uint64_t row_id)
     row_deletes_set(deletes, row, lsn);
     if (segment->truncated_lsn)
         return;
+    table->dead_rows++;
     (void)__atomic_add_fetch(&deletes->dead_count, 1, __ATOMIC_RELAXED);
     (void)__atomic_sub_fetch(&table->row_count, 1, __ATOMIC_RELAXED);
 }

@@ -237,6 +237,7 @@ void row_table_truncate(RowTable *table, Lsn lsn)
     row_keys_done(&table->keys);
     table->keys = kept;
     table->truncate_lsn = lsn;
+    table->dead_rows = UINT64_MAX / 2; /* all of them: worth a look at once */
     mutex_unlock(&table->lock);
     __atomic_store_n(&table->row_count, 0, __ATOMIC_RELAXED);
 }

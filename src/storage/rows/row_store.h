@@ -45,6 +45,10 @@ uint64_t row_table_append(RowTable *table, Lsn lsn, const RecordBatch *rows, boo
 /* Deletes the row that the write of `write_lsn` put here as its `position`-th; false = there is
  * none. Replay. */
 bool row_table_delete_named(RowTable *table, Lsn lsn, Lsn write_lsn, uint64_t position);
+/* Have so many rows been deleted that row_table_reclaim is worth its time? The applier. */
+bool row_table_wants_reclaim(const RowTable *table);
+/* Frees rows that were deleted at or before `horizon`, which no snapshot is below. The applier. */
+void row_table_reclaim(RowTable *table, Lsn horizon);
 /* All rows stored so far go at `lsn`. */
 void row_table_truncate(RowTable *table, Lsn lsn);
 uint64_t row_table_row_count(RowTable *table);
