@@ -83,6 +83,37 @@ static void follow(Engine *engine, const CatalogChange *change, bool replay)
         sequence_store_drop(engine->sequences, old->state_id);
 }
 
+/* An index over plain columns; its columns are SQL texts, so a name may stand in quotes. */
+void engine__follow_index(Engine *engine, const CatalogIndex *index)
+{
+    const Table *table = catalog_by_id(engine->catalog, CATALOG_TABLE, index->table_id);
+
+    if (!table || !str_eq(index->method, STR("fulltext")))
+        return;
+    for (uint32_t i = 0; i < index->column_count; i++) {
+        Str name = str_trim(index->columns[i]);
+        if (name.len > 2 && name.ptr[0] == '"' && name.ptr[name.len - 1] == '"')
+            name = str_sub(name, 1, name.len - 2);
+        row_store_index(engine->rows, table->store_id, name);
+    }
+}
+
+/* Indexes that are new, and those of tables that may have got other rows. */
+static void follow_indexes(Engine *engine, const CatalogChange *changes, size_t change_count)
+{
+    for (size_t i = 0; i < change_count; i++) {
+        const CatalogChange *change = &changes[i];
+        size_t pos = 0;
+        if (change->op != CATALOG_PUT ||
+            (change->kind != CATALOG_INDEX && change->kind != CATALOG_TABLE))
+            continue;
+        for (const CatalogIndex *index;
+             (index = catalog_next(engine->catalog, CATALOG_INDEX, &pos));)
+            if (index->id == change->id || index->table_id == change->id)
+                engine__follow_index(engine, index);
+    }
+}
+
 Status engine__apply_changes(Engine *engine, const CatalogChange *changes, size_t change_count,
                              bool replay, Error *err)
 {
@@ -98,6 +129,7 @@ Status engine__apply_changes(Engine *engine, const CatalogChange *changes, size_
     mutex_unlock(&engine->catalog_lock);
     catalog_version_unref(old);
     engine->catalog_changes += change_count;
+    follow_indexes(engine, changes, change_count);
     return STATUS_OK;
 }
 

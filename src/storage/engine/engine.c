@@ -175,6 +175,9 @@ static void create_row_tables(Engine *engine)
     for (const Table *table; (table = catalog_next_table(engine->catalog, &pos));)
         if (table->kind == TABLE_USER || table->kind == TABLE_LOGS || table->kind == TABLE_TRACES)
             row_store_create(engine->rows, table);
+    pos = 0;
+    for (const CatalogIndex *index; (index = catalog_next(engine->catalog, CATALOG_INDEX, &pos));)
+        engine__follow_index(engine, index);
 }
 
 /* ---------------------------------------------------------------- open and close */

@@ -161,6 +161,9 @@ void engine__apply_batch(Engine *engine, const WriteBatch *batch);
 Status engine__apply_changes(Engine *engine, const CatalogChange *changes, size_t change_count,
                              bool replay, Error *err);
 
+/* CREATE INDEX USING fulltext: the rows of its table get the words of its columns. The applier. */
+void engine__follow_index(Engine *engine, const CatalogIndex *index);
+
 /* ---- replay.c ---- */
 Status engine__replay(Engine *engine, const WalOptions *options, Lsn catalog_lsn,
                       EngineReport *report, Error *err);

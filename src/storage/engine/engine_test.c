@@ -645,9 +645,95 @@ static void test_at_the_memory_limit_writers_are_told_to_retry_and_nothing_is_lo
     fixture_done(&f);
 }
 
+/* CREATE INDEX USING fulltext reaches rows that are there, rows to come, and rows after a restart. */
+static void expect_note_found(EngineFixture *f, bool by_index)
+{
+    CLEANUP(arena_done) Arena arena = {0};
+    static const uint16_t id_only[] = {0};
+    View query = view_make("\"note 1234\"", 11);
+    ScanPredicate p = {
+        .column = 1,
+        .op = SCAN_MATCHES,
+        .value = {.type = TYPE_OF(TEXT), .is_const = true, .len = 1, .values = &query}};
+    uint32_t rows = 0;
+    Snapshot *snapshot;
+    RecordBatch batch;
+    ScanStats stats;
+    Morsel *morsel;
+    Scan *scan;
+
+    arena_init(&arena, NULL);
+    assert_int_equal(engine_snapshot(f->engine, &snapshot, NULL), STATUS_OK);
+    ScanSpec spec = {.table = snapshot_find_table(snapshot, STR("public"), STR("t")),
+                     .columns = id_only,
+                     .column_count = 1,
+                     .predicates = &p,
+                     .predicate_count = 1,
+                     .row_limit = INT64_MAX};
+    assert_int_equal(engine_scan(snapshot, &spec, &scan, NULL), STATUS_OK);
+    while (scan_next_morsel(scan, &morsel, NULL) == STATUS_OK && morsel) {
+        do {
+            assert_int_equal(morsel_next(morsel, &arena, &batch, NULL), STATUS_OK);
+            rows += batch.row_count;
+        } while (batch.row_count);
+        (void)morsel_close(morsel);
+    }
+    scan_stats(scan, &stats);
+    assert_int_equal(rows, 1);
+    assert_int_equal(stats.index_used, by_index);
+    (void)scan_free(scan);
+    snapshot_free(snapshot);
+}
+
+static void write_notes(EngineFixture *f, int64_t first, uint32_t count)
+{
+    Error err = {0};
+    WriteBatch *batch = fixture_batch(f);
+
+    assert_int_equal(fixture_rows(f, batch, first, count, &err), STATUS_OK);
+    assert_int_equal(engine_write_wait(f->engine, batch, NULL, &err), STATUS_OK);
+}
+
+static void test_fulltext_index_of_the_catalog_is_followed(void **state)
+{
+    EngineFixture f;
+    Snapshot *snapshot;
+    Error err = {0};
+    Str column = STR("note");
+
+    fixture_init(&f, NULL);
+    fixture_create_table(&f, false);
+    write_notes(&f, 0, 3000);
+    expect_note_found(&f, false);
+    assert_int_equal(engine_snapshot(f.engine, &snapshot, &err), STATUS_OK);
+    CatalogIndex index = {
+        .id = engine_new_id(f.engine),
+        .version = 1,
+        .schema = STR("public"),
+        .name = STR("t_note_idx"),
+        .table_id = snapshot_find_table(snapshot, STR("public"), STR("t"))->id,
+        .method = STR("fulltext"),
+        .columns = &column,
+        .column_count = 1,
+    };
+    snapshot_free(snapshot);
+    CatalogChange change = {
+        .op = CATALOG_PUT, .kind = CATALOG_INDEX, .id = index.id, .object = &index};
+    WriteBatch *batch = fixture_batch(&f);
+    assert_int_equal(write_batch_catalog(batch, &change, &err), STATUS_OK);
+    assert_int_equal(engine_write_wait(f.engine, batch, NULL, &err), STATUS_OK);
+    expect_note_found(&f, true);
+    write_notes(&f, 3000, 3000);
+    expect_note_found(&f, true);
+    fixture_reopen(&f);
+    expect_note_found(&f, true);
+    fixture_done(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fulltext_index_of_the_catalog_is_followed),
         cmocka_unit_test(test_what_was_acknowledged_is_there_after_reopening),
         cmocka_unit_test(test_the_same_holds_for_json_entries),
         cmocka_unit_test(test_a_batch_of_many_megabytes_of_rows_is_one_transaction),

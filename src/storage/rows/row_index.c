@@ -106,6 +106,18 @@ void row_index_build(RowSegment *sealed, const uint8_t *kinds, uint32_t column_c
     mem_budget_force(sealed->budget, (int64_t)bytes);
 }
 
+void row_index_add_terms(RowSegment *sealed, uint32_t column, TermBuilder *builder)
+{
+    RowColumn *c = column < sealed->column_count ? &sealed->columns[column] : NULL;
+
+    if (!c || c->dict || c->terms)
+        return;
+    TermIndex *terms = build_terms(sealed, c, builder);
+    sealed->charged_bytes += (int64_t)terms->bytes;
+    mem_budget_force(sealed->budget, (int64_t)terms->bytes);
+    __atomic_store_n(&c->terms, terms, __ATOMIC_RELEASE); /* readers see it whole or not at all */
+}
+
 /* ---------------------------------------------------------------- searching */
 
 /* A bucket holds rows of other values, too, which would make a segment look worth a visit. */
@@ -202,12 +214,13 @@ Status row_index_narrow(const RowSegment *segment, RowFilter *filter, Arena *are
     *ret_used = false;
     if (!c || p->op == SCAN_IS_NULL || p->op == SCAN_IS_NOT_NULL || column_is_null(&p->value, 0))
         return STATUS_OK;
+    const TermIndex *terms = __atomic_load_n(&c->terms, __ATOMIC_ACQUIRE);
     if (c->keys && !c->dict && p->op == SCAN_EQ) {
         keep_keys(c, column_str(&p->value, 0), segment, arena, bits);
         *ret_used = filter->settled = true;
-    } else if (c->terms) {
+    } else if (terms) {
         TRY(arena_try_alloc(arena, sizeof *found * LUMA_MAX(words, 1), &found, err));
-        TRY(search_terms(c->terms, filter, arena, found, ret_used, err));
+        TRY(search_terms(terms, filter, arena, found, ret_used, err));
         for (size_t i = 0; *ret_used && i < words; i++)
             bits[i] &= found[i];
     }

@@ -1,9 +1,10 @@
 /* row_index.h - the live indexes of a table's segments.
  *
  * A sealed segment has, for the columns its table asks for, the words of texts (term_index.h) or
- * the rows of whole values (key_index.h). A column that was sealed as a dictionary has no words: its
- * few values are compared one by one, or looked up by a key index of theirs. The open segment has none either and is scanned. What an
- * index answers is a superset unless it says otherwise; the scan's filters look at the rows.
+ * the rows of whole values (key_index.h). A column that was sealed as a dictionary has no words:
+ * its few values are compared one by one, or looked up by a key index of theirs. The open segment
+ * has none either and is scanned. What an index answers is a superset unless it says otherwise; the
+ * scan's filters look at the rows.
  *
  * Threads: building by the applier, before others see the segment; searching from any thread.
  */
@@ -26,6 +27,8 @@ void row_index_kinds(const Table *table, uint8_t *ret_kinds);
 /* Indexes a freshly sealed segment; what it takes is charged to the segment. */
 void row_index_build(RowSegment *sealed, const uint8_t *kinds, uint32_t column_count,
                      TermBuilder *builder);
+/* Adds the words of one column to a sealed segment that others may read. The applier. */
+void row_index_add_terms(RowSegment *sealed, uint32_t column, TermBuilder *builder);
 /* row_filter_init for a column of a segment (NULL = of rows without one). */
 Status row_index_filter(const RowSegment *segment, const ScanPredicate *predicate, Type type,
                         Arena *arena, RowFilter *ret_filter, Error *err);

@@ -231,6 +231,33 @@ static void test_predicates_on_texts_are_exact(void **state)
     fixture_done(&f);
 }
 
+/* A column that gets its index when rows are there already. */
+static void test_an_index_may_come_later(void **state)
+{
+    ScanStats stats;
+    Fixture f;
+    Table plain = logs;
+
+    (void)state;
+    mem_budget_init(&f.budget, NULL, "test memory", INT64_MAX);
+    segment_map_init(&f.map);
+    f.store = row_store_new(&f.map, &f.budget);
+    plain.kind = TABLE_USER;
+    row_store_create(f.store, &plain);
+    f.table = row_store_find(f.store, 1);
+    append(f.table, 1, 0, 5000);
+    check(&f, 5000, 1, SCAN_MATCHES, "\"disk full\" n1003", &stats);
+    assert_false(stats.index_used);
+    row_store_index(f.store, 1, STR("body"));
+    row_store_index(f.store, 1, STR("id")); /* not a text */
+    row_store_index(f.store, 1, STR("nothing"));
+    append(f.table, 2, 5000, 5000);
+    check(&f, 10000, 1, SCAN_MATCHES, "\"disk full\" n1003", &stats);
+    assert_true(stats.index_used);
+    check(&f, 10000, 1, SCAN_MATCHES, "\"connection refused\"", NULL);
+    fixture_done(&f);
+}
+
 static void test_segments_without_the_value_are_skipped(void **state)
 {
     ScanStats stats;
@@ -406,6 +433,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_predicates_on_texts_are_exact),
+        cmocka_unit_test(test_an_index_may_come_later),
         cmocka_unit_test(test_segments_without_the_value_are_skipped),
         cmocka_unit_test(test_hints_lose_no_row),
         cmocka_unit_test(test_bad_query_is_an_error),

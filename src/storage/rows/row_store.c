@@ -110,6 +110,24 @@ RowTable *row_store_find(RowStore *store, uint32_t store_id)
     return table;
 }
 
+void row_store_index(RowStore *store, uint32_t store_id, Str column)
+{
+    RowTable *table = row_store_find(store, store_id);
+    uint32_t column_count = table ? table->schema.column_count : 0;
+
+    for (uint32_t i = 0; i < column_count; i++) {
+        const TableColumn *c = &table->schema.columns[i];
+        if (!str_eq(c->name, column) || !row_filter_can(c->type, SCAN_MATCHES) ||
+            table->index_kinds[i] != ROW_INDEX_NONE)
+            continue;
+        table->index_kinds[i] = ROW_INDEX_TERMS;
+        for (uint32_t s = 0; s < table->segment_count; s++) /* only the applier changes the list */
+            if (table->segments[s]->sealed)
+                row_index_add_terms(table->segments[s], i, table->builder);
+    }
+    row_table_unref(table);
+}
+
 RowTable *row_table_unref(RowTable *table)
 {
     /* acq_rel: whoever frees must see every other holder's last use. */

@@ -33,6 +33,9 @@ RowStore *row_store_free(RowStore *store); /* returns NULL; no scan is open */
 /* An empty table; the definition is copied. No-op when it is there. */
 void row_store_create(RowStore *store, const Table *table);
 void row_store_drop(RowStore *store, uint32_t store_id);
+/* Indexes the words of a column, of rows there are and rows to come: CREATE INDEX USING fulltext. Does
+ * nothing for a column that cannot have them. The applier. */
+void row_store_index(RowStore *store, uint32_t store_id, Str column);
 /* A reference, or NULL. */
 RowTable *row_store_find(RowStore *store, uint32_t store_id);
 RowTable *row_table_unref(RowTable *table); /* returns NULL */
