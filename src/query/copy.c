@@ -398,8 +398,12 @@ Status query_copy_end(Query *query, Error *err)
 
 Status query_copy_fail(Query *query, Str reason, Error *err)
 {
-    Status status = error_set_sql(err, STATUS_INVALID, "57014", 0, "COPY from stdin failed: %.*s",
-                                  STR_FMT(reason));
+    /* Rows that came whole are read first, and may be at fault. */
+    Status status = drain(query, err);
+    if (status != STATUS_OK)
+        return query__note_failure(query, status, err);
+    status = error_set_sql(err, STATUS_INVALID, "57014", 0, "COPY from stdin failed: %.*s",
+                           STR_FMT(reason));
     error_context(err, "%.*s, line %llu", STR_FMT(query->copy->source),
                   (unsigned long long)copy_reader_line(query->copy->reader));
     return fail(query, status, err);

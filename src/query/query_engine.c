@@ -15,6 +15,7 @@ Status query_engine_new(const QueryOptions *options, QueryEngine **ret_engine, E
 
     if (!options->engine || !options->pool || !options->budget)
         return error_set(err, STATUS_INVALID, "a query engine needs storage, a pool and a budget");
+    settings__verify();
     engine = MEM_NEW(QueryEngine);
     engine->options = *options;
     if (engine->options.lookback_ms <= 0)

@@ -213,6 +213,8 @@ struct Query {
 };
 
 /* ---- settings.c */
+/* Asserts that the definitions are in order. */
+void settings__verify(void);
 Status settings__init(Session *session, const SessionOptions *options, Error *err);
 void settings__done(Session *session);
 /* SET, SET LOCAL; value NULL = DEFAULT. */

@@ -99,14 +99,43 @@ uint32_t settings__count(void)
     return LUMA_ARRAY_LEN(defs);
 }
 
+/* memcmp's sign without regard to ASCII case. */
+static int compare_nocase(Str a, const char *b)
+{
+    for (size_t i = 0; i < a.len; i++) {
+        int x = a.ptr[i] >= 'A' && a.ptr[i] <= 'Z' ? a.ptr[i] + 32 : a.ptr[i];
+        int y = b[i] >= 'A' && b[i] <= 'Z' ? b[i] + 32 : b[i];
+        if (x != y || !y) /* `b` may end first, as a lesser NUL */
+            return x < y ? -1 : 1;
+    }
+    return b[a.len] ? -1 : 0;
+}
+
+/* The definitions are sorted by their names without regard to case. */
 static int find_def(Str name)
 {
-    if (str_eq_nocase(name, STR("time zone")))
+    size_t low = 0;
+    size_t high = LUMA_ARRAY_LEN(defs);
+
+    if (name.len == 9 && str_eq_nocase(name, STR("time zone")))
         name = STR("TimeZone");
-    for (size_t i = 0; i < LUMA_ARRAY_LEN(defs); i++)
-        if (str_eq_nocase(name, str_from(defs[i].name)))
-            return (int)i;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int order = compare_nocase(name, defs[middle].name);
+        if (order == 0)
+            return (int)middle;
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
     return -1;
+}
+
+void settings__verify(void)
+{
+    for (size_t i = 1; i < LUMA_ARRAY_LEN(defs); i++)
+        ASSERT(compare_nocase(str_from(defs[i - 1].name), defs[i].name) < 0);
 }
 
 static char *dup_str(Str s)

@@ -238,7 +238,7 @@ def test_copy_fail_and_foreign_messages_end_the_copy():
         w.until(b'G')
         w.send((b'd', b'1\tx\n'), (b'f', b'changed my mind\0'))
         e = error(w.until())
-        equal((e['C'], e['M'], e['W']), ('57014', 'COPY from stdin failed: changed my mind', 'COPY t, line 1'))
+        equal((e['C'], e['M'], e['W']), ('57014', 'COPY from stdin failed: changed my mind', 'COPY t, line 2'))
         w.send((b'Q', b'copy t from stdin\0'))
         w.until(b'G')
         w.send((b'Q', b'select 1\0'))

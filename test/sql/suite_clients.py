@@ -135,6 +135,83 @@ def test_psycopg3_binary_and_prepared():
             equal(sum(r[0] for r in cur), 50005000)
 
 
+def test_psql_copy_to_and_from_files_of_the_client():
+    with Server() as s, tempfile.TemporaryDirectory() as d:
+        lines = ''.join(f'{i},"name ""{i}""",{i / 8}\n' for i in range(20000))
+        with open(d + '/in.csv', 'w', encoding='utf-8') as f:
+            f.write('a,b,c\n' + lines)
+        rows(s, 'create table c (a int primary key, b text, c float8)')
+
+        def psql(text):
+            return subprocess.run([pg_tool('psql'), '-X', '-h', '127.0.0.1', '-p', str(s.port('postgres')), '-U', 'luma', '-d', 'lumadb', '-c', text],
+                                  capture_output=True, text=True, timeout=60)
+        p = psql(f"\\copy c from '{d}/in.csv' with (format csv, header match)")
+        equal((p.returncode, p.stdout), (0, 'COPY 20000\n'), p.stderr)
+        p = psql(f"\\copy (select * from c order by a) to '{d}/out.csv' csv header")
+        equal((p.returncode, p.stdout), (0, 'COPY 20000\n'), p.stderr)
+        with open(d + '/out.csv', encoding='utf-8') as f:
+            equal(f.read(), 'a,b,c\n' + lines.replace('.0\n', '\n'))
+        p = psql(f"\\copy c from '{d}/in.csv' with (format csv, header)")
+        assert p.returncode and 'duplicate key value violates unique constraint "c_pkey"' in p.stderr, p.stderr
+        p = psql(f"\\copy c from '{d}/in.csv' with (format csv)")
+        equal(p.stderr, 'ERROR:  invalid input syntax for type integer: "a"\nCONTEXT:  COPY c, line 1, column a: "a"\n')
+        equal(rows(s, 'select count(*) from c'), ['20000'])
+
+
+def test_psycopg2_copy():
+    try:
+        import psycopg2, io
+    except ImportError:
+        raise Skip('python3-psycopg2 is not installed for this Python')
+    with Server() as s:
+        c = psycopg2.connect(s.dsn())
+        cur = c.cursor()
+        cur.execute('create table p (a int, b text)')
+        cur.copy_from(io.StringIO('1\tone\n2\t\\N\n'), 'p', columns=('a', 'b'))
+        cur.copy_expert('copy p from stdin csv', io.StringIO('3,"x,y"\n'))
+        out = io.StringIO()
+        cur.copy_expert('copy (select * from p order by a) to stdout csv', out)
+        equal(out.getvalue(), '1,one\n2,\n3,"x,y"\n')
+        try:
+            cur.copy_expert('copy p from stdin', io.StringIO('x\ty\n'))
+            raise AssertionError('no error')
+        except psycopg2.errors.InvalidTextRepresentation as e:
+            equal(e.diag.context, 'COPY p, line 1, column a: "x"')
+        c.rollback()
+        c.close()
+
+
+def test_psycopg3_copy_in_text_and_binary():
+    try:
+        import psycopg
+    except ImportError:
+        raise Skip('python3-psycopg is not installed for this Python')
+    import datetime
+    with Server() as s:
+        with psycopg.connect(s.dsn(), autocommit=True) as c:
+            cur = c.cursor()
+            cur.execute('create table p (a int4, b text, c timestamptz, d float8)')
+            moment = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.timezone.utc)
+            data = [(i, f'r\t{i}' if i % 3 else None, moment, i / 4) for i in range(5000)]
+            for how in ('', ' (format binary)'):
+                cur.execute('truncate p')
+                with cur.copy('copy p from stdin' + how) as copy:
+                    copy.set_types(['int4', 'text', 'timestamptz', 'float8'])
+                    for row in data:
+                        copy.write_row(row)
+                equal(cur.rowcount, 5000)
+                with cur.copy('copy (select * from p order by a) to stdout' + how) as copy:
+                    copy.set_types(['int4', 'text', 'timestamptz', 'float8'])
+                    equal(list(copy.rows()), data)
+            try:
+                with cur.copy('copy p from stdin') as copy:
+                    copy.write(b'1\tx\n')
+                    raise ZeroDivisionError
+            except psycopg.errors.QueryCanceled:
+                pass
+            equal(cur.execute('select count(*) from p').fetchone(), (5000,))
+
+
 def test_node_postgres():
     with Server() as s:
         out = node('''
