@@ -17,12 +17,73 @@ static bool need_snapshot(Binding *binding)
     return binding->owns_snapshot;
 }
 
+static void unref_version(void *ctx)
+{
+    (void)catalog_version_unref(ctx);
+}
+
+const CatalogVersion *binding__version(Binding *binding)
+{
+    Error err = {0};
+    if (binding->version)
+        return binding->version;
+    Status status = ddl__version(binding->session, binding->snapshot, &binding->version, &err);
+    if (status != STATUS_OK) {
+        binding->status = status;
+        binding->snapshot_error = err;
+        return snapshot_catalog(binding->snapshot);
+    }
+    arena_on_cleanup(binding->arena, unref_version, binding->version);
+    return binding->version;
+}
+
+/* pg_temp is the session's own schema. */
+static Str own_schema(const Binding *binding, Str schema)
+{
+    return str_eq(schema, STR("pg_temp")) ? binding->session->catalog.temporary_schema : schema;
+}
+
+const Table *binding__table(Binding *binding, Str schema, Str name)
+{
+    const Table *table =
+        catalog_find_table(binding__version(binding), own_schema(binding, schema), name);
+    if (table || !str_eq(schema, STR("prom")))
+        return table;
+    return snapshot_find_table(binding->snapshot, schema, name);
+}
+
+static const CatalogType *find_type(void *ctx, Str schema, Str name)
+{
+    Binding *binding = ctx;
+    if (!binding->session->engine->options.engine || !need_snapshot(binding))
+        return NULL;
+    const CatalogType *type =
+        catalog_find_type(binding__version(binding), own_schema(binding, schema), name);
+    binding->used_tables |= type != NULL;
+    return type;
+}
+
+static const CatalogType *type_by_id(void *ctx, uint32_t id)
+{
+    Binding *binding = ctx;
+    if (!binding->session->engine->options.engine || !need_snapshot(binding))
+        return NULL;
+    return catalog_by_id(binding__version(binding), CATALOG_TYPE, id);
+}
+
+static bool relation_taken(void *ctx, Str schema, Str name)
+{
+    Binding *binding = ctx;
+    return need_snapshot(binding) &&
+           catalog_find(binding__version(binding), CATALOG_TABLE, schema, name, NULL) != NULL;
+}
+
 static const Table *find_table(void *ctx, Str schema, Str name)
 {
     Binding *binding = ctx;
     if (!binding->session->engine->options.engine || !need_snapshot(binding))
         return NULL;
-    const Table *table = snapshot_find_table(binding->snapshot, schema, name);
+    const Table *table = binding__table(binding, schema, name);
     binding->used_tables |= table != NULL;
     if (table && table->id == TABLE_ID_AUDIT_LOG && binding->session->role != ROLE_ADMIN) {
         binding->status =
@@ -38,16 +99,27 @@ static const CatalogView *find_view(void *ctx, Str schema, Str name)
     Binding *binding = ctx;
     if (!binding->session->engine->options.engine || !need_snapshot(binding))
         return NULL;
-    const CatalogView *view = catalog_find_view(snapshot_catalog(binding->snapshot), schema, name);
+    const CatalogView *view =
+        catalog_find_view(binding__version(binding), own_schema(binding, schema), name);
     binding->used_tables |= view != NULL;
     return view;
+}
+
+static const VirtualTable *find_sequence(Binding *binding, Str schema, Str name)
+{
+    if (!binding->session->engine->options.engine || !need_snapshot(binding))
+        return NULL;
+    const CatalogSequence *sequence =
+        catalog_find_sequence(binding__version(binding), own_schema(binding, schema), name);
+    binding->used_tables |= sequence != NULL;
+    return sequence ? sequences__row(binding, sequence) : NULL;
 }
 
 static const VirtualTable *find_virtual(void *ctx, Str schema, Str name)
 {
     Binding *binding = ctx;
     if (!str_eq(schema, STR("pg_catalog")) && !str_eq(schema, STR("information_schema")))
-        return NULL;
+        return find_sequence(binding, schema, name);
     if (!catalog_view_exists(schema, name) || !binding->session->engine->options.engine ||
         !need_snapshot(binding))
         return NULL;
@@ -88,21 +160,17 @@ Status binding__snapshot(Binding *binding, Error *err)
 
 static bool table_name(const Binding *binding, uint32_t oid, Str *ret_schema, Str *ret_name)
 {
-    const CatalogVersion *version = snapshot_catalog(binding->snapshot);
-    const CatalogView *view;
-    size_t pos = 0;
-    const Table *table = catalog_table_by_id(version, oid);
-    if (table) {
-        *ret_schema = table->schema;
-        *ret_name = table->name;
+    static const CatalogKind kinds[] = {CATALOG_TABLE, CATALOG_VIEW, CATALOG_SEQUENCE,
+                                        CATALOG_INDEX};
+    const CatalogVersion *version = binding__version((Binding *)(uintptr_t)binding);
+    for (size_t i = 0; i < LUMA_ARRAY_LEN(kinds); i++) {
+        const CatalogHead *head = catalog_by_id(version, kinds[i], oid);
+        if (!head)
+            continue;
+        *ret_schema = head->schema;
+        *ret_name = head->name;
         return true;
     }
-    while ((view = catalog_next_view(version, &pos)))
-        if (view->id == oid) {
-            *ret_schema = view->schema;
-            *ret_name = view->name;
-            return true;
-        }
     return catalog_view_name(oid, ret_schema, ret_name);
 }
 
@@ -129,7 +197,7 @@ static bool reg_name(void *ctx, TypeId type, uint32_t oid, Buf *out)
     if (!need_snapshot(binding))
         return false;
     if (type == TYPE_REGNAMESPACE &&
-        catalog_schema_name(snapshot_catalog(binding->snapshot), oid, &name)) {
+        catalog_schema_name(binding__version(binding), oid, &name)) {
         buf_append_str(out, name);
         return true;
     }
@@ -164,9 +232,10 @@ static Str next_part(Str *rest, Arena *arena)
 
 static bool find_oid(Binding *binding, Str schema, Str name, uint32_t *ret_oid)
 {
-    const Table *table = snapshot_find_table(binding->snapshot, schema, name);
-    const CatalogView *view = catalog_find_view(snapshot_catalog(binding->snapshot), schema, name);
-    *ret_oid = table ? table->id : view ? view->id : catalog_view_oid(schema, name);
+    const Table *table = binding__table(binding, schema, name);
+    const CatalogHead *other = catalog_find(binding__version(binding), CATALOG_TABLE,
+                                            own_schema(binding, schema), name, NULL);
+    *ret_oid = table ? table->id : other ? other->id : catalog_view_oid(schema, name);
     return *ret_oid != 0;
 }
 
@@ -215,7 +284,7 @@ static Status reg_oid(void *ctx, TypeId type, Str text, uint32_t *ret_oid, Error
     if (type == TYPE_REGTYPE)
         return type_name_oid(binding, text, ret_oid, err);
     if (type == TYPE_REGNAMESPACE) {
-        *ret_oid = catalog_schema_oid(snapshot_catalog(binding->snapshot),
+        *ret_oid = catalog_schema_oid(binding__version(binding),
                                       next_part(&rest, binding->arena));
         if (*ret_oid)
             return STATUS_OK;
@@ -247,7 +316,24 @@ static void setting_at(void *ctx, uint32_t idx, Str *ret_name, Str *ret_value, S
 
 static const CatalogVersion *catalog_version(void *ctx)
 {
-    return snapshot_catalog(((Binding *)ctx)->snapshot);
+    return binding__version(ctx);
+}
+
+/* Temporary objects are found first, unless the path says where. */
+static void add_temporary_schema(Binding *binding, uint32_t *path_count)
+{
+    Str schema = binding->session->catalog.temporary_schema;
+    if (!schema.len)
+        return;
+    for (uint32_t i = 0; i < *path_count; i++)
+        if (str_eq(binding->path[i], STR("pg_temp"))) {
+            binding->path[i] = schema;
+            return;
+        }
+    *path_count = LUMA_MIN(*path_count, (uint32_t)SEARCH_PATH_MAX - 1);
+    memmove(binding->path + 1, binding->path, *path_count * sizeof *binding->path);
+    binding->path[0] = schema;
+    ++*path_count;
 }
 
 void binding__init(Binding *binding, Session *session, Snapshot *snapshot, Arena *arena,
@@ -258,7 +344,10 @@ void binding__init(Binding *binding, Session *session, Snapshot *snapshot, Arena
     pg->reg_name = reg_name;
     pg->reg_oid = reg_oid;
     pg->reg_ctx = binding;
+    binding->settings.sequences = &sequences__ops;
+    binding->settings.sequences_ctx = binding;
     uint32_t path_count = settings__search_path(session, binding->path);
+    add_temporary_schema(binding, &path_count);
     for (uint32_t i = 0; i < path_count; i++)
         binding->path[i] = arena_str(arena, binding->path[i]);
     binding->views = (CatalogViews){.arena = arena,
@@ -272,6 +361,9 @@ void binding__init(Binding *binding, Session *session, Snapshot *snapshot, Arena
                                     .find_view = find_view,
                                     .find_virtual = find_virtual,
                                     .check_read = check_read,
+                                    .find_type = find_type,
+                                    .type_by_id = type_by_id,
+                                    .relation_taken = relation_taken,
                                     .bind_promql = query__bind_promql,
                                     .ctx = binding};
     binding->options = (SqlBindOptions){.arena = arena,

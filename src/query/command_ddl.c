@@ -1,368 +1,474 @@
 /* command_ddl.c - statements without a plan of their own: DDL and EXPLAIN; the others are in
  * command_session.c and command_prepared.c. */
-#include "format/json/json.h"
-#include "query/query_int.h"
-
-static Engine *engine_of(Query *query)
-{
-    return query->session->engine->options.engine;
-}
+#include "query/ddl_int.h"
+#include "query/sql/sql_deparse.h"
 
 /* ---------------------------------------------------------------- names */
 
-static bool schema_exists(Query *query, Str schema)
-{
-    return catalog_has_schema(snapshot_catalog(query->binding.snapshot), schema);
-}
-
 /* Where an unqualified name is created: the first schema of the search path that exists. */
-static Status creation_schema(Query *query, const AstName *name, Str *ret_schema, Error *err)
+Status ddl__creation_schema(Query *query, const AstName *name, bool temporary, Str *ret_schema,
+                            Error *err)
 {
     const SqlBindOptions *options = &query->binding.options;
-    TRY(query__snapshot(query, err));
-    if (name->schema.len) {
-        *ret_schema = name->schema;
-        if (schema_exists(query, name->schema))
-            return STATUS_OK;
-        return error_set_sql(err, STATUS_NOT_FOUND, "3F000", name->position,
-                             "schema \"%.*s\" does not exist", STR_FMT(name->schema));
+    const CatalogVersion *version = ddl__catalog(query);
+    if (temporary) {
+        if (name->schema.len && !str_eq(name->schema, STR("pg_temp")) &&
+            !ddl__is_temporary(query->session, name->schema))
+            return error_set_sql(err, STATUS_INVALID, "42P16", name->position,
+                                 "cannot create temporary relation in non-temporary schema");
+        return ddl__temporary_schema(query, ret_schema, err);
     }
-    for (uint32_t i = 0; i < options->search_path_count; i++)
-        if (schema_exists(query, options->search_path[i])) {
-            *ret_schema = options->search_path[i];
-            return STATUS_OK;
-        }
-    return error_set_sql(err, STATUS_INVALID, "3F000", name->position,
-                         "no schema has been selected to create in");
-}
-
-static void remember_undo(Session *session, AstDropKind kind, Str schema, Str name)
-{
-    Transaction *txn = &session->txn;
-    if (!session__in_block(session))
-        return;
-    Undo undo = {kind, arena_str(&txn->arena, schema), arena_str(&txn->arena, name)};
-    ARENA_PUSH(&txn->arena, txn->undo, txn->undo_count, txn->undo_cap, undo);
-}
-
-/* A repeatable snapshot would not see what DDL makes. */
-static Status check_ddl(Query *query, Error *err)
-{
-    if (query->session->txn.snapshot)
-        return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", 0,
-                             "schema changes are not supported in a REPEATABLE READ transaction "
-                             "that has read");
-    return STATUS_OK;
-}
-
-/* ---------------------------------------------------------------- CREATE TABLE */
-
-typedef struct TableOptions {
-    Str time_column;
-    Buf json;
-} TableOptions;
-
-static void table_options_done(TableOptions *options)
-{
-    buf_done(&options->json);
-}
-
-static void add_option(TableOptions *ret, const AstOption *option)
-{
-    buf_append_str(&ret->json, ret->json.len ? STR(", ") : STR("{"));
-    json_append_string(&ret->json, option->name);
-    buf_append_lit(&ret->json, ": ");
-    json_append_string(&ret->json, option->value);
-}
-
-/* A number and a unit: 30d, 12h, 2w, 1y. */
-static bool is_duration(Str text)
-{
-    size_t digits = 0;
-    while (digits < text.len && text.ptr[digits] >= '0' && text.ptr[digits] <= '9')
-        digits++;
-    return digits && digits + 1 == text.len && strchr("smhdwy", text.ptr[digits]);
-}
-
-/* "a, b": columns whose words are indexed. */
-static Status check_fulltext(const AstOption *option, const SqlCreateTable *bound, Error *err)
-{
-    Str names = option->value;
-    Str name;
-    while (str_split(&names, ',', &name)) {
-        bool found = false;
-        for (uint32_t i = 0; i < bound->column_count; i++)
-            found |= str_eq(bound->columns[i].name, str_trim(name)) &&
-                     row_filter_can(bound->columns[i].type, SCAN_MATCHES);
-        if (!found)
-            return error_set_sql(err, STATUS_INVALID, "22023", option->position,
-                                 "fulltext column \"%.*s\" is not a text or jsonb column of the table",
-                                 STR_FMT(str_trim(name)));
-    }
-    return STATUS_OK;
-}
-
-static Status bind_options(const AstCreateTable *create, const SqlCreateTable *bound,
-                           TableOptions *ret, Error *err)
-{
-    for (uint32_t i = 0; i < create->option_count; i++) {
-        const AstOption *option = &create->options[i];
-        if (str_eq(option->name, STR("fillfactor")) || str_eq(option->name, STR("oids")))
-            continue; /* storage parameters of heaps mean nothing here */
-        if (str_eq(option->name, STR("time_column"))) {
-            ret->time_column = option->value;
-        } else if (str_eq(option->name, STR("retention"))) {
-            if (!is_duration(option->value))
-                return error_set_sql(err, STATUS_INVALID, "22023", option->position,
-                                     "invalid value for \"retention\": \"%.*s\" (a number and one "
-                                     "of s, m, h, d, w, y)",
-                                     STR_FMT(option->value));
-        } else if (str_eq(option->name, STR("fulltext"))) {
-            TRY(check_fulltext(option, bound, err));
-        } else {
-            return error_set_sql(err, STATUS_INVALID, "22023", option->position,
-                                 "unrecognized parameter \"%.*s\"", STR_FMT(option->name));
-        }
-        add_option(ret, option);
-    }
-    if (ret->json.len)
-        buf_append_byte(&ret->json, '}');
-    for (uint32_t i = 0; ret->time_column.len && i < bound->column_count; i++) {
-        const TableColumn *column = &bound->columns[i];
-        if (str_eq(column->name, ret->time_column) && !column->type.is_array &&
-            (column->type.id == TYPE_TIMESTAMP || column->type.id == TYPE_TIMESTAMPTZ ||
-             column->type.id == TYPE_DATE))
-            return STATUS_OK;
-    }
-    if (ret->time_column.len)
-        return error_set_sql(err, STATUS_INVALID, "22023", create->table.position,
-                             "time_column \"%.*s\" is not a date or timestamp column of the table",
-                             STR_FMT(ret->time_column));
-    return STATUS_OK;
-}
-
-/* EXISTS becomes a notice under IF NOT EXISTS. */
-static Status create_bound(Query *query, const AstCreateTable *ast, const SqlCreateTable *bound,
-                           Str schema, bool *ret_created, Error *err)
-{
-    CLEANUP(table_options_done) TableOptions options = {0};
-    uint32_t id;
-    TRY(bind_options(ast, bound, &options, err));
-    CreateTable create = {.schema = schema,
-                          .name = ast->table.name,
-                          .columns = bound->columns,
-                          .column_count = bound->column_count,
-                          .time_column = options.time_column,
-                          .options = buf_str(&options.json),
-                          .keys = bound->keys,
-                          .key_count = bound->key_count,
-                          .checks = bound->checks,
-                          .check_count = bound->check_count};
-    Status status = engine_create_table(engine_of(query), &create, &id, err);
-    *ret_created = status == STATUS_OK;
-    if (status == STATUS_EXISTS && ast->if_not_exists) {
-        query__notice(query, "42P07", "relation \"%.*s\" already exists, skipping",
-                      STR_FMT(ast->table.name));
-        return STATUS_OK;
-    }
-    if (status == STATUS_OK)
-        remember_undo(query->session, AST_DROP_TABLE, schema, ast->table.name);
-    return status;
-}
-
-static Status create_table(Query *query, const AstCreateTable *ast, Error *err)
-{
-    SqlCreateTable bound;
-    Str schema;
-    bool created;
-    TRY(check_ddl(query, err));
-    TRY(creation_schema(query, &ast->table, &schema, err));
-    TRY(sql_bind_create_table(&query->binding.options, ast, &bound, err));
-    TRY(create_bound(query, ast, &bound, schema, &created, err));
-    query__set_tag(query, "CREATE TABLE");
-    return STATUS_OK;
-}
-
-static Status columns_of_plan(Query *query, const AstCreateTable *ast, SqlCreateTable *ret,
-                              Error *err)
-{
-    const Schema *schema = &query->own_plan.root->schema;
-    *ret = (SqlCreateTable){.column_count = schema->field_count};
-    if (ast->column_names.count > schema->field_count)
-        return error_set_sql(err, STATUS_INVALID, "42601", ast->table.position,
-                             "too many column names were specified");
-    ret->columns = ARENA_NEW_ARRAY(&query->arena, TableColumn, schema->field_count);
-    for (uint32_t i = 0; i < schema->field_count; i++) {
-        const Field *field = &schema->fields[i];
-        char name[64];
-        ret->columns[i].name =
-            i < ast->column_names.count ? ast->column_names.names[i] : field->name;
-        ret->columns[i].type = field->type;
-        if (field->type.id == TYPE_RECORD || field->type.id == TYPE_VOID)
-            return error_set_sql(err, STATUS_INVALID, "42P16", ast->table.position,
-                                 "column \"%.*s\" has pseudo-type %s",
-                                 STR_FMT(ret->columns[i].name), type_name(field->type, name));
-        for (uint32_t k = 0; k < i; k++)
-            if (str_eq(ret->columns[k].name, ret->columns[i].name))
-                return error_set_sql(err, STATUS_INVALID, "42701", ast->table.position,
-                                     "column \"%.*s\" specified more than once",
-                                     STR_FMT(ret->columns[i].name));
-    }
-    return STATUS_OK;
-}
-
-static Status create_table_as(Query *query, const AstCreateTable *ast, Error *err)
-{
-    SqlCreateTable bound;
-    AstName name = ast->table;
-    bool created;
-    if (ast->temporary)
-        return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", ast->table.position,
-                             "temporary tables are not supported");
-    TRY(check_ddl(query, err));
-    TRY(creation_schema(query, &ast->table, &name.schema, err));
-    TRY(query__bind(query, ast->source, err));
-    TRY(columns_of_plan(query, ast, &bound, err));
-    TRY(create_bound(query, ast, &bound, name.schema, &created, err));
-    query__set_tag(query, created ? "SELECT 0" : "CREATE TABLE AS");
-    if (!created || ast->with_no_data)
-        return STATUS_OK;
-    Status status = modify__create_as(query, &name, err);
-    if (status != STATUS_OK)
-        (void)engine_drop_table(engine_of(query), name.schema, name.name, true, NULL);
-    return status;
-}
-
-/* ---------------------------------------------------------------- views, schemas, DROP */
-
-static Status create_view(Query *query, const AstCreateView *ast, Error *err)
-{
-    Str schema;
-    if (ast->temporary || ast->columns.count || ast->unsupported.len)
-        return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", ast->view.position,
-                             "%s of views are not supported",
-                             ast->temporary       ? "temporary kinds"
-                             : ast->columns.count ? "column lists"
-                                                  : "check options");
-    TRY(check_ddl(query, err));
-    TRY(creation_schema(query, &ast->view, &schema, err));
-    TRY(query__bind(query, ast->query, err));
-    if (query->own_plan.param_count)
-        return error_set_sql(err, STATUS_INVALID, "42P02", ast->view.position,
-                             "there is no parameter $1");
-    TRY(engine_create_view(engine_of(query), schema, ast->view.name, ast->query_text, ast->replace,
-                           err));
-    if (!ast->replace)
-        remember_undo(query->session, AST_DROP_VIEW, schema, ast->view.name);
-    query__set_tag(query, "CREATE VIEW");
-    return STATUS_OK;
-}
-
-static Status create_schema(Query *query, const AstStatement *ast, Error *err)
-{
-    Str name = ast->create_schema.name;
-    if (str_starts(name, STR("pg_"))) {
-        Status status = error_set_sql(err, STATUS_INVALID, "42939", 0,
-                                      "unacceptable schema name \"%.*s\"", STR_FMT(name));
-        error_detail(err, "The prefix \"pg_\" is reserved for system schemas.");
-        return status;
-    }
-    TRY(check_ddl(query, err));
-    Status status = engine_create_schema(engine_of(query), name, false, err);
-    query__set_tag(query, "CREATE SCHEMA");
-    if (status == STATUS_EXISTS && ast->create_schema.if_not_exists) {
-        query__notice(query, "42P06", "schema \"%.*s\" already exists, skipping", STR_FMT(name));
-        return STATUS_OK;
-    }
-    if (status == STATUS_OK)
-        remember_undo(query->session, AST_DROP_SCHEMA, name, name);
-    return status;
-}
-
-static bool object_exists(Query *query, AstDropKind kind, Str schema, Str name)
-{
-    if (kind == AST_DROP_TABLE)
-        return snapshot_find_table(query->binding.snapshot, schema, name) != NULL;
-    return catalog_find_view(snapshot_catalog(query->binding.snapshot), schema, name) != NULL;
-}
-
-static bool find_dropped(Query *query, AstDropKind kind, const AstName *name, Str *ret_schema)
-{
-    const SqlBindOptions *options = &query->binding.options;
     *ret_schema = name->schema;
-    if (name->schema.len)
-        return object_exists(query, kind, name->schema, name->name);
-    for (uint32_t i = 0; i < options->search_path_count; i++) {
-        *ret_schema = options->search_path[i];
-        if (object_exists(query, kind, *ret_schema, name->name))
+    for (uint32_t i = 0; !name->schema.len && i < options->search_path_count; i++)
+        if (catalog_has_schema(version, options->search_path[i]) &&
+            !ddl__is_temporary(query->session, options->search_path[i])) {
+            *ret_schema = options->search_path[i];
+            break;
+        }
+    if (!ret_schema->len)
+        return error_set_sql(err, STATUS_INVALID, "3F000", name->position,
+                             "no schema has been selected to create in");
+    const CatalogSchema *schema = catalog_find_schema(version, *ret_schema);
+    if (!schema && !str_starts(*ret_schema, STR("pg_")))
+        return error_set_sql(err, STATUS_NOT_FOUND, "3F000", name->position,
+                             "schema \"%.*s\" does not exist", STR_FMT(*ret_schema));
+    /* Everybody may create in public, as users of the configuration always could. */
+    if (schema && !str_eq(*ret_schema, STR("public")) &&
+        !ddl__may(query->session, version, CATALOG_SCHEMA, (const void *)schema, PRIVILEGE_CREATE))
+        return error_set_sql(err, STATUS_DENIED, "42501", name->position,
+                             "permission denied for schema %.*s", STR_FMT(*ret_schema));
+    return STATUS_OK;
+}
+
+Status ddl__check_free(Query *query, Str schema, Str name, bool if_not_exists, bool *ret_exists,
+                       Error *err)
+{
+    *ret_exists = catalog_find(ddl__catalog(query), CATALOG_TABLE, schema, name, NULL) != NULL;
+    if (!*ret_exists)
+        return STATUS_OK;
+    if (!if_not_exists)
+        return error_set_sql(err, STATUS_EXISTS, "42P07", 0, "relation \"%.*s\" already exists",
+                             STR_FMT(name));
+    query__notice(query, "42P07", "relation \"%.*s\" already exists, skipping", STR_FMT(name));
+    return STATUS_OK;
+}
+
+static const char *relation_noun(CatalogKind kind)
+{
+    switch (kind) {
+    case CATALOG_VIEW:
+        return "a view";
+    case CATALOG_SEQUENCE:
+        return "a sequence";
+    case CATALOG_INDEX:
+        return "an index";
+    case CATALOG_TABLE:
+    case CATALOG_SCHEMA:
+    case CATALOG_TYPE:
+    case CATALOG_COMMENT:
+    case CATALOG_USER:
+    case CATALOG_GRANT:
+    case CATALOG_KIND_COUNT_:
+        break;
+    }
+    return "a table";
+}
+
+Status ddl__relation(Query *query, const AstName *name, CatalogKind kind, const char *what,
+                     bool if_exists, const CatalogHead **ret_head, Error *err)
+{
+    CatalogKind found;
+    *ret_head = ddl__resolve(query, CATALOG_TABLE, name, &found);
+    if (!*ret_head && if_exists) {
+        query__notice(query, "00000", "%s \"%.*s\" does not exist, skipping", what,
+                      STR_FMT(name->name));
+        return STATUS_OK;
+    }
+    if (!*ret_head)
+        return error_set_sql(err, STATUS_NOT_FOUND, "42P01", name->position,
+                             "%s \"%.*s\" does not exist", what, STR_FMT(name->name));
+    if (found != kind)
+        return error_set_sql(err, STATUS_INVALID, "42809", name->position,
+                             "\"%.*s\" is not %s", STR_FMT(name->name), relation_noun(kind));
+    return STATUS_OK;
+}
+
+/* ---------------------------------------------------------------- views */
+
+/* CREATE OR REPLACE VIEW may add columns at the end, nothing else. */
+static Status check_replaced(const Schema *old, const Schema *now, const AstNames *names,
+                             Error *err)
+{
+    if (now->field_count < old->field_count)
+        return error_set_sql(err, STATUS_INVALID, "42P16", 0, "cannot drop columns from view");
+    for (uint32_t i = 0; i < old->field_count; i++) {
+        Str name = i < names->count ? names->names[i] : now->fields[i].name;
+        char have[64], want[64];
+        if (!str_eq(name, old->fields[i].name)) {
+            Status status = error_set_sql(
+                err, STATUS_INVALID, "42P16", 0,
+                "cannot change name of view column \"%.*s\" to \"%.*s\"",
+                STR_FMT(old->fields[i].name), STR_FMT(name));
+            error_hint(err, "Use ALTER VIEW ... RENAME COLUMN ... to change name of view column "
+                            "instead.");
+            return status;
+        }
+        if (!type_eq(old->fields[i].type, now->fields[i].type))
+            return error_set_sql(err, STATUS_INVALID, "42P16", 0,
+                                 "cannot change data type of view column \"%.*s\" from %s to %s",
+                                 STR_FMT(name), type_name(old->fields[i].type, have),
+                                 type_name(now->fields[i].type, want));
+    }
+    return STATUS_OK;
+}
+
+static Status old_schema(Query *query, const CatalogView *view, Schema *ret, Error *err)
+{
+    AstScript script;
+    Plan plan = {0};
+    CLEANUP(buf_done) Buf text = {0};
+    buf_append_lit(&text, "SELECT * FROM ");
+    sql_append_name(&text, view->schema);
+    buf_append_byte(&text, '.');
+    sql_append_name(&text, view->name);
+    TRY(sql_parse(&query->arena, buf_str(&text), &script, err));
+    TRY(binding__result(
+        &query->binding,
+        sql_bind_select(&query->binding.options, script.statements[0]->select, &plan, err), err));
+    *ret = plan.root->schema;
+    return STATUS_OK;
+}
+
+/* Does the query read something temporary? Then so is the view. */
+static bool reads_temporary(Query *query, Str text)
+{
+    SqlNames names;
+    if (!ddl__query_names(query, text, &names))
+        return false;
+    for (uint32_t i = 0; i < names.table_count; i++) {
+        const CatalogHead *head = ddl__resolve(query, CATALOG_TABLE, &names.tables[i], NULL);
+        if (head && head->id >= TABLE_ID_FIRST_TEMPORARY)
             return true;
     }
     return false;
 }
 
-static Status drop_missing(Query *query, const AstDrop *drop, const AstName *name, Error *err)
+static Status check_view_columns(const Schema *schema, const AstNames *names, Error *err)
 {
-    static const char *const kinds[] = {"table", "view", "schema"};
-    if (drop->if_exists) {
-        query__notice(query, "00000", "%s \"%.*s\" does not exist, skipping", kinds[drop->kind],
-                      STR_FMT(name->name));
-        return STATUS_OK;
+    if (names->count > schema->field_count)
+        return error_set_sql(err, STATUS_INVALID, "42601", 0,
+                             "CREATE VIEW specifies more column names than columns");
+    for (uint32_t i = 0; i < schema->field_count; i++) {
+        Str name = i < names->count ? names->names[i] : schema->fields[i].name;
+        for (uint32_t k = 0; k < i; k++)
+            if (str_eq(k < names->count ? names->names[k] : schema->fields[k].name, name))
+                return error_set_sql(err, STATUS_INVALID, "42701", 0,
+                                     "column \"%.*s\" specified more than once", STR_FMT(name));
     }
-    return error_set_sql(err, STATUS_NOT_FOUND, drop->kind == AST_DROP_SCHEMA ? "3F000" : "42P01",
-                         0, "%s \"%.*s\" does not exist", kinds[drop->kind], STR_FMT(name->name));
-}
-
-/* Views and tables of a schema, one by one: what a failure leaves is dropped by the next try. */
-static Status drop_contents(Query *query, Str schema, Error *err)
-{
-    const CatalogVersion *version = snapshot_catalog(query->binding.snapshot);
-    const CatalogView *view;
-    const Table *table;
-    size_t pos = 0;
-    while ((view = catalog_next_view(version, &pos)))
-        if (str_eq(view->schema, schema))
-            TRY(engine_drop_view(engine_of(query), schema, view->name, true, err));
-    pos = 0;
-    while ((table = catalog_next_table(version, &pos)))
-        if (str_eq(table->schema, schema))
-            TRY(engine_drop_table(engine_of(query), schema, table->name, true, err));
     return STATUS_OK;
 }
 
-static Status drop_one(Query *query, const AstDrop *drop, const AstName *name, Error *err)
+static Status create_view(Query *query, const AstCreateView *ast, Error *err)
 {
-    Engine *engine = engine_of(query);
-    Str schema = STR("");
-    bool exists = drop->kind == AST_DROP_SCHEMA ? schema_exists(query, name->name)
-                                                : find_dropped(query, drop->kind, name, &schema);
-    if (!exists)
-        return drop_missing(query, drop, name, err);
-    if (session__in_block(query->session))
+    Str schema;
+    CatalogKind kind;
+    bool temporary = ast->temporary || str_eq(ast->view.schema, STR("pg_temp"));
+    query__set_tag(query, "CREATE VIEW");
+    if (ast->check_option.len)
         return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", 0,
-                             "DROP inside a transaction block is not supported, as ROLLBACK could "
-                             "not bring the data back");
-    switch (drop->kind) {
-    case AST_DROP_TABLE:
-        return engine_drop_table(engine, schema, name->name, false, err);
-    case AST_DROP_VIEW:
-        return engine_drop_view(engine, schema, name->name, false, err);
-    case AST_DROP_SCHEMA:
-        if (drop->cascade)
-            TRY(drop_contents(query, name->name, err));
-        return engine_drop_schema(engine, name->name, false, err);
+                             "WITH CHECK OPTION is not supported: views cannot be written to");
+    TRY(query__bind(query, ast->query, err));
+    const Schema *columns = &query->own_plan.root->schema;
+    if (query->own_plan.param_count)
+        return error_set_sql(err, STATUS_INVALID, "42P02", ast->view.position,
+                             "there is no parameter $1");
+    TRY(check_view_columns(columns, &ast->columns, err));
+    if (!temporary && reads_temporary(query, ast->query_text)) {
+        temporary = true;
+        query__notice(query, "00000", "view \"%.*s\" will be a temporary view",
+                      STR_FMT(ast->view.name));
     }
+    TRY(ddl__creation_schema(query, &ast->view, temporary, &schema, err));
+    const CatalogHead *old =
+        catalog_find(ddl__catalog(query), CATALOG_TABLE, schema, ast->view.name, &kind);
+    if (old && kind != CATALOG_VIEW && ast->replace)
+        return error_set_sql(err, STATUS_INVALID, "42809", 0, "\"%.*s\" is not a view",
+                             STR_FMT(ast->view.name));
+    if (old && !ast->replace)
+        return error_set_sql(err, STATUS_EXISTS, "42P07", 0, "relation \"%.*s\" already exists",
+                             STR_FMT(ast->view.name));
+    if (old) {
+        Schema before;
+        TRY(old_schema(query, (const void *)old, &before, err));
+        TRY(check_replaced(&before, columns, &ast->columns, err));
+    }
+    CatalogView view = {.id = old ? old->id : ddl__new_id(query, temporary),
+                        .schema = schema,
+                        .name = ast->view.name,
+                        .query = ast->query_text,
+                        .columns = ast->columns.names,
+                        .column_count = ast->columns.count,
+                        .owner = query->session->user_id,
+                        .temporary = temporary};
+    return ddl__put(query, CATALOG_VIEW, &view, err);
+}
+
+/* ---------------------------------------------------------------- schemas */
+
+/* The elements are statements of their own that create in the new schema. */
+static Status run_elements(Query *query, const AstStatement *ast, Str schema, Error *err)
+{
+    Str path[SEARCH_PATH_MAX];
+    uint32_t count = query->binding.options.search_path_count;
+    memcpy(path, query->binding.path, sizeof path);
+    query->binding.path[0] = schema;
+    for (uint32_t i = 0; i + 1 < SEARCH_PATH_MAX && i < count; i++)
+        query->binding.path[i + 1] = path[i];
+    query->binding.options.search_path_count = LUMA_MIN(count + 1, (uint32_t)SEARCH_PATH_MAX);
+    Status status = STATUS_OK;
+    for (uint32_t i = 0; i < ast->create_schema.element_count && status == STATUS_OK; i++)
+        status = command__run(query, ast->create_schema.elements[i], err);
+    memcpy(query->binding.path, path, sizeof path);
+    query->binding.options.search_path_count = count;
+    return status;
+}
+
+static Status create_schema(Query *query, const AstStatement *ast, Error *err)
+{
+    CatalogSchema schema = {.name = ast->create_schema.name, .owner = query->session->user_id};
+    if (ast->create_schema.owner.len)
+        TRY(ddl__owner_id(query, ast->create_schema.owner, &schema.owner, err));
+    if (!schema.name.len)
+        schema.name = str_eq(ast->create_schema.owner, STR("current_user"))
+                          ? str_from(query->session->user)
+                          : ast->create_schema.owner;
+    query__set_tag(query, "CREATE SCHEMA");
+    if (str_starts(schema.name, STR("pg_"))) {
+        Status status = error_set_sql(err, STATUS_INVALID, "42939", 0,
+                                      "unacceptable schema name \"%.*s\"", STR_FMT(schema.name));
+        error_detail(err, "The prefix \"pg_\" is reserved for system schemas.");
+        return status;
+    }
+    if (ast->create_schema.if_not_exists &&
+        catalog_has_schema(ddl__catalog(query), schema.name)) {
+        query__notice(query, "42P06", "schema \"%.*s\" already exists, skipping",
+                      STR_FMT(schema.name));
+        return STATUS_OK;
+    }
+    schema.id = ddl__new_id(query, false);
+    TRY(ddl__put(query, CATALOG_SCHEMA, &schema, err));
+    TRY(run_elements(query, ast, schema.name, err));
+    query__set_tag(query, "CREATE SCHEMA");
+    return STATUS_OK;
+}
+
+/* ---------------------------------------------------------------- DROP */
+
+static const char *const drop_nouns[] = {
+    [AST_OBJECT_TABLE] = "table",       [AST_OBJECT_VIEW] = "view",
+    [AST_OBJECT_SCHEMA] = "schema",     [AST_OBJECT_MATVIEW] = "materialized view",
+    [AST_OBJECT_INDEX] = "index",       [AST_OBJECT_SEQUENCE] = "sequence",
+    [AST_OBJECT_TYPE] = "type",         [AST_OBJECT_DOMAIN] = "type",
+};
+static const char *const drop_tags[] = {
+    [AST_OBJECT_TABLE] = "DROP TABLE",   [AST_OBJECT_VIEW] = "DROP VIEW",
+    [AST_OBJECT_SCHEMA] = "DROP SCHEMA", [AST_OBJECT_MATVIEW] = "DROP MATERIALIZED VIEW",
+    [AST_OBJECT_INDEX] = "DROP INDEX",   [AST_OBJECT_SEQUENCE] = "DROP SEQUENCE",
+    [AST_OBJECT_TYPE] = "DROP TYPE",     [AST_OBJECT_DOMAIN] = "DROP DOMAIN",
+};
+
+static bool schema_exists(Query *query, Str schema)
+{
+    return !schema.len || catalog_has_schema(ddl__catalog(query), schema) ||
+           str_eq(schema, STR("pg_temp")) || str_eq(schema, STR("pg_catalog")) ||
+           str_eq(schema, STR("information_schema"));
+}
+
+static Status drop_missing(Query *query, const AstDrop *drop, const AstName *name, Error *err)
+{
+    bool no_schema = !schema_exists(query, name->schema);
+    const char *noun = no_schema ? "schema" : drop_nouns[drop->kind];
+    Str what = no_schema ? name->schema : name->name;
+    if (!no_schema && name->schema.len)
+        what = arena_printf(&query->arena, "%.*s.%.*s", STR_FMT(name->schema),
+                            STR_FMT(name->name));
+    if (drop->if_exists) {
+        query__notice(query, "00000", "%s \"%.*s\" does not exist, skipping", noun, STR_FMT(what));
+        return STATUS_OK;
+    }
+    const char *state = no_schema || drop->kind == AST_OBJECT_SCHEMA ? "3F000"
+                        : drop->kind == AST_OBJECT_TYPE || drop->kind == AST_OBJECT_DOMAIN ||
+                                drop->kind == AST_OBJECT_INDEX
+                            ? "42704"
+                            : "42P01";
+    return error_set_sql(err, STATUS_NOT_FOUND, state, 0, "%s \"%.*s\" does not exist", noun,
+                         STR_FMT(what));
+}
+
+static Status wrong_kind(const AstDrop *drop, const AstName *name, CatalogKind kind,
+                         bool materialized, Error *err)
+{
+    static const char *const nouns[] = {
+        [AST_OBJECT_TABLE] = "a table",     [AST_OBJECT_VIEW] = "a view",
+        [AST_OBJECT_SCHEMA] = "a schema",   [AST_OBJECT_MATVIEW] = "a materialized view",
+        [AST_OBJECT_INDEX] = "an index",    [AST_OBJECT_SEQUENCE] = "a sequence",
+        [AST_OBJECT_TYPE] = "a type",       [AST_OBJECT_DOMAIN] = "a domain"};
+    Status status = error_set_sql(err, STATUS_INVALID, "42809", 0, "\"%.*s\" is not %s",
+                                  STR_FMT(name->name), nouns[drop->kind]);
+    error_hint(err, "Use DROP %s to remove %s.",
+               kind == CATALOG_VIEW       ? "VIEW"
+               : kind == CATALOG_SEQUENCE ? "SEQUENCE"
+               : kind == CATALOG_INDEX    ? "INDEX"
+               : materialized             ? "MATERIALIZED VIEW"
+                                          : "TABLE",
+               kind == CATALOG_VIEW       ? "a view"
+               : kind == CATALOG_SEQUENCE ? "a sequence"
+               : kind == CATALOG_INDEX    ? "an index"
+               : materialized             ? "a materialized view"
+                                          : "a table");
+    return status;
+}
+
+/* The key of a constraint cannot be dropped as an index; that of CREATE UNIQUE INDEX goes with it.
+ */
+static Status drop_index_key(Query *query, const CatalogIndex *index, Error *err)
+{
+    const Table *old = catalog_table_by_id(ddl__catalog(query), index->table_id);
+    if (!index->unique || !old)
+        return STATUS_OK;
+    Table *table = ddl__edit_table(query, old);
+    TableKey *keys = (TableKey *)(uintptr_t)table->keys;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < table->key_count; i++)
+        if (keys[i].id != index->id)
+            keys[kept++] = keys[i];
+    table->key_count = kept;
+    return ddl__rewrite(query, old, table, err);
+}
+
+static Status constraint_index(Query *query, const AstName *name, bool *ret_found, Error *err)
+{
+    const CatalogVersion *version = ddl__catalog(query);
+    const Table *table;
+    size_t pos = 0;
+    *ret_found = false;
+    while ((table = catalog_next_table(version, &pos)))
+        for (uint32_t i = 0; i < table->key_count; i++) {
+            if (table->keys[i].is_index || !str_eq(table->keys[i].name, name->name))
+                continue;
+            *ret_found = true;
+            Str label = ddl__label(query, CATALOG_TABLE, (const void *)table);
+            Status status = error_set_sql(
+                err, STATUS_INVALID, "2BP01", 0,
+                "cannot drop index %.*s because constraint %.*s on %.*s requires it",
+                STR_FMT(name->name), STR_FMT(name->name), STR_FMT(label));
+            error_hint(err, "You can drop constraint %.*s on %.*s instead.", STR_FMT(name->name),
+                       STR_FMT(label));
+            return status;
+        }
+    return STATUS_OK;
+}
+
+static Status find_dropped(Query *query, const AstDrop *drop, const AstName *name,
+                           CatalogKind *ret_kind, const CatalogHead **ret_head, Error *err)
+{
+    const CatalogVersion *version = ddl__catalog(query);
+    *ret_head = NULL;
+    switch (drop->kind) {
+    case AST_OBJECT_SCHEMA:
+        *ret_kind = CATALOG_SCHEMA;
+        *ret_head = (const void *)catalog_find_schema(version, name->name);
+        return STATUS_OK;
+    case AST_OBJECT_TYPE:
+    case AST_OBJECT_DOMAIN:
+        *ret_kind = CATALOG_TYPE;
+        *ret_head = ddl__resolve(query, CATALOG_TYPE, name, NULL);
+        if (*ret_head && drop->kind == AST_OBJECT_DOMAIN &&
+            ((const CatalogType *)(const void *)*ret_head)->kind != CATALOG_DOMAIN)
+            return error_set_sql(err, STATUS_INVALID, "42809", 0, "\"%.*s\" is not a domain",
+                                 STR_FMT(name->name));
+        return STATUS_OK;
+    case AST_OBJECT_TABLE:
+    case AST_OBJECT_VIEW:
+    case AST_OBJECT_MATVIEW:
+    case AST_OBJECT_INDEX:
+    case AST_OBJECT_SEQUENCE:
+    case AST_OBJECT_COLUMN:
+    case AST_OBJECT_CONSTRAINT:
+    case AST_OBJECT_DOMAIN_CONSTRAINT:
+    case AST_OBJECT_ATTRIBUTE:
+    case AST_OBJECT_ROLE:
+    case AST_OBJECT_DATABASE:
+    case AST_OBJECT_FUNCTION:
+    case AST_OBJECT_OTHER:
+        break;
+    }
+    CatalogKind kind;
+    const CatalogHead *head = ddl__resolve(query, CATALOG_TABLE, name, &kind);
+    if (!head && drop->kind == AST_OBJECT_INDEX) {
+        bool found;
+        return constraint_index(query, name, &found, err);
+    }
+    if (!head)
+        return STATUS_OK;
+    bool materialized =
+        kind == CATALOG_TABLE && ((const Table *)(const void *)head)->query.len > 0;
+    bool fits = drop->kind == AST_OBJECT_TABLE     ? kind == CATALOG_TABLE && !materialized
+                : drop->kind == AST_OBJECT_MATVIEW ? materialized
+                : drop->kind == AST_OBJECT_VIEW    ? kind == CATALOG_VIEW
+                : drop->kind == AST_OBJECT_INDEX   ? kind == CATALOG_INDEX
+                                                   : kind == CATALOG_SEQUENCE;
+    if (!fits)
+        return wrong_kind(drop, name, kind, materialized, err);
+    *ret_kind = kind;
+    *ret_head = head;
+    return STATUS_OK;
+}
+
+static Status check_droppable(Query *query, CatalogKind kind, const CatalogHead *head, Error *err)
+{
+    TRY(ddl__check_owner(query, kind, head, err));
+    const CatalogSequence *sequence = kind == CATALOG_SEQUENCE ? (const void *)head : NULL;
+    if (sequence && sequence->identity && sequence->owner_table) {
+        const Table *table = catalog_table_by_id(ddl__catalog(query), sequence->owner_table);
+        Str label = table ? ddl__label(query, CATALOG_TABLE, (const void *)table) : STR("table");
+        Str column = table ? table->columns[sequence->owner_column - 1].name : STR("");
+        Status status = error_set_sql(err, STATUS_INVALID, "2BP01", 0,
+                                      "cannot drop sequence %.*s because column %.*s of %.*s "
+                                      "requires it",
+                                      STR_FMT(head->name), STR_FMT(column), STR_FMT(label));
+        error_hint(err, "You can drop column %.*s of %.*s instead.", STR_FMT(column),
+                   STR_FMT(label));
+        return status;
+    }
+    if (kind == CATALOG_INDEX)
+        return drop_index_key(query, (const void *)head, err);
     return STATUS_OK;
 }
 
 static Status drop_objects(Query *query, const AstDrop *drop, Error *err)
 {
-    static const char *const tags[] = {"DROP TABLE", "DROP VIEW", "DROP SCHEMA"};
-    TRY(query__snapshot(query, err));
-    TRY(session__flush_implicit(query->session, err));
-    for (uint32_t i = 0; i < drop->count; i++)
-        TRY(drop_one(query, drop, &drop->names[i], err));
-    query__set_tag(query, "%s", tags[drop->kind]);
-    return STATUS_OK;
+    DdlDrops drops = {0};
+    Str what = STR("desired object(s)");
+    uint32_t asked = 0;
+    query__set_tag(query, "%s", drop_tags[drop->kind]);
+    for (uint32_t i = 0; i < drop->count; i++) {
+        const CatalogHead *head;
+        CatalogKind kind;
+        TRY(find_dropped(query, drop, &drop->names[i], &kind, &head, err));
+        if (!head) {
+            TRY(drop_missing(query, drop, &drop->names[i], err));
+            continue;
+        }
+        TRY(check_droppable(query, kind, head, err));
+        ddl__add_drop(query, &drops, kind, head->id);
+        if (drop->count == 1)
+            what = ddl__label(query, kind, head);
+        asked++;
+    }
+    for (uint32_t i = 0; i < asked && i < drops.count; i++)
+        ddl__add_dependents(query, &drops, drops.items[i].kind, drops.items[i].id);
+    return ddl__run_drops(query, &drops, drop->cascade, what, err);
 }
 
 /* ---------------------------------------------------------------- EXPLAIN */
@@ -462,19 +568,99 @@ static Status explain(Query *query, const AstExplain *ast, Error *err)
 
 /* ---------------------------------------------------------------- all */
 
-Status command__run(Query *query, const AstStatement *ast, Error *err)
+static Status run_ddl(Query *query, const AstDdl *ast, Error *err)
 {
     switch (ast->kind) {
+    case AST_DDL_ALTER_TABLE:
+        return ddl__alter_table(query, ast, err);
+    case AST_DDL_RENAME:
+        return ddl__rename(query, ast, err);
+    case AST_DDL_SET_SCHEMA:
+        return ddl__set_schema(query, ast, err);
+    case AST_DDL_OWNER:
+        return ddl__set_owner(query, ast, err);
+    case AST_DDL_CREATE_SEQUENCE:
+        return ddl__create_sequence(query, ast, err);
+    case AST_DDL_ALTER_SEQUENCE:
+        return ddl__alter_sequence(query, ast, err);
+    case AST_DDL_CREATE_ENUM:
+    case AST_DDL_ALTER_ENUM:
+        return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", 0, "enums are not supported");
+    case AST_DDL_CREATE_COMPOSITE:
+        return ddl__create_composite(query, ast, err);
+    case AST_DDL_CREATE_DOMAIN:
+        return ddl__create_domain(query, ast, err);
+    case AST_DDL_ALTER_DOMAIN:
+        return ddl__alter_domain(query, ast, err);
+    case AST_DDL_CREATE_INDEX:
+        return ddl__create_index(query, ast, err);
+    case AST_DDL_REINDEX:
+        return ddl__reindex(query, ast, err);
+    case AST_DDL_COMMENT:
+        return ddl__comment(query, ast, err);
+    case AST_DDL_CREATE_ROLE:
+    case AST_DDL_ALTER_ROLE:
+    case AST_DDL_DROP_ROLE:
+    case AST_DDL_GRANT_ROLE:
+        return ddl__role(query, ast, err);
+    case AST_DDL_GRANT:
+        return ddl__grant(query, ast, err);
+    case AST_DDL_REFRESH:
+        return ddl__refresh(query, ast, err);
+    }
+    return STATUS_OK;
+}
+
+static bool is_ddl(AstStatementKind kind)
+{
+    return kind == AST_STATEMENT_CREATE_TABLE || kind == AST_STATEMENT_CREATE_TABLE_AS ||
+           kind == AST_STATEMENT_CREATE_VIEW || kind == AST_STATEMENT_CREATE_SCHEMA ||
+           kind == AST_STATEMENT_DROP || kind == AST_STATEMENT_DDL;
+}
+
+static Status run_in_transaction(Query *query, const AstStatement *ast, Error *err)
+{
+    TRY(query__snapshot(query, err));
+    if (!query->binding.snapshot)
+        return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", 0, "there is no storage");
+    (void)ddl__catalog(query);
+    TRY(binding__result(&query->binding, query->binding.status, err));
+    switch (ast->kind) {
     case AST_STATEMENT_CREATE_TABLE:
-        return create_table(query, ast->create_table, err);
+        return ddl__create_table(query, ast->create_table, err);
     case AST_STATEMENT_CREATE_TABLE_AS:
-        return create_table_as(query, ast->create_table, err);
+        return ddl__create_table_as(query, ast->create_table, err);
     case AST_STATEMENT_CREATE_VIEW:
         return create_view(query, ast->create_view, err);
     case AST_STATEMENT_CREATE_SCHEMA:
         return create_schema(query, ast, err);
     case AST_STATEMENT_DROP:
         return drop_objects(query, ast->drop, err);
+    default:
+        return run_ddl(query, ast->ddl, err);
+    }
+}
+
+/* Outside of a transaction a statement is one of its own. */
+static Status run_schema_change(Query *query, const AstStatement *ast, Error *err)
+{
+    Session *session = query->session;
+    if (session->txn.state != TRANSACTION_IDLE)
+        return run_in_transaction(query, ast, err);
+    TRY(session__begin(session, true, err));
+    Status status = run_in_transaction(query, ast, err);
+    if (status != STATUS_OK) {
+        session__rollback(session);
+        return status;
+    }
+    return session__commit(session, err);
+}
+
+Status command__run(Query *query, const AstStatement *ast, Error *err)
+{
+    if (is_ddl(ast->kind))
+        return run_schema_change(query, ast, err);
+    switch (ast->kind) {
     case AST_STATEMENT_EXPLAIN:
         return explain(query, ast->explain, err);
     case AST_STATEMENT_SET:
@@ -503,6 +689,12 @@ Status command__run(Query *query, const AstStatement *ast, Error *err)
     case AST_STATEMENT_INSERT:
     case AST_STATEMENT_UPDATE:
     case AST_STATEMENT_DELETE:
+    case AST_STATEMENT_CREATE_TABLE:
+    case AST_STATEMENT_CREATE_TABLE_AS:
+    case AST_STATEMENT_CREATE_VIEW:
+    case AST_STATEMENT_CREATE_SCHEMA:
+    case AST_STATEMENT_DROP:
+    case AST_STATEMENT_DDL:
     case AST_STATEMENT_CHECKPOINT:
     case AST_STATEMENT_COPY:
     case AST_STATEMENT_UNSUPPORTED:

@@ -498,32 +498,3 @@ Status modify__truncate(Query *query, const AstTruncate *ast, Error *err)
     return session__end_write(query->session, batch, mark,
                               truncate_tables(batch, tables, ast->count, err), err);
 }
-
-static Status on_created(void *ctx, const RecordBatch *batch, Error *err)
-{
-    Modify *m = ctx;
-    RecordBatch copy;
-    TRY(copy_flat(batch, m->arena, &copy, err));
-    push_batch(m->arena, &m->added, copy);
-    return STATUS_OK;
-}
-
-Status modify__create_as(Query *query, const AstName *name, Error *err)
-{
-    ModifyRun *run = new_run(query);
-    SqlModify bound = {.kind = SQL_INSERT};
-    Snapshot *snapshot = NULL;
-    run->items = ARENA_NEW(&run->arena, Modify);
-    Modify *m = add_item(run, &bound);
-    TRY(engine_snapshot(query->session->engine->options.engine, &snapshot, err));
-    bound.table = snapshot_find_table(snapshot, name->schema, name->name);
-    Status status = bound.table
-                        ? modify__run_plan(query, &query->own_plan, on_created, m, err)
-                        : error_set_sql(err, STATUS_NOT_FOUND, "42P01", 0,
-                                        "relation \"%.*s\" does not exist", STR_FMT(name->name));
-    if (status == STATUS_OK)
-        status = store(run, err);
-    (void)snapshot_free(snapshot);
-    query__set_tag(query, "SELECT %lu", (unsigned long)m->added.row_count);
-    return status;
-}

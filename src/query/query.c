@@ -22,10 +22,10 @@ void query__notice(Query *query, const char *sqlstate, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    query->notice = (Error){0};
-    vsnprintf(query->notice.message, sizeof query->notice.message, format, args);
-    snprintf(query->notice.sqlstate, sizeof query->notice.sqlstate, "%s", sqlstate);
-    query->has_notice = true;
+    Error notice = {0};
+    vsnprintf(notice.message, sizeof notice.message, format, args);
+    snprintf(notice.sqlstate, sizeof notice.sqlstate, "%s", sqlstate);
+    ARENA_PUSH(&query->arena, query->notices, query->notice_count, query->notice_cap, notice);
     va_end(args);
 }
 
@@ -384,10 +384,9 @@ bool query_take_notice(Query *query, Error *ret_notice)
 {
     if (query->mode == QUERY_INNER && query_take_notice(query->inner, ret_notice))
         return true;
-    if (!query->has_notice)
+    if (query->notice_next == query->notice_count)
         return false;
-    *ret_notice = query->notice;
-    query->has_notice = false;
+    *ret_notice = query->notices[query->notice_next++];
     return true;
 }
 

@@ -53,6 +53,8 @@ typedef struct QueryOptions {
     void *audit_ctx;
     const char *spill_dir;      /* for rows that do not fit; NULL = they must fit */
     int64_t spill_bytes_max;    /* of all queries on disk; 0 = no bound */
+    /* Turns a password into what the catalog keeps of it; NULL = roles get no passwords. */
+    Status (*make_verifier)(Str password, Buf *out, Error *err);
 } QueryOptions;
 
 Status query_engine_new(const QueryOptions *options, QueryEngine **ret_engine, Error *err);

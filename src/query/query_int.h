@@ -16,6 +16,7 @@
 #include "base/counter.h"
 #include "base/map.h"
 #include "format/pgtype/pgtype.h"
+#include "query/ddl.h"
 #include "query/exec/exec.h"
 #include "query/query.h"
 #include "query/sql/catalog_views.h"
@@ -60,22 +61,17 @@ typedef struct WrittenTable {
     Str schema;
     Str name;
     uint32_t table_id;
-    uint32_t schema_version;
+    uint32_t store_id;
     bool series; /* made of samples: cannot be read before COMMIT */
+    bool own;    /* the transaction itself has given up this store since */
 } WrittenTable;
 
 typedef struct Savepoint {
     Str name;
     WriteMark mark;  /* in the transaction's batch */
     char **settings; /* values */
-    uint32_t undo_count;
+    DdlMark ddl;
 } Savepoint;
-
-typedef struct Undo {
-    AstDropKind kind; /* what ROLLBACK drops */
-    Str schema;
-    Str name;
-} Undo;
 
 typedef struct Transaction {
     TransactionState state;
@@ -92,9 +88,6 @@ typedef struct Transaction {
     Savepoint *savepoints;
     uint32_t savepoint_count;
     uint32_t savepoint_cap;
-    Undo *undo;
-    uint32_t undo_count;
-    uint32_t undo_cap;
 } Transaction;
 
 typedef struct Prepared {
@@ -133,12 +126,18 @@ struct Session {
     Transaction txn;
     Map prepared; /* name -> Prepared */
     Map cursors;  /* name -> Cursor */
+    SessionCatalog catalog;
+    uint32_t user_id; /* of the catalog, 0 = none */
+    Mutex sequence_lock;    /* guards the two below */
+    Map sequences;          /* sequence id -> SequenceUse: for currval and the cache */
+    uint32_t last_sequence; /* id of the sequence lastval is about, 0 = none */
 };
 
 /* What the binder sees; see binding.c. */
 typedef struct Binding {
     Session *session;
     Snapshot *snapshot; /* NULL until a table is asked for */
+    CatalogVersion *version; /* what the session sees of its catalog; the arena lets it go */
     bool owns_snapshot; /* it was taken here */
     bool used_tables;   /* some name was a table or a view */
     Arena *arena;
@@ -204,8 +203,10 @@ struct Query {
     uint32_t param_count;
     uint64_t row_count; /* given out or written */
     char tag[64];       /* "" = from the statement and row_count */
-    Error notice;
-    bool has_notice;
+    Error *notices; /* in the arena */
+    uint32_t notice_count;
+    uint32_t notice_cap;
+    uint32_t notice_next; /* to be taken */
     bool ended;
     Statement *executed; /* QUERY_INNER: owned */
     QueryCopy *copy;     /* COPY: copy.c's */
@@ -244,8 +245,6 @@ Status session__commit(Session *session, Error *err);
 void session__rollback(Session *session);
 /* 25P02 unless the statement may run in a failed transaction. */
 Status session__check_state(const Session *session, const AstStatement *statement, Error *err);
-/* Before DROP in a string of statements: what was written so far is committed. */
-Status session__flush_implicit(Session *session, Error *err);
 /* The batch that a statement writes into: the transaction's, or a new one. `table` is noted. */
 Status session__begin_write(Session *session, const Table *const *tables, uint32_t table_count,
                             WriteBatch **ret_batch, WriteMark *ret_mark, Error *err);
@@ -269,6 +268,10 @@ Status binding__result(const Binding *binding, Status status, Error *err);
 
 /* Takes the snapshot now. */
 Status binding__snapshot(Binding *binding, Error *err);
+/* The session's catalog; the snapshot is taken. */
+const CatalogVersion *binding__version(Binding *binding);
+/* A table of it, prom.<metric> included. */
+const Table *binding__table(Binding *binding, Str schema, Str name);
 
 /* ---- promql_rows.c: promql() in FROM; ctx is a Binding */
 Status query__bind_promql(void *ctx, const SqlPromql *call, Arena *arena, PlanNode **ret_node,
@@ -328,6 +331,18 @@ Status command__prepared_statement(Session *session, const AstPrepared *execute,
 Status command__cursor_schema(Session *session, const AstFetch *fetch, const Schema **ret_schema,
                               Error *err);
 
+/* ---- ddl_sequence.c */
+extern const EvalSequences sequences__ops; /* ctx is a Binding */
+void sequences__done(Session *session);
+/* What SELECT from a sequence reads. */
+typedef struct SequenceRow {
+    VirtualTable table;
+    int64_t value;
+    int64_t log_count;
+    bool called;
+} SequenceRow;
+const VirtualTable *sequences__row(Binding *binding, const CatalogSequence *sequence);
+
 /* ---- quick.c */
 bool quick__statement(const AstStatement *ast);
 /* Are texts of all these types read from their bytes alone? */
@@ -345,8 +360,6 @@ void copy__done(Query *query);
 /* INSERT, UPDATE, DELETE. */
 Status modify__run(Query *query, const AstStatement *ast, Error *err);
 Status modify__truncate(Query *query, const AstTruncate *truncate, Error *err);
-/* The table exists and is empty; the select is bound in query->own_plan. */
-Status modify__create_as(Query *query, const AstName *name, Error *err);
 /* NOT NULL (23502), then CHECKs (23514) of whole rows, live columns; `checks` has the bools of the
  * table's constraints. *ret_row is the row at fault. */
 Status modify__check_rows(const Table *table, const RecordBatch *rows, const Column *checks,

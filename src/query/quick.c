@@ -152,7 +152,7 @@ bool quick__statement(const AstStatement *ast)
 bool session_is_quick(const Session *session)
 {
     const Transaction *txn = &session->txn;
-    return !txn->batch && !txn->undo_count && !session->cursors.count;
+    return !txn->batch && !session->catalog.change_count && !session->cursors.count;
 }
 
 bool script_is_quick(const Session *session, const Script *script)

@@ -2,7 +2,7 @@
  *
  * Writes of an open transaction are gathered in one WriteBatch that goes to the engine at COMMIT,
  * which is atomic there. Its own statements see them: their snapshots look through the batch. A
- * savepoint is a mark in the batch. CREATE is done at once and taken back by ROLLBACK. */
+ * savepoint is a mark in the batch. Schema changes: ddl.h. */
 #include "base/clock.h"
 #include "query/query_int.h"
 
@@ -28,6 +28,8 @@ Status session_new(QueryEngine *engine, const SessionOptions *options, Session *
     session->backend_pid = options->backend_pid;
     session->txn.state = TRANSACTION_IDLE;
     arena_init(&session->txn.arena, engine->options.budget);
+    mutex_init(&session->sequence_lock);
+    ddl__init(session);
     Status status = settings__init(session, options, err);
     if (status != STATUS_OK) {
         session_free(session);
@@ -47,6 +49,9 @@ Session *session_free(Session *session)
     command__deallocate_all(session);
     map_done(&session->prepared);
     map_done(&session->cursors);
+    ddl__done(session);
+    sequences__done(session);
+    mutex_done(&session->sequence_lock);
     settings__done(session);
     arena_done(&session->txn.arena);
     mem_free(session->user);
@@ -124,71 +129,64 @@ static void end_transaction(Session *session, bool commit)
     txn->written_count = txn->written_cap = 0;
     txn->savepoints = NULL;
     txn->savepoint_count = txn->savepoint_cap = 0;
-    txn->undo = NULL;
-    txn->undo_count = txn->undo_cap = 0;
     txn->state = TRANSACTION_IDLE;
     txn->implicit = false;
     txn->start_us = 0;
-}
-
-/* What CREATE made goes again. A failure leaves an empty table behind, nothing worse. */
-static void undo_creates(Session *session, uint32_t from)
-{
-    Engine *engine = session->engine->options.engine;
-    for (uint32_t i = session->txn.undo_count; i-- > from;) {
-        const Undo *undo = &session->txn.undo[i];
-        switch (undo->kind) {
-        case AST_DROP_TABLE:
-            (void)engine_drop_table(engine, undo->schema, undo->name, true, NULL);
-            break;
-        case AST_DROP_VIEW:
-            (void)engine_drop_view(engine, undo->schema, undo->name, true, NULL);
-            break;
-        case AST_DROP_SCHEMA:
-            (void)engine_drop_schema(engine, undo->name, true, NULL);
-            break;
-        }
-    }
-    session->txn.undo_count = from;
 }
 
 void session__rollback(Session *session)
 {
     if (session->txn.state == TRANSACTION_IDLE)
         return;
-    undo_creates(session, 0);
+    ddl__rolled_back(session);
     end_transaction(session, false);
 }
 
 /* The rows were made for the tables as they were. */
-static Status check_written(const Transaction *txn, Engine *engine, Error *err)
+static Status check_written(const Transaction *txn, Snapshot *snapshot,
+                            const CatalogVersion *version, Error *err)
 {
-    Snapshot *snapshot = NULL;
-    TRY(engine_snapshot(engine, &snapshot, err));
-    Status status = STATUS_OK;
-    for (uint32_t i = 0; i < txn->written_count && status == STATUS_OK; i++) {
+    for (uint32_t i = 0; i < txn->written_count; i++) {
         const WrittenTable *written = &txn->written[i];
-        const Table *table = snapshot_find_table(snapshot, written->schema, written->name);
+        const Table *table = catalog_table_by_id(version, written->table_id);
+        if (!table && written->series)
+            table = snapshot_find_table(snapshot, written->schema, written->name);
+        /* Dropped, rewritten or altered by the transaction itself: its own changes were checked. */
+        if (!written->series && written->own)
+            continue;
         if (!table || table->id != written->table_id ||
-            (!written->series && table->schema_version != written->schema_version))
-            status = error_set_sql(err, STATUS_CONFLICT, "40001", 0,
-                                   "could not commit: table \"%.*s\" was changed by another session",
-                                   STR_FMT(written->name));
+            (!written->series && table->store_id != written->store_id))
+            return error_set_sql(err, STATUS_CONFLICT, "40001", 0,
+                                 "could not commit: table \"%.*s\" was changed by another session",
+                                 STR_FMT(written->name));
     }
-    (void)snapshot_free(snapshot);
-    return status;
+    return STATUS_OK;
 }
 
 static Status write_batch_of(Session *session, Error *err)
 {
     Engine *engine = session->engine->options.engine;
     Transaction *txn = &session->txn;
+    Snapshot *snapshot = NULL;
+    CatalogVersion *version = NULL;
     Lsn lsn;
-    if (!txn->batch)
+    bool changes = ddl__has_changes(session);
+    if (!txn->batch && !changes)
         return STATUS_OK;
     command__close_cursors(session); /* they look through the batch */
-    TRY(check_written(txn, engine, err));
-    return engine_write_wait(engine, STEAL(txn->batch), &lsn, err);
+    TRY(engine_snapshot(engine, &snapshot, err));
+    Status status = ddl__version(session, snapshot, &version, err);
+    if (status == STATUS_OK)
+        status = check_written(txn, snapshot, version, err);
+    if (status == STATUS_OK && !txn->batch)
+        status = write_batch_new(engine, &txn->batch, err);
+    if (status == STATUS_OK && changes)
+        status = ddl__write(session, txn->batch, err);
+    if (status == STATUS_OK)
+        status = engine_write_wait(engine, STEAL(txn->batch), &lsn, err);
+    (void)catalog_version_unref(version);
+    (void)snapshot_free(snapshot);
+    return status;
 }
 
 Status session__commit(Session *session, Error *err)
@@ -196,20 +194,12 @@ Status session__commit(Session *session, Error *err)
     if (session->txn.state == TRANSACTION_IDLE)
         return STATUS_OK;
     Status status = write_batch_of(session, err);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         session__rollback(session);
-    else
-        end_transaction(session, true);
-    return status;
-}
-
-Status session__flush_implicit(Session *session, Error *err)
-{
-    Transaction *txn = &session->txn;
-    if (!txn->implicit || !txn->batch)
-        return STATUS_OK;
-    TRY(write_batch_of(session, err));
-    txn->written_count = 0;
+        return status;
+    }
+    ddl__committed(session);
+    end_transaction(session, true);
     return STATUS_OK;
 }
 
@@ -225,7 +215,7 @@ static void note_written(Transaction *txn, const Table *table)
     WrittenTable written = {.schema = arena_str(&txn->arena, table->schema),
                             .name = arena_str(&txn->arena, table->name),
                             .table_id = table->id,
-                            .schema_version = table->schema_version,
+                            .store_id = table->store_id,
                             .series = series};
     ARENA_PUSH(&txn->arena, txn->written, txn->written_count, txn->written_cap, written);
 }
@@ -296,7 +286,7 @@ Status session__savepoint(Session *session, Str name, Error *err)
                            .mark = txn->batch ? write_batch_mark(txn->batch)
                                               : (WriteMark){.command = 1},
                            .settings = settings__mark(session, &txn->arena),
-                           .undo_count = txn->undo_count};
+                           .ddl = ddl__mark(session)};
     ARENA_PUSH(&txn->arena, txn->savepoints, txn->savepoint_count, txn->savepoint_cap, savepoint);
     return STATUS_OK;
 }
@@ -330,7 +320,7 @@ Status session__rollback_to(Session *session, Str name, Error *err)
     command__close_cursors_behind(session, idx);
     if (txn->batch)
         write_batch_rollback(txn->batch, txn->savepoints[idx].mark);
-    undo_creates(session, txn->savepoints[idx].undo_count);
+    ddl__rollback_to(session, txn->savepoints[idx].ddl);
     settings__rollback(session, txn->savepoints[idx].settings);
     txn->savepoint_count = idx + 1; /* it stays */
     txn->state = TRANSACTION_OPEN;

@@ -54,6 +54,7 @@ static bool ast_writes(const AstStatement *ast)
     case AST_STATEMENT_CREATE_VIEW:
     case AST_STATEMENT_CREATE_SCHEMA:
     case AST_STATEMENT_DROP:
+    case AST_STATEMENT_DDL:
         return true;
     case AST_STATEMENT_COPY:
         return ast->copy->from;
@@ -225,6 +226,7 @@ static Status bind_by_kind(Session *session, Statement *statement, const Type *p
     case AST_STATEMENT_CREATE_VIEW:
     case AST_STATEMENT_CREATE_SCHEMA:
     case AST_STATEMENT_DROP:
+    case AST_STATEMENT_DDL:
     case AST_STATEMENT_SET:
     case AST_STATEMENT_DISCARD:
     case AST_STATEMENT_TRANSACTION:

@@ -3,9 +3,22 @@
 #define LUMA_QUERY_FUNC_EVAL_H
 
 #include "arrow/batch.h"
+#include "base/buf.h"
 
 typedef struct TimeZone TimeZone;     /* format/pgtype/timezone.h */
 typedef struct PgSettings PgSettings; /* format/pgtype/pgtype.h */
+
+/* Sequences as nextval and its kin reach them, by OID. Any thread. */
+typedef struct EvalSequences {
+    Status (*next)(void *ctx, uint32_t oid, uint32_t count, int64_t *ret_values, Error *err);
+    Status (*current)(void *ctx, uint32_t oid, int64_t *ret_value, Error *err);
+    Status (*last)(void *ctx, int64_t *ret_value, Error *err);
+    Status (*set)(void *ctx, uint32_t oid, int64_t value, bool is_called, Error *err);
+    /* Where it stands, whoever used it. */
+    Status (*state)(void *ctx, uint32_t oid, int64_t *ret_value, bool *ret_called, Error *err);
+    /* The name of a column's sequence. */
+    Status (*serial)(void *ctx, Str table, Str column, Buf *out, bool *ret_found, Error *err);
+} EvalSequences;
 
 /* Session settings that functions read; fixed for one statement. */
 typedef struct EvalSettings {
@@ -25,6 +38,8 @@ typedef struct EvalSettings {
     /* Other settings by name for current_setting(); returns false when unknown. May be NULL. */
     bool (*setting)(void *ctx, Str name, Str *ret_value);
     void *setting_ctx;
+    const EvalSequences *sequences; /* NULL = there are none here */
+    void *sequences_ctx;
 } EvalSettings;
 
 typedef struct EvalContext {

@@ -43,7 +43,7 @@ typedef struct TableFunctionTable {
     X(text_format)                                                                                 \
     X(regexp)                                                                                      \
     X(regexp_find) X(datetime) X(json) X(json_set) X(jsonpath) X(bit) X(array) X(array_part)       \
-        X(search) X(system) X(to_char)
+        X(search) X(sequence) X(system) X(to_char)
 #define X(name) extern const FuncTable func__##name##_table;
 FUNC_TABLES(X)
 #undef X

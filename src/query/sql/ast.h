@@ -315,6 +315,7 @@ typedef enum AstStatementKind {
     AST_STATEMENT_CREATE_VIEW,
     AST_STATEMENT_CREATE_SCHEMA,
     AST_STATEMENT_DROP,
+    AST_STATEMENT_DDL, /* ast_ddl.h */
     AST_STATEMENT_SET,
     AST_STATEMENT_SHOW,
     AST_STATEMENT_DISCARD,
@@ -391,17 +392,6 @@ typedef struct AstInsert {
     bool overriding;
 } AstInsert;
 
-struct AstColumnDef {
-    Str name;
-    AstType *type;
-    bool not_null;
-    bool primary_key;
-    AstExpr *default_expr;
-    Str default_text; /* the expression as written */
-    Str unsupported;  /* a constraint LumaDB does not do, "" = none */
-    int32_t position;
-};
-
 /* WITH (name = value) and EXPLAIN (name value). */
 typedef struct AstOption {
     Str schema;
@@ -414,11 +404,43 @@ typedef struct AstOption {
     int32_t position;
 } AstOption;
 
+#include "query/sql/ast_ddl.h"
+
+struct AstColumnDef {
+    Str name;
+    AstType *type;
+    AstConstraint *constraints;
+    uint32_t constraint_count;
+    int32_t position;
+};
+
+typedef enum AstLike {
+    AST_LIKE_COMMENTS = 1,
+    AST_LIKE_CONSTRAINTS = 2,
+    AST_LIKE_DEFAULTS = 4,
+    AST_LIKE_GENERATED = 8,
+    AST_LIKE_IDENTITY = 16,
+    AST_LIKE_INDEXES = 32,
+} AstLike;
+
+/* LIKE table: stands before the column of that index. */
+typedef struct AstTableLike {
+    AstName table;
+    uint32_t options; /* AstLike */
+    uint32_t before;
+} AstTableLike;
+
+typedef enum AstOnCommit { AST_ON_COMMIT_PRESERVE, AST_ON_COMMIT_DELETE, AST_ON_COMMIT_DROP } AstOnCommit;
+
 typedef struct AstCreateTable {
     AstName table;
     AstColumnDef *columns;
     uint32_t column_count;
-    AstNames primary_key; /* of a table constraint */
+    AstConstraint *constraints; /* of the table */
+    uint32_t constraint_count;
+    AstTableLike *likes;
+    uint32_t like_count;
+    AstOnCommit on_commit;
     AstOption *options;
     uint32_t option_count;
     bool if_not_exists;
@@ -429,6 +451,8 @@ typedef struct AstCreateTable {
     AstSelect *source;
     AstNames column_names;
     bool with_no_data;
+    bool materialized; /* a materialized view */
+    Str query_text;    /* its query */
 } AstCreateTable;
 
 typedef struct AstCreateView {
@@ -438,12 +462,13 @@ typedef struct AstCreateView {
     Str query_text;
     bool replace;
     bool temporary;
-    Str unsupported;
+    Str check_option; /* "local", "cascaded", "" */
+    AstOption *options;
+    uint32_t option_count;
 } AstCreateView;
 
-typedef enum AstDropKind { AST_DROP_TABLE, AST_DROP_VIEW, AST_DROP_SCHEMA } AstDropKind;
 typedef struct AstDrop {
-    AstDropKind kind;
+    AstObjectKind kind;
     AstName *names;
     uint32_t count;
     bool if_exists;
@@ -550,10 +575,14 @@ struct AstStatement {
         AstCreateTable *create_table;
         AstCreateView *create_view;
         struct {
-            Str name;
+            Str name; /* "" = the role's */
+            Str owner;
             bool if_not_exists;
+            AstStatement **elements;
+            uint32_t element_count;
         } create_schema;
         AstDrop *drop;
+        AstDdl *ddl;
         AstSet *set;
         Str show;
         AstDiscard discard;

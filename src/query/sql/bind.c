@@ -1,5 +1,6 @@
 /* bind.c - the entries of the binder: parameters, finished plans. */
 #include "query/sql/bind_int.h"
+#include "query/sql/sql_deparse.h"
 
 enum { PARAMS_MAX = 65535 };
 
@@ -103,11 +104,58 @@ Status sql_bind_truncate(const SqlBindOptions *options, const AstTruncate *trunc
 }
 
 Status sql_bind_create_table(const SqlBindOptions *options, const AstCreateTable *create,
-                             SqlCreateTable *ret_create, Error *err)
+                             SqlCreateTable *table, Error *err)
 {
     Binder b;
     TRY(binder_init(&b, options, err));
-    return sql__create_table(&b, create, ret_create);
+    return sql__create_table(&b, create, table);
+}
+
+Status sql_bind_add_column(const SqlBindOptions *options, const AstColumnDef *def,
+                           SqlCreateTable *table, Error *err)
+{
+    Binder b;
+    TRY(binder_init(&b, options, err));
+    TRY(sql__column_def(&b, def, table));
+    return sql__add_pending(&b, table);
+}
+
+Status sql_bind_add_constraint(const SqlBindOptions *options, const AstConstraint *constraint,
+                               SqlCreateTable *table, Error *err)
+{
+    Binder b;
+    TRY(binder_init(&b, options, err));
+    return sql__add_constraint(&b, table, constraint);
+}
+
+Status sql_bind_default(const SqlBindOptions *options, Str column, Type type, const AstExpr *expr,
+                        Str *ret_text, Error *err)
+{
+    Binder b;
+    TRY(binder_init(&b, options, err));
+    return sql__default(&b, column, type, expr, ret_text);
+}
+
+Status sql_bind_domain_check(const SqlBindOptions *options, Type type, const AstExpr *expr,
+                             Str *ret_text, Error *err)
+{
+    CLEANUP(buf_done) Buf text = {0};
+    TableColumn value = {.name = STR("value"), .type = type};
+    Binder b;
+    Expr *bound;
+    TRY(binder_init(&b, options, err));
+    TRY(sql__check(&b, &value, 1, STR(""), expr, &bound));
+    TRY(sql_deparse(expr, &(SqlRename){STR("value"), STR("value")}, &text, err));
+    *ret_text = arena_str(options->arena, buf_str(&text));
+    return STATUS_OK;
+}
+
+Status sql_bind_column_type(const SqlBindOptions *options, const AstType *type, Type *ret_type,
+                            uint32_t *ret_domain, Error *err)
+{
+    Binder b;
+    TRY(binder_init(&b, options, err));
+    return sql__type_domain(&b, type, ret_type, ret_domain);
 }
 
 Status sql_bind_copy(const SqlBindOptions *options, const AstCopy *copy, SqlCopy *ret_copy,

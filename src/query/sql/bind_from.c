@@ -294,6 +294,16 @@ static Status bind_stored(Binder *b, const AstFrom *from, const Table *table, St
     return add_system_columns(b, &ret->rels[0], table, ret->plan, row_id);
 }
 
+/* The names that the view gives its first columns. */
+static void name_columns(Binder *b, const CatalogView *view, PlanNode *plan)
+{
+    uint32_t count = plan->schema.field_count;
+    Field *fields = arena_dup(b->arena, plan->schema.fields, sizeof *fields * count);
+    for (uint32_t i = 0; i < view->column_count && i < count; i++)
+        fields[i].name = view->columns[i];
+    plan->schema.fields = fields;
+}
+
 /* The view's text is parsed and bound where it stands, blind to the names around it. */
 static Status bind_view(Binder *b, const CatalogView *view, const AstName *name, PlanNode **ret)
 {
@@ -313,6 +323,8 @@ static Status bind_view(Binder *b, const CatalogView *view, const AstName *name,
     b->view_depth--;
     b->row_ids = row_ids;
     b->ctes = saved;
+    if (status == STATUS_OK && view->column_count)
+        name_columns(b, view, *ret);
     if (status != STATUS_OK && b->err)
         b->err->position = name->position;
     return status;

@@ -151,6 +151,10 @@ typedef struct Binder {
 /* ---- bind_type.c */
 bool sql__type_resolve_name(Str schema, Str name, Type *ret_type);
 Status sql__type(Binder *b, const AstType *ast, Type *ret_type);
+/* As above; a domain gives its base type and *ret_domain, else that is 0. */
+Status sql__type_domain(Binder *b, const AstType *ast, Type *ret_type, uint32_t *ret_domain);
+/* The user type of a name, looked for along the search path; NULL = there is none. */
+const CatalogType *sql__find_user_type(Binder *b, Str schema, Str name);
 char sql__type_category(Type type); /* pg_type.typcategory */
 bool sql__type_preferred(Type type);
 bool sql__can_coerce(Type from, Type to, CastContext context);
@@ -293,6 +297,22 @@ Status sql__finish_modify(Binder *b, SqlModify *modify);
 Status sql__insert(Binder *b, const AstInsert *insert, SqlModify *ret);
 Status sql__update(Binder *b, const AstModify *modify, bool update, SqlModify *ret);
 Status sql__create_table(Binder *b, const AstCreateTable *create, SqlCreateTable *ret);
+Status sql__column_def(Binder *b, const AstColumnDef *def, SqlCreateTable *ret);
+/* The constraints of columns, which wait until all columns are there. */
+Status sql__add_pending(Binder *b, SqlCreateTable *ret);
+Status sql__add_constraint(Binder *b, SqlCreateTable *ret, const AstConstraint *ast);
+Status sql__add_key(Binder *b, SqlCreateTable *ret, const AstConstraint *ast,
+                    const uint32_t *column);
+Status sql__add_check(Binder *b, SqlCreateTable *ret, const AstConstraint *ast);
+Status sql__default(Binder *b, Str column, Type type, const AstExpr *ast, Str *ret_text);
+Status sql__generation(Binder *b, const TableColumn *columns, uint32_t count, Str table,
+                       const TableColumn *column, const AstExpr *ast, Str *ret_text);
+/* A CHECK over the live columns of a table, as bool. */
+Status sql__check(Binder *b, const TableColumn *columns, uint32_t count, Str table,
+                  const AstExpr *ast, Expr **ret_expr);
+/* The live columns as one name of the scope. */
+void sql__table_scope(Binder *b, const TableColumn *columns, uint32_t count, Str name,
+                      Scope *scope);
 
 /* ---- bind_group.c, bind_window.c */
 

@@ -118,6 +118,53 @@ static Status type_modifier(Binder *b, const AstType *ast, Type type, int32_t *r
     }
 }
 
+const CatalogType *sql__find_user_type(Binder *b, Str schema, Str name)
+{
+    const SqlBindOptions *options = b->options;
+    if (!b->catalog || !b->catalog->find_type)
+        return NULL;
+    if (schema.len)
+        return b->catalog->find_type(b->catalog->ctx, schema, name);
+    for (uint32_t i = 0; i < options->search_path_count; i++) {
+        const CatalogType *type =
+            b->catalog->find_type(b->catalog->ctx, options->search_path[i], name);
+        if (type)
+            return type;
+    }
+    return NULL;
+}
+
+Status sql__type_domain(Binder *b, const AstType *ast, Type *ret_type, uint32_t *ret_domain)
+{
+    Type known;
+    const CatalogType *user =
+        sql__type_resolve_name(ast->schema, ast->name, &known) ? NULL
+                                                               : sql__find_user_type(b, ast->schema,
+                                                                                     ast->name);
+    *ret_domain = 0;
+    if (!user || user->kind != CATALOG_DOMAIN || ast->array_bounds)
+        return sql__type(b, ast, ret_type);
+    *ret_type = user->base;
+    *ret_domain = user->id;
+    return STATUS_OK;
+}
+
+static Status user_type(Binder *b, const AstType *ast, const CatalogType *user, Type *ret_type)
+{
+    if (ast->modifier_count)
+        return BIND_ERROR(b, "42601", ast->position,
+                          "type modifier is not allowed for type \"%.*s\"", STR_FMT(user->name));
+    if (user->kind == CATALOG_COMPOSITE)
+        return BIND_UNSUPPORTED(b, ast->position,
+                                "columns and values of composite type \"%.*s\" are not supported",
+                                STR_FMT(user->name));
+    *ret_type = user->base;
+    if (ast->array_bounds && user->base.is_array)
+        return BIND_UNSUPPORTED(b, ast->position, "arrays of array domains are not supported");
+    ret_type->is_array |= ast->array_bounds > 0;
+    return STATUS_OK;
+}
+
 Status sql__type(Binder *b, const AstType *ast, Type *ret_type)
 {
     Type type;
@@ -126,6 +173,9 @@ Status sql__type(Binder *b, const AstType *ast, Type *ret_type)
     if (ast->set_of)
         return BIND_UNSUPPORTED(b, ast->position, "SETOF types are not supported");
     if (!sql__type_resolve_name(ast->schema, ast->name, &type)) {
+        const CatalogType *user = sql__find_user_type(b, ast->schema, ast->name);
+        if (user)
+            return user_type(b, ast, user, ret_type);
         if (is_foreign_type(ast->name))
             return BIND_UNSUPPORTED(b, ast->position, "type \"%.*s\" is not supported",
                                     STR_FMT(ast->name));

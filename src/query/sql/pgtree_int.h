@@ -59,5 +59,19 @@ AstWith *pgtree__with(Convert *c, WithClause *node);
 AstSelect *pgtree__select(Convert *c, SelectStmt *stmt);
 /* `location` -1: a statement inside another, whose text is not known. */
 AstStatement *pgtree__statement(Convert *c, Node *node, int location, int len);
+/* Fills a statement whose text is set; leaves it UNSUPPORTED when it is. */
+void pgtree__statement_node(Convert *c, Node *node, AstStatement *statement);
+AstOption *pgtree__options(Convert *c, List *list, uint32_t *ret_count);
+AstName pgtree__name_list(Convert *c, List *list);
+
+/* ---- pgtree_ddl.c */
+/* False: none of its statements. */
+bool pgtree__ddl(Convert *c, Node *node, AstStatement *statement);
+void pgtree__column_def(Convert *c, ColumnDef *def, AstColumnDef *column);
+void pgtree__constraint(Convert *c, Constraint *node, AstConstraint *ret);
+AstObjectKind pgtree__object_kind(ObjectType type);
+/* A name of DROP, ALTER, COMMENT: a list, a string or a type name. */
+AstName pgtree__name(Convert *c, Node *object);
+Str pgtree__role(Convert *c, RoleSpec *role);
 
 #endif

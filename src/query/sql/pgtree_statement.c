@@ -5,7 +5,7 @@
 
 #include "catalog/pg_class.h"
 
-static AstName convert_name_list(Convert *c, List *list)
+AstName pgtree__name_list(Convert *c, List *list)
 {
     AstNames names = pgtree__names(c, list);
     AstName name = {0};
@@ -38,6 +38,14 @@ static Str def_value(Convert *c, Node *arg, bool *ret_quoted)
         pgtree__qualified(c, ((TypeName *)arg)->names, &schema, &name);
         return name;
     }
+    case T_List: { /* OWNED BY a.b */
+        AstNames names = pgtree__names(c, (List *)arg);
+        Str all = STR("");
+        for (uint32_t i = 0; i < names.count; i++)
+            all = arena_printf(c->arena, "%.*s%s%.*s", STR_FMT(all), i ? "." : "",
+                               STR_FMT(names.names[i]));
+        return all;
+    }
     case T_A_Const: {
         A_Const *constant = (A_Const *)arg;
         return constant->isnull ? STR("") : def_value(c, &constant->val.node, ret_quoted);
@@ -47,7 +55,7 @@ static Str def_value(Convert *c, Node *arg, bool *ret_quoted)
     }
 }
 
-static AstOption *convert_options(Convert *c, List *list, uint32_t *ret_count)
+AstOption *pgtree__options(Convert *c, List *list, uint32_t *ret_count)
 {
     AstOption *options = ARENA_NEW_ARRAY(c->arena, AstOption, list_length(list));
     ListCell *cell;
@@ -70,59 +78,29 @@ static AstOption *convert_options(Convert *c, List *list, uint32_t *ret_count)
     return options;
 }
 
-static void convert_column_constraint(Convert *c, Constraint *node, AstColumnDef *column)
-{
-    switch (node->contype) {
-    case CONSTR_NULL:
-        break;
-    case CONSTR_NOTNULL:
-        column->not_null = true;
-        break;
-    case CONSTR_DEFAULT:
-        column->default_expr = pgtree__expr(c, node->raw_expr);
-        if (node->location >= 0)
-            column->default_text =
-                arena_str(c->arena, sql_scan_default(c->text.text, (size_t)node->location));
-        break;
-    case CONSTR_PRIMARY:
-        column->primary_key = true;
-        break;
-    case CONSTR_UNIQUE:
-        column->unsupported = STR("UNIQUE constraints");
-        break;
-    case CONSTR_CHECK:
-        column->unsupported = STR("CHECK constraints");
-        break;
-    case CONSTR_FOREIGN:
-        column->unsupported = STR("foreign keys");
-        break;
-    case CONSTR_IDENTITY:
-        column->unsupported = STR("identity columns");
-        break;
-    case CONSTR_GENERATED:
-        column->unsupported = STR("generated columns");
-        break;
-    default:
-        column->unsupported = STR("this column constraint");
-        break;
-    }
-}
-
-static void convert_column_def(Convert *c, ColumnDef *def, AstColumnDef *column)
-{
-    ListCell *cell;
-    column->name = pgtree__str(c, def->colname);
-    column->type = pgtree__type(c, def->typeName);
-    column->position = pgtree__position(c, def->location);
-    foreach(cell, def->constraints) convert_column_constraint(c, lfirst(cell), column);
-}
-
 static void create_unsupported(AstCreateTable *create, Str what, int32_t position)
 {
     if (!create->unsupported.len) {
         create->unsupported = what;
         create->unsupported_position = position;
     }
+}
+
+static uint32_t convert_like(bits32 options)
+{
+    return (options & CREATE_TABLE_LIKE_COMMENTS ? AST_LIKE_COMMENTS : 0) |
+           (options & CREATE_TABLE_LIKE_CONSTRAINTS ? AST_LIKE_CONSTRAINTS : 0) |
+           (options & CREATE_TABLE_LIKE_DEFAULTS ? AST_LIKE_DEFAULTS : 0) |
+           (options & CREATE_TABLE_LIKE_GENERATED ? AST_LIKE_GENERATED : 0) |
+           (options & CREATE_TABLE_LIKE_IDENTITY ? AST_LIKE_IDENTITY : 0) |
+           (options & CREATE_TABLE_LIKE_INDEXES ? AST_LIKE_INDEXES : 0);
+}
+
+static AstOnCommit convert_on_commit(OnCommitAction action)
+{
+    return action == ONCOMMIT_DELETE_ROWS ? AST_ON_COMMIT_DELETE
+           : action == ONCOMMIT_DROP      ? AST_ON_COMMIT_DROP
+                                          : AST_ON_COMMIT_PRESERVE;
 }
 
 static AstCreateTable *convert_create_table(Convert *c, CreateStmt *node)
@@ -133,26 +111,24 @@ static AstCreateTable *convert_create_table(Convert *c, CreateStmt *node)
     create->temporary = node->relation->relpersistence == RELPERSISTENCE_TEMP;
     create->if_not_exists = node->if_not_exists;
     create->columns = ARENA_NEW_ARRAY(c->arena, AstColumnDef, list_length(node->tableElts));
+    create->constraints = ARENA_NEW_ARRAY(c->arena, AstConstraint, list_length(node->tableElts));
+    create->likes = ARENA_NEW_ARRAY(c->arena, AstTableLike, list_length(node->tableElts));
     foreach(cell, node->tableElts)
     {
         Node *item = lfirst(cell);
         if (IsA(item, ColumnDef)) {
-            convert_column_def(c, (ColumnDef *)item, &create->columns[create->column_count++]);
-        } else if (IsA(item, Constraint) && ((Constraint *)item)->contype == CONSTR_PRIMARY) {
-            create->primary_key = pgtree__names(c, ((Constraint *)item)->keys);
+            pgtree__column_def(c, (ColumnDef *)item, &create->columns[create->column_count++]);
         } else if (IsA(item, Constraint)) {
-            Constraint *constraint = (Constraint *)item;
-            create_unsupported(create,
-                               constraint->contype == CONSTR_UNIQUE    ? STR("UNIQUE constraints")
-                               : constraint->contype == CONSTR_CHECK   ? STR("CHECK constraints")
-                               : constraint->contype == CONSTR_FOREIGN ? STR("foreign keys")
-                                                                       : STR("this constraint"),
-                               pgtree__position(c, constraint->location));
+            pgtree__constraint(c, (Constraint *)item,
+                               &create->constraints[create->constraint_count++]);
         } else {
-            create_unsupported(create, STR("CREATE TABLE (LIKE ...)"), create->table.position);
+            AstTableLike *like = &create->likes[create->like_count++];
+            like->table = pgtree__range_var(c, ((TableLikeClause *)item)->relation);
+            like->before = create->column_count;
+            like->options = convert_like(((TableLikeClause *)item)->options);
         }
     }
-    create->options = convert_options(c, node->options, &create->option_count);
+    create->options = pgtree__options(c, node->options, &create->option_count);
     if (node->inhRelations || node->partbound)
         create_unsupported(create, STR("table inheritance and PARTITION OF"),
                            create->table.position);
@@ -160,27 +136,29 @@ static AstCreateTable *convert_create_table(Convert *c, CreateStmt *node)
         create_unsupported(create, STR("PARTITION BY"), create->table.position);
     if (node->ofTypename)
         create_unsupported(create, STR("typed tables"), create->table.position);
-    if (node->oncommit != ONCOMMIT_NOOP && node->oncommit != ONCOMMIT_PRESERVE_ROWS)
-        create_unsupported(create, STR("ON COMMIT"), create->table.position);
+    create->on_commit = convert_on_commit(node->oncommit);
     return create;
 }
 
 static void convert_create_table_as(Convert *c, CreateTableAsStmt *node, AstStatement *statement)
 {
-    if (node->objtype != OBJECT_TABLE || !IsA(node->query, SelectStmt)) {
+    if (!IsA(node->query, SelectStmt)) {
         statement->kind = AST_STATEMENT_UNSUPPORTED;
-        statement->unsupported = node->objtype == OBJECT_TABLE ? STR("CREATE TABLE AS EXECUTE")
-                                                               : STR("CREATE MATERIALIZED VIEW");
+        statement->unsupported = STR("CREATE TABLE AS EXECUTE");
         return;
     }
     AstCreateTable *create = ARENA_NEW(c->arena, AstCreateTable);
     create->table = pgtree__range_var(c, node->into->rel);
     create->temporary = node->into->rel->relpersistence == RELPERSISTENCE_TEMP;
     create->if_not_exists = node->if_not_exists;
-    create->options = convert_options(c, node->into->options, &create->option_count);
+    create->options = pgtree__options(c, node->into->options, &create->option_count);
     create->column_names = pgtree__names(c, node->into->colNames);
     create->with_no_data = node->into->skipData;
     create->source = pgtree__select(c, (SelectStmt *)node->query);
+    create->on_commit = convert_on_commit(node->into->onCommit);
+    create->materialized = node->objtype == OBJECT_MATVIEW;
+    if (create->materialized)
+        create->query_text = sql_scan_view_query(statement->text);
     statement->kind = AST_STATEMENT_CREATE_TABLE_AS;
     statement->create_table = create;
 }
@@ -194,58 +172,25 @@ static void convert_create_view(Convert *c, ViewStmt *node, AstStatement *statem
     create->query = pgtree__select(c, (SelectStmt *)node->query);
     create->query_text = sql_scan_view_query(statement->text);
     create->replace = node->replace;
-    if (node->withCheckOption != NO_CHECK_OPTION)
-        create->unsupported = STR("WITH CHECK OPTION");
+    create->check_option = node->withCheckOption == LOCAL_CHECK_OPTION      ? STR("local")
+                           : node->withCheckOption == CASCADED_CHECK_OPTION ? STR("cascaded")
+                                                                            : STR("");
+    create->options = pgtree__options(c, node->options, &create->option_count);
     statement->kind = AST_STATEMENT_CREATE_VIEW;
     statement->create_view = create;
 }
 
-static const char *object_type_name(ObjectType type)
-{
-    switch (type) {
-    case OBJECT_INDEX:
-        return "DROP INDEX";
-    case OBJECT_SEQUENCE:
-        return "DROP SEQUENCE";
-    case OBJECT_MATVIEW:
-        return "DROP MATERIALIZED VIEW";
-    case OBJECT_TYPE:
-        return "DROP TYPE";
-    case OBJECT_DOMAIN:
-        return "DROP DOMAIN";
-    case OBJECT_FUNCTION:
-        return "DROP FUNCTION";
-    case OBJECT_TRIGGER:
-        return "DROP TRIGGER";
-    case OBJECT_EXTENSION:
-        return "DROP EXTENSION";
-    default:
-        return "this kind of DROP";
-    }
-}
-
 static void convert_drop(Convert *c, DropStmt *node, AstStatement *statement)
 {
-    if (node->removeType != OBJECT_TABLE && node->removeType != OBJECT_VIEW &&
-        node->removeType != OBJECT_SCHEMA) {
-        statement->unsupported = str_from(object_type_name(node->removeType));
-        return;
-    }
     AstDrop *drop = ARENA_NEW(c->arena, AstDrop);
     ListCell *cell;
-    drop->kind = node->removeType == OBJECT_TABLE  ? AST_DROP_TABLE
-                 : node->removeType == OBJECT_VIEW ? AST_DROP_VIEW
-                                                   : AST_DROP_SCHEMA;
-    drop->names = ARENA_NEW_ARRAY(c->arena, AstName, list_length(node->objects));
-    foreach(cell, node->objects)
-    {
-        Node *object = lfirst(cell);
-        AstName *name = &drop->names[drop->count++];
-        if (IsA(object, List))
-            *name = convert_name_list(c, (List *)object);
-        else if (IsA(object, String))
-            name->name = pgtree__str(c, strVal(object));
+    drop->kind = pgtree__object_kind(node->removeType);
+    if (drop->kind >= AST_OBJECT_COLUMN) {
+        statement->unsupported = sql_scan_command(statement->text);
+        return;
     }
+    drop->names = ARENA_NEW_ARRAY(c->arena, AstName, list_length(node->objects));
+    foreach(cell, node->objects) drop->names[drop->count++] = pgtree__name(c, lfirst(cell));
     drop->if_exists = node->missing_ok;
     drop->cascade = node->behavior == DROP_CASCADE;
     statement->kind = AST_STATEMENT_DROP;
@@ -273,7 +218,7 @@ static void convert_set(Convert *c, VariableSetStmt *node, AstStatement *stateme
         if (str_eq(set->name, STR("TRANSACTION SNAPSHOT")))
             set->kind = AST_SET_CURRENT;
         else
-            set->options = convert_options(c, node->args, &set->option_count);
+            set->options = pgtree__options(c, node->args, &set->option_count);
         break;
     case VAR_RESET:
         set->kind = AST_RESET;
@@ -318,7 +263,7 @@ static void convert_transaction(Convert *c, TransactionStmt *node, AstStatement 
     }
     transaction->chain = node->chain;
     transaction->savepoint = pgtree__str(c, node->savepoint_name);
-    transaction->options = convert_options(c, node->options, &transaction->option_count);
+    transaction->options = pgtree__options(c, node->options, &transaction->option_count);
     statement->kind = AST_STATEMENT_TRANSACTION;
     statement->transaction = transaction;
 }
@@ -374,7 +319,7 @@ static void convert_explain(Convert *c, ExplainStmt *node, AstStatement *stateme
 {
     AstExplain *explain = ARENA_NEW(c->arena, AstExplain);
     explain->query = pgtree__statement(c, node->query, -1, 0);
-    explain->options = convert_options(c, node->options, &explain->option_count);
+    explain->options = pgtree__options(c, node->options, &explain->option_count);
     statement->kind = AST_STATEMENT_EXPLAIN;
     statement->explain = explain;
 }
@@ -391,20 +336,32 @@ static void convert_copy(Convert *c, CopyStmt *node, AstStatement *statement)
     copy->program = node->is_program;
     copy->file = node->filename != NULL;
     copy->where = node->whereClause ? pgtree__expr(c, node->whereClause) : NULL;
-    copy->options = convert_options(c, node->options, &copy->option_count);
+    copy->options = pgtree__options(c, node->options, &copy->option_count);
     statement->kind = AST_STATEMENT_COPY;
     statement->copy = copy;
 }
 
 static void convert_create_schema(Convert *c, CreateSchemaStmt *node, AstStatement *statement)
 {
-    if (node->schemaElts || node->authrole || !node->schemaname) {
-        statement->unsupported = STR("CREATE SCHEMA with AUTHORIZATION or elements");
-        return;
-    }
+    ListCell *cell;
+    uint32_t count = 0;
     statement->kind = AST_STATEMENT_CREATE_SCHEMA;
     statement->create_schema.name = pgtree__str(c, node->schemaname);
     statement->create_schema.if_not_exists = node->if_not_exists;
+    if (node->authrole)
+        statement->create_schema.owner = pgtree__role(c, node->authrole);
+    AstStatement **elements =
+        ARENA_NEW_ARRAY(c->arena, AstStatement *, list_length(node->schemaElts));
+    foreach(cell, node->schemaElts)
+    {
+        AstStatement *element = ARENA_NEW(c->arena, AstStatement);
+        element->kind = AST_STATEMENT_UNSUPPORTED;
+        element->text = statement->text;
+        pgtree__statement_node(c, lfirst(cell), element);
+        elements[count++] = element;
+    }
+    statement->create_schema.elements = elements;
+    statement->create_schema.element_count = count;
 }
 
 /* The keywords that a statement starts with, for the text of 0A000. */
@@ -413,7 +370,7 @@ static Str unsupported_name(Convert *c, const AstStatement *statement)
     return arena_str(c->arena, sql_scan_command(statement->text));
 }
 
-static void convert_statement_node(Convert *c, Node *node, AstStatement *statement)
+void pgtree__statement_node(Convert *c, Node *node, AstStatement *statement)
 {
     switch (nodeTag(node)) {
     case T_SelectStmt:
@@ -497,7 +454,8 @@ static void convert_statement_node(Convert *c, Node *node, AstStatement *stateme
         convert_copy(c, (CopyStmt *)node, statement);
         return;
     default:
-        statement->unsupported = unsupported_name(c, statement);
+        if (!pgtree__ddl(c, node, statement))
+            statement->unsupported = unsupported_name(c, statement);
         return;
     }
 }
@@ -520,7 +478,7 @@ AstStatement *pgtree__statement(Convert *c, Node *node, int location, int len)
     }
     if (location >= 0 || !statement->unsupported.len || IsA(node, ExecuteStmt) ||
         IsA(node, CreateTableAsStmt) || IsA(node, DeclareCursorStmt))
-        convert_statement_node(c, node, statement);
+        pgtree__statement_node(c, node, statement);
     statement->param_max = c->param_max;
     c->depth--;
     return statement;

@@ -35,6 +35,11 @@ typedef struct SqlCatalog {
     const CatalogView *(*find_view)(void *ctx, Str schema, Str name);
     const VirtualTable *(*find_virtual)(void *ctx, Str schema, Str name);
     bool (*has_schema)(void *ctx, Str schema);
+    /* User types; may be NULL. */
+    const CatalogType *(*find_type)(void *ctx, Str schema, Str name);
+    const CatalogType *(*type_by_id)(void *ctx, uint32_t id);
+    /* Is a relation of that name there? May be NULL. */
+    bool (*relation_taken)(void *ctx, Str schema, Str name);
     /* May the table be read now? The callback itself may be NULL. */
     Status (*check_read)(void *ctx, const Table *table, Error *err);
     /* Makes the leaf of promql(); NULL = there is none. */
@@ -110,17 +115,61 @@ typedef struct SqlCopy {
 Status sql_bind_copy(const SqlBindOptions *options, const AstCopy *copy, SqlCopy *ret_copy,
                      Error *err);
 
-/* The columns and key of CREATE TABLE; DEFAULT expressions are checked against their types. */
+/* A sequence that a column needs: of serial or identity. */
+typedef struct SqlColumnSequence {
+    uint32_t column;
+    bool identity;
+    const AstOption *options;
+    uint32_t option_count;
+    uint32_t like; /* id of the sequence to be like, 0 = none */
+} SqlColumnSequence;
+
+typedef struct SqlPendingConstraint {
+    const AstConstraint *ast;
+    uint32_t column;
+} SqlPendingConstraint;
+
+/* The columns and constraints of a table in the making; expressions are checked and have become
+ * texts. Set schema and name before use, ALTER TABLE sets what there is already. Arrays live in the
+ * arena of the options. */
 typedef struct SqlCreateTable {
+    Str schema;
+    Str name;
     TableColumn *columns;
     uint32_t column_count;
+    uint32_t column_cap;
     TableKey *keys; /* the primary one first */
     uint32_t key_count;
-    TableCheck *checks;
+    uint32_t key_cap;
+    TableCheck *checks; /* by name */
     uint32_t check_count;
+    uint32_t check_cap;
+    SqlColumnSequence *sequences;
+    uint32_t sequence_count;
+    uint32_t sequence_cap;
+    SqlPendingConstraint *pending;
+    uint32_t pending_count;
+    uint32_t pending_cap;
 } SqlCreateTable;
 Status sql_bind_create_table(const SqlBindOptions *options, const AstCreateTable *create,
-                             SqlCreateTable *ret_create, Error *err);
+                             SqlCreateTable *table, Error *err);
+/* ALTER TABLE: adds to the table. */
+Status sql_bind_add_column(const SqlBindOptions *options, const AstColumnDef *def,
+                           SqlCreateTable *table, Error *err);
+Status sql_bind_add_constraint(const SqlBindOptions *options, const AstConstraint *constraint,
+                               SqlCreateTable *table, Error *err);
+/* The text of a DEFAULT for a column of that type. */
+Status sql_bind_default(const SqlBindOptions *options, Str column, Type type, const AstExpr *expr,
+                        Str *ret_text, Error *err);
+/* A domain's check as text; VALUE is of the type. */
+Status sql_bind_domain_check(const SqlBindOptions *options, Type type, const AstExpr *expr,
+                             Str *ret_text, Error *err);
+/* The type of a name, and the domain it is (0 = none; then the type is the domain's base). */
+Status sql_bind_column_type(const SqlBindOptions *options, const AstType *type, Type *ret_type,
+                            uint32_t *ret_domain, Error *err);
+/* first_second_label, cut to 63 bytes as PostgreSQL cuts names it makes. */
+Str sql_object_name(Arena *arena, Str first, Str second, const char *label);
+
 /* A constant expression of one row (EXECUTE's arguments), cast to `type` when it is not UNKNOWN. */
 Status sql_bind_scalar(const SqlBindOptions *options, const AstExpr *expr, Type type,
                        Plan *ret_plan, Error *err);

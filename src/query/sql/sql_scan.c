@@ -1,6 +1,8 @@
 /* sql_scan.c - a scanner just good enough to skip strings, quoted names and comments. */
 #include "query/sql/sql_scan.h"
 
+#include "query/sql/sql_deparse.h"
+
 #include "base/str.h"
 
 enum { MARK_BYTES = 64, TEXT_BYTES_MAX = 256 << 20 };
@@ -171,36 +173,34 @@ Str sql_scan_view_query(Str statement)
     }
 }
 
-static bool ends_default(Token token)
+static bool is_identifier(Token token, Str name)
 {
-    static const char *const words[] = {"not",        "null",       "primary",    "unique",
-                                        "check",      "references", "constraint", "generated",
-                                        "deferrable", "initially",  "default",    "collate"};
-    if (token.kind != TOKEN_WORD)
-        return str_eq(token.text, STR(",")) || str_eq(token.text, STR(";"));
-    for (size_t i = 0; i < LUMA_ARRAY_LEN(words); i++)
-        if (str_eq_nocase(token.text, str_from(words[i])))
-            return true;
-    return false;
+    if (token.kind == TOKEN_WORD)
+        return str_eq_nocase(token.text, name);
+    return token.text.len == name.len + 2 && token.text.ptr[0] == '"' &&
+           str_eq(str_sub(token.text, 1, name.len), name);
 }
 
-Str sql_scan_default(Str text, size_t offset)
+Str sql_scan_replace(Arena *arena, Str text, Str from, Str to)
 {
-    size_t at = offset;
-    int depth = 0;
-    (void)next_token(text, &at); /* DEFAULT */
-    size_t from = skip_space(text, at);
-    size_t end = from;
-    for (bool first = true;; first = false) {
+    CLEANUP(buf_done) Buf out = {0};
+    CLEANUP(buf_done) Buf name = {0};
+    size_t at = 0;
+    size_t copied = 0;
+    sql_append_name(&name, to);
+    for (;;) {
         Token token = next_token(text, &at);
-        if (token.kind == TOKEN_END || (!first && !depth && ends_default(token)))
+        if (token.kind == TOKEN_END)
             break;
-        depth += depth_change(token);
-        if (depth < 0)
-            break;
-        end = at;
+        if (!is_identifier(token, from))
+            continue;
+        size_t start = (size_t)(token.text.ptr - text.ptr);
+        buf_append_str(&out, str_sub(text, copied, start - copied));
+        buf_append_str(&out, buf_str(&name));
+        copied = at;
     }
-    return str_sub(text, from, end - from);
+    buf_append_str(&out, str_sub(text, copied, SIZE_MAX));
+    return arena_str(arena, buf_str(&out));
 }
 
 Str sql_scan_command(Str statement)

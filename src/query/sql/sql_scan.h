@@ -20,8 +20,8 @@ int32_t sql_text_position(const SqlText *text, size_t offset);
 
 /* The query of "CREATE VIEW ... AS query"; borrows. */
 Str sql_scan_view_query(Str statement);
-/* The expression after DEFAULT; `offset` is the keyword's place; borrows. */
-Str sql_scan_default(Str text, size_t offset);
+/* The text with every identifier `from` replaced by `to`, in quotes where it needs them. */
+Str sql_scan_replace(Arena *arena, Str text, Str from, Str to);
 /* The leading keywords that name a command, in upper case is how they were most likely written:
  * "CREATE INDEX", "UPDATE"; at most three words; borrows. */
 Str sql_scan_command(Str statement);
