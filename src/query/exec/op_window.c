@@ -2,8 +2,9 @@
  *
  * Collects and sorts its whole input by (partition, order), then computes each call for one
  * partition at a time. Aggregates whose frame starts at the partition's start are fed once, row by
- * row; other frames are recomputed for each row. */
-#include "query/exec/exec_int.h"
+ * row; wide sliding frames are answered by a tree of states, narrow ones recomputed for each row.
+ */
+#include "query/exec/window_tree.h"
 
 typedef struct Frame {
     uint32_t start; /* [start, end) in sorted positions */
@@ -165,6 +166,24 @@ static uint32_t group_start(const Window *w, const Partition *p, uint32_t row, i
     return at;
 }
 
+/* Whole numbers: bounds outside the type's range are as good as its ends. */
+static Status integer_bound(Operator *op, Window *w, const Column *key, const Column *offset,
+                            bool minus, Column *ret, Error *err)
+{
+    int64_t by = column_i64(offset, 0);
+    if (by < 0)
+        return error_set_sql(err, STATUS_INVALID, "22013", 0,
+                             "invalid preceding or following size in window function");
+    TRY(column_init(ret, &w->arena, TYPE_OF(INT8), w->sorted.row_count, false, err));
+    int64_t *out = column_values(ret);
+    for (uint32_t i = 0; i < w->sorted.row_count; i++) {
+        int64_t v = column_is_null(key, i) ? 0 : column_i64(key, i);
+        if (minus ? __builtin_sub_overflow(v, by, &out[i]) : __builtin_add_overflow(v, by, &out[i]))
+            out[i] = minus ? INT64_MIN : INT64_MAX;
+    }
+    return STATUS_OK;
+}
+
 /* order key +- offset for all rows, by the types' own operator. */
 static Status range_bound(Operator *op, Window *w, const Expr *offset, bool minus, Column *ret,
                           Error *err)
@@ -175,6 +194,8 @@ static Status range_bound(Operator *op, Window *w, const Expr *offset, bool minu
     TRY(expr_eval_plain(&op->eval, offset, NULL, NULL, w->sorted.row_count, &pair[1], err));
     if (column_is_null(&pair[1], 0))
         return error_set_sql(err, STATUS_INVALID, "22004", 0, "frame offset must not be null");
+    if (type_is_integer(pair[0].type) && type_is_integer(pair[1].type))
+        return integer_bound(op, w, key, &pair[1], minus, ret, err);
     const Function *const *all = func_find(minus ? STR("-") : STR("+"), true, &count);
     for (uint32_t i = 0; i < count; i++) {
         if (all[i]->arg_count != 2 || !type_eq(all[i]->args[0], pair[0].type) ||
@@ -579,10 +600,64 @@ static void reset_state(Feed *f)
     memset(f->state, 0, f->call->aggregate->state_bytes);
 }
 
+/* Frames narrower than this on average are recomputed; sums of doubles, which depend on the order
+ * of addition, up to a larger width. */
+enum { TREE_WIDTH_MIN = 24, TREE_DOUBLE_WIDTH_MIN = 2048 };
+
+static bool wants_tree(const Feed *f, const Partition *p)
+{
+    uint64_t width = 0;
+    bool doubles = f->call->arg_count && type_layout(f->call->args[0]->type) == LAYOUT_DOUBLE;
+    doubles |= f->call->arg_count && type_layout(f->call->args[0]->type) == LAYOUT_FLOAT;
+    if (growing(&f->op->node->frame) || !window_tree_can(f->call))
+        return false;
+    for (uint32_t row = p->from; row < p->to; row++)
+        width += f->w->frames[row].end - f->w->frames[row].start;
+    return width / (p->to - p->from) >= (doubles ? TREE_DOUBLE_WIDTH_MIN : TREE_WIDTH_MIN);
+}
+
+/* The part of the frame that lies in [from, to). */
+static Status add_part(Feed *f, const WindowTree *tree, const Partition *p, const Frame *frame,
+                       uint32_t from, uint32_t to, Error *err)
+{
+    from = LUMA_MAX(from, frame->start);
+    to = LUMA_MIN(to, frame->end);
+    return from < to ? window_tree_add(tree, f->state, from - p->from, to - p->from, err)
+                     : STATUS_OK;
+}
+
+static Status tree_partition(Feed *f, const Partition *p, Column *ret, Error *err)
+{
+    const Window *w = f->w;
+    FrameExclude exclude = f->op->node->frame.exclude;
+    WindowTree tree;
+    arena_reset(f->state_arena);
+    TRY(window_tree_build(&tree, &f->op->eval.ctx, f->call, f->args, f->filter, p->from, p->to,
+                          f->state_arena, err));
+    for (uint32_t row = p->from; row < p->to; row++) {
+        const Frame *frame = &w->frames[row];
+        bool group = exclude == FRAME_EXCLUDE_GROUP || exclude == FRAME_EXCLUDE_TIES;
+        uint32_t hole = group ? w->peer[row] : row;
+        uint32_t hole_end = group ? w->peer_end[row] : row + 1;
+        TRY(exec_check(f->op->exec, err));
+        memset(f->state, 0, f->call->aggregate->state_bytes);
+        if (exclude == FRAME_EXCLUDE_NONE)
+            hole = hole_end = p->to;
+        TRY(add_part(f, &tree, p, frame, p->from, hole, err));
+        if (exclude == FRAME_EXCLUDE_TIES)
+            TRY(add_part(f, &tree, p, frame, row, row + 1, err));
+        TRY(add_part(f, &tree, p, frame, hole_end, p->to, err));
+        TRY(put_result(f, ret, row, err));
+    }
+    return STATUS_OK;
+}
+
 static Status aggregate_partition(Feed *f, const Partition *p, Column *ret, Error *err)
 {
     const WindowFrame *frame = &f->op->node->frame;
     uint32_t fed = p->from;
+    if (wants_tree(f, p))
+        return tree_partition(f, p, ret, err);
     reset_state(f);
     for (uint32_t row = p->from; row < p->to; row++) {
         const Frame *bounds = &f->w->frames[row];

@@ -172,7 +172,9 @@ Status optimize(Plan *plan, const OptimizerOptions *options, Error *err)
     if (!plan->root || is_series(plan->root))
         return STATUS_OK;
     plan->root = optimizer__fold_constants(plan, options, plan->root);
+    plan->root = optimizer__inline_ctes(plan, plan->root);
     plan->root = optimizer__decorrelate(plan, plan->root);
+    plan->root = optimizer__group_distinct(plan, plan->root);
     plan->root = optimizer__factor_ors(plan, plan->root);
     plan->root = optimizer__order_joins(plan, options, plan->root);
     plan->root = optimizer__push_predicates(plan, plan->root);

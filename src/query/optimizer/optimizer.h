@@ -2,7 +2,9 @@
  *
  * Rules run in this order, one per file:
  *   fold_constants      immutable expressions of constants become constants
+ *   inline_ctes         WITH queries read once become part of their reader
  *   decorrelate         EXISTS, IN and correlated scalar subqueries become joins
+ *   distinct_groups     DISTINCT and UNION become groups
  *   factor_ors          what all branches of an OR demand stands beside it
  *   join_order          inner joins in the cheapest order, the smaller side built
  *   predicate_pushdown  conjuncts move to the scans, equalities become join keys, label equalities

@@ -11,6 +11,8 @@ PlanNode *optimizer__decorrelate(Plan *plan, PlanNode *root);
 PlanNode *optimizer__push_predicates(Plan *plan, PlanNode *root);
 PlanNode *optimizer__factor_ors(Plan *plan, PlanNode *root);
 PlanNode *optimizer__order_joins(Plan *plan, const OptimizerOptions *options, PlanNode *root);
+PlanNode *optimizer__inline_ctes(Plan *plan, PlanNode *root);
+PlanNode *optimizer__group_distinct(Plan *plan, PlanNode *root);
 void optimizer__mark_once(PlanNode *root);
 PlanNode *optimizer__push_limits(Plan *plan, PlanNode *root);
 void optimizer__push_projections(Plan *plan, PlanNode *root);
