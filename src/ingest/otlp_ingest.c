@@ -59,14 +59,15 @@ static void release(const OtlpIngest *ingest, OtlpWrite *write)
 /* ---------------------------------------------------------------- decoding */
 
 /* The definition may have changed since the last request. */
-static Status decode_rows(OtlpDecoder *d, Str name, Str message, OtlpRecord record)
+static Status decode_rows(OtlpDecoder *d, Str name, const OtlpLayout *layout, Str message,
+                          OtlpRecord record)
 {
     Snapshot *snapshot;
 
     TRY(engine_snapshot(d->ingest->engine, &snapshot, d->err));
     const Table *table = snapshot_find_table(snapshot, STR("public"), name);
     Status status =
-        table ? otlp__rows(d, table, message, record)
+        table ? otlp__rows(d, table, layout, message, record)
               : error_set(d->err, STATUS_NOT_FOUND, "table \"%.*s\" does not exist", STR_FMT(name));
     snapshot_free(snapshot);
     return status;
@@ -78,9 +79,9 @@ static Status decode_signal(OtlpDecoder *d, OtlpSignal signal, Str message)
     case OTLP_METRICS:
         return otlp__metrics(d, message);
     case OTLP_LOGS:
-        return decode_rows(d, STR("logs"), message, otlp__log_record);
+        return decode_rows(d, STR("logs"), &otlp__log_layout, message, otlp__log_record);
     case OTLP_TRACES:
-        return decode_rows(d, STR("traces"), message, otlp__span);
+        return decode_rows(d, STR("traces"), &otlp__span_layout, message, otlp__span);
     case OTLP_SIGNAL_COUNT_:
         break;
     }

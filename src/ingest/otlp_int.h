@@ -84,8 +84,21 @@ Status otlp__value(OtlpDecoder *d, Str value, OtlpValueKind *ret_kind, PbField *
 
 /* ---- otlp_rows.c: resources, scopes and records of logs and traces ---- */
 
+/* A column that a decoder fills. */
+typedef struct OtlpColumn {
+    const char *name;
+    Type type;
+    bool not_null;
+} OtlpColumn;
+
+/* The columns that it fills, in the order of its numbers for them. */
+typedef struct OtlpLayout {
+    const OtlpColumn *columns;
+    uint32_t count;
+} OtlpLayout;
+
 typedef struct OtlpRows {
-    RecordBatch batch; /* columns of the table, `cap` rows */
+    RecordBatch batch; /* the columns of the layout */
     uint32_t row;      /* the next one */
     View resource;     /* of the records that follow */
     View service;
@@ -96,8 +109,10 @@ typedef struct OtlpRows {
 /* Decodes one record into row `rows->row`; moves on to the next one unless it is refused. */
 typedef Status (*OtlpRecord)(OtlpDecoder *d, OtlpRows *rows, Str message);
 
-/* Walks an Export…ServiceRequest of logs or traces into rows of the table. */
-Status otlp__rows(OtlpDecoder *d, const Table *table, Str message, OtlpRecord record);
+/* Walks an Export…ServiceRequest of logs or traces into rows of the table. Columns of the table
+ * that the layout does not have are NULL. */
+Status otlp__rows(OtlpDecoder *d, const Table *table, const OtlpLayout *layout, Str message,
+                  OtlpRecord record);
 
 static inline void *otlp__column(OtlpRows *rows, uint32_t column)
 {
@@ -123,6 +138,8 @@ void otlp__set_id(OtlpDecoder *d, OtlpRows *rows, uint32_t column, Str id, size_
 bool otlp__id_valid(Str id, size_t len);
 
 /* ---- otlp_logs.c, otlp_traces.c, otlp_metrics.c ---- */
+extern const OtlpLayout otlp__log_layout;
+extern const OtlpLayout otlp__span_layout;
 Status otlp__log_record(OtlpDecoder *d, OtlpRows *rows, Str message);
 Status otlp__span(OtlpDecoder *d, OtlpRows *rows, Str message);
 Status otlp__metrics(OtlpDecoder *d, Str message);

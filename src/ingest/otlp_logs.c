@@ -2,7 +2,7 @@
 #include "base/clock.h"
 #include "ingest/otlp_int.h"
 
-/* The columns of public.logs, in order. */
+/* The columns of public.logs that are filled. */
 enum {
     LOG_TS,
     LOG_TIME_UNIX_NANO,
@@ -19,6 +19,25 @@ enum {
     LOG_FLAGS,
     LOG_EVENT_NAME,
 };
+
+static const OtlpColumn columns[] = {
+    [LOG_TS] = {"ts", TYPE_OF(TIMESTAMPTZ), true},
+    [LOG_TIME_UNIX_NANO] = {"time_unix_nano", TYPE_OF(INT8), true},
+    [LOG_OBSERVED_TS] = {"observed_ts", TYPE_OF(TIMESTAMPTZ), false},
+    [LOG_SEVERITY] = {"severity", TYPE_OF(TEXT), false},
+    [LOG_SEVERITY_NUMBER] = {"severity_number", TYPE_OF(INT2), false},
+    [LOG_SERVICE] = {"service", TYPE_OF(TEXT), false},
+    [LOG_BODY] = {"body", TYPE_OF(TEXT), false},
+    [LOG_ATTRIBUTES] = {"attributes", TYPE_OF(JSONB), false},
+    [LOG_RESOURCE] = {"resource", TYPE_OF(JSONB), false},
+    [LOG_SCOPE] = {"scope", TYPE_OF(JSONB), false},
+    [LOG_TRACE_ID] = {"trace_id", TYPE_OF(TEXT), false},
+    [LOG_SPAN_ID] = {"span_id", TYPE_OF(TEXT), false},
+    [LOG_FLAGS] = {"flags", TYPE_OF(INT4), false},
+    [LOG_EVENT_NAME] = {"event_name", TYPE_OF(TEXT), false},
+};
+
+const OtlpLayout otlp__log_layout = {columns, LUMA_ARRAY_LEN(columns)};
 
 typedef struct LogRecord {
     uint64_t time_ns;

@@ -212,16 +212,46 @@ static Status walk_resource(OtlpDecoder *d, OtlpRows *rows, Str message, OtlpRec
     return STATUS_OK;
 }
 
-static Status make_columns(OtlpDecoder *d, const Table *table, uint32_t rows, RecordBatch *ret)
+static Status make_columns(OtlpDecoder *d, const OtlpLayout *layout, uint32_t rows,
+                           RecordBatch *ret)
 {
     Arena *arena = write_batch_arena(d->batch);
 
-    *ret = (RecordBatch){.column_count = table->column_count};
-    ret->columns = ARENA_NEW_ARRAY(arena, Column, table->column_count);
-    for (uint32_t i = 0; i < table->column_count; i++)
-        TRY(column_init(&ret->columns[i], arena, table->columns[i].type, rows,
-                        !table->columns[i].not_null, d->err));
+    *ret = (RecordBatch){.column_count = layout->count};
+    ret->columns = ARENA_NEW_ARRAY(arena, Column, layout->count);
+    for (uint32_t i = 0; i < layout->count; i++)
+        TRY(column_init(&ret->columns[i], arena, layout->columns[i].type, rows,
+                        !layout->columns[i].not_null, d->err));
     return STATUS_OK;
+}
+
+/* The column of the layout that goes into this column of the table, NULL = none. */
+static Column *find_column(const OtlpLayout *layout, const RecordBatch *rows,
+                           const TableColumn *wanted)
+{
+    for (uint32_t i = 0; i < layout->count; i++)
+        if (str_eq(wanted->name, str_from(layout->columns[i].name)))
+            return type_eq(wanted->type, layout->columns[i].type) ? &rows->columns[i] : NULL;
+    return NULL;
+}
+
+/* Hands the first `count` rows over, as the table has its columns now. */
+static Status take_rows(OtlpDecoder *d, const Table *table, const OtlpLayout *layout,
+                        const RecordBatch *rows, uint32_t count)
+{
+    Arena *arena = write_batch_arena(d->batch);
+    RecordBatch out = {.column_count = table->column_count, .row_count = count};
+
+    out.columns = ARENA_NEW_ARRAY(arena, Column, table->column_count);
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        const Column *column = find_column(layout, rows, &table->columns[i]);
+        if (column)
+            out.columns[i] = *column;
+        else
+            TRY(column_init_null(&out.columns[i], arena, table->columns[i].type, count, d->err));
+        out.columns[i].len = count;
+    }
+    return write_batch_rows_take(d->batch, table, &out, d->err);
 }
 
 static Status fill(OtlpDecoder *d, OtlpRows *rows, Str message, OtlpRecord record)
@@ -235,7 +265,8 @@ static Status fill(OtlpDecoder *d, OtlpRows *rows, Str message, OtlpRecord recor
     return STATUS_OK;
 }
 
-Status otlp__rows(OtlpDecoder *d, const Table *table, Str message, OtlpRecord record)
+Status otlp__rows(OtlpDecoder *d, const Table *table, const OtlpLayout *layout, Str message,
+                  OtlpRecord record)
 {
     PbReader r = pb_reader(message);
     OtlpRows rows = {0};
@@ -254,13 +285,9 @@ Status otlp__rows(OtlpDecoder *d, const Table *table, Str message, OtlpRecord re
         return otlp__malformed(d, "it has too many records");
     if (!count)
         return STATUS_OK;
-    TRY(otlp__charge(d->ingest, d->write, (int64_t)(count * table->column_count * sizeof(View)),
-                     d->err));
-    TRY(make_columns(d, table, (uint32_t)count, &rows.batch));
+    TRY(otlp__charge(d->ingest, d->write, (int64_t)(count * layout->count * sizeof(View)), d->err));
+    TRY(make_columns(d, layout, (uint32_t)count, &rows.batch));
     TRY(fill(d, &rows, message, record));
-    for (uint32_t i = 0; i < rows.batch.column_count; i++)
-        rows.batch.columns[i].len = rows.row;
-    rows.batch.row_count = rows.row;
     d->tally->rows += rows.row;
-    return write_batch_rows_take(d->batch, table, &rows.batch, d->err);
+    return take_rows(d, table, layout, &rows.batch, rows.row);
 }

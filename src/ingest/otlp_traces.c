@@ -2,7 +2,7 @@
 #include "base/clock.h"
 #include "ingest/otlp_int.h"
 
-/* The columns of public.traces, in order. */
+/* The columns of public.traces that are filled. */
 enum {
     SPAN_TS,
     SPAN_START_UNIX_NANO,
@@ -22,6 +22,28 @@ enum {
     SPAN_LINKS,
     SPAN_TRACE_STATE,
 };
+
+static const OtlpColumn columns[] = {
+    [SPAN_TS] = {"ts", TYPE_OF(TIMESTAMPTZ), true},
+    [SPAN_START_UNIX_NANO] = {"start_unix_nano", TYPE_OF(INT8), true},
+    [SPAN_DURATION_NS] = {"duration_ns", TYPE_OF(INT8), false},
+    [SPAN_TRACE_ID] = {"trace_id", TYPE_OF(TEXT), false},
+    [SPAN_SPAN_ID] = {"span_id", TYPE_OF(TEXT), false},
+    [SPAN_PARENT_SPAN_ID] = {"parent_span_id", TYPE_OF(TEXT), false},
+    [SPAN_NAME] = {"name", TYPE_OF(TEXT), false},
+    [SPAN_KIND] = {"kind", TYPE_OF(TEXT), false},
+    [SPAN_SERVICE] = {"service", TYPE_OF(TEXT), false},
+    [SPAN_STATUS] = {"status", TYPE_OF(TEXT), false},
+    [SPAN_STATUS_MESSAGE] = {"status_message", TYPE_OF(TEXT), false},
+    [SPAN_ATTRIBUTES] = {"attributes", TYPE_OF(JSONB), false},
+    [SPAN_RESOURCE] = {"resource", TYPE_OF(JSONB), false},
+    [SPAN_SCOPE] = {"scope", TYPE_OF(JSONB), false},
+    [SPAN_EVENTS] = {"events", TYPE_OF(JSONB), false},
+    [SPAN_LINKS] = {"links", TYPE_OF(JSONB), false},
+    [SPAN_TRACE_STATE] = {"trace_state", TYPE_OF(TEXT), false},
+};
+
+const OtlpLayout otlp__span_layout = {columns, LUMA_ARRAY_LEN(columns)};
 
 typedef struct Span {
     Str trace_id;
