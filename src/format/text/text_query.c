@@ -8,7 +8,6 @@ typedef struct Parser {
     TextTokens tokens; /* scratch */
     uint32_t nodes;
     uint32_t depth;
-    bool fields;
     Str field; /* of the words being read; ptr NULL = none */
 } Parser;
 
@@ -93,7 +92,6 @@ static Status make_phrase(Parser *p, Str text, bool prefix, size_t at, const Tex
         TRY(copy_terms(p, p->field, &node->field_terms, &node->field_term_count, err));
         node->field = p->field;
         node->in_field = true;
-        p->fields = true;
     }
     *ret = node;
     return STATUS_OK;
@@ -329,6 +327,6 @@ Status text_query_parse(Str text, Arena *arena, TextQuery *ret_query, Error *err
 
     text_tokens_done(&p.tokens);
     if (status == STATUS_OK)
-        *ret_query = (TextQuery){.root = root, .fields = p.fields};
+        *ret_query = (TextQuery){.root = root};
     return status;
 }

@@ -43,7 +43,6 @@ typedef struct TextNode {
 
 typedef struct TextQuery {
     const TextNode *root;
-    bool fields; /* some phrase is in a field */
 } TextQuery;
 
 /* Copies into the arena. INVALID 42601 for bad syntax and 22023 for a word without letters and

@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     arena_init(&arena, NULL);
     if (text_query_parse(pattern, &arena, &query, NULL) == STATUS_OK) {
         TextNode not_node = {.kind = TEXT_NOT, .left = query.root};
-        TextQuery negated = {.root = &not_node, .fields = query.fields};
+        TextQuery negated = {.root = &not_node};
         for (size_t i = 0; i < LUMA_ARRAY_LEN(forms); i++) {
             TextMatcher a;
             TextMatcher b;

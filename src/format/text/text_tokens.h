@@ -51,9 +51,9 @@ void text_tokens_done(TextTokens *tokens);
 /* The tokens of a text, in order; those of the call before are gone. Memory is about four times the
  * longest text. Texts are shorter than 4 GiB. */
 void text_tokens_split(TextTokens *tokens, Str text, TextForm form);
-/* The same for whom speed is all: when the text is ASCII, *ret_edges gets the begins and ends of its
- * runs by turns, 2 * *ret_count of them, places in `folded` as in the source, and long runs are not
- * cut. Otherwise false, and `items` as after text_tokens_split. */
+/* The same for whom speed is all: when the text is ASCII, *ret_edges gets the begins and ends of
+ * its runs by turns, 2 * *ret_count of them, places in `folded` as in the source, and long runs are
+ * not cut. Otherwise false, and `items` as after text_tokens_split. */
 bool text_tokens_runs(TextTokens *tokens, Str text, TextForm form, const uint32_t **ret_edges,
                       uint32_t *ret_count);
 static inline Str text_token(const TextTokens *tokens, uint32_t i)

@@ -166,9 +166,8 @@ static void check_query(Fixture *f, Str text, TextForm form)
     bool exact;
 
     assert_int_equal(text_query_parse(text, &f->arena, &query, NULL), STATUS_OK);
-    assert_int_equal(
-        term_search_query(&f->index->source, &query, form, &f->arena, bits, &exact, NULL),
-        STATUS_OK);
+    assert_int_equal(term_search_query(&f->index->source, &query, &f->arena, bits, &exact, NULL),
+                     STATUS_OK);
     text_matcher_init(&matcher, &query);
     for (uint32_t i = 0; i < f->row_count; i++) {
         if (!f->texts[i].ptr)

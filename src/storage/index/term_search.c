@@ -40,7 +40,6 @@ static Status narrow(const TermSource *source, TermMatch how, Str term, uint64_t
 
 typedef struct Search {
     const TermSource *source;
-    TextForm form;
     Arena *arena;
 } Search;
 
@@ -100,10 +99,10 @@ static Status search_node(Search *s, const TextNode *node, uint64_t *bits, bool 
     return STATUS_OK;
 }
 
-Status term_search_query(const TermSource *source, const TextQuery *query, TextForm form,
-                         Arena *arena, uint64_t *ret_bits, bool *ret_exact, Error *err)
+Status term_search_query(const TermSource *source, const TextQuery *query, Arena *arena,
+                         uint64_t *ret_bits, bool *ret_exact, Error *err)
 {
-    Search search = {source, form, arena};
+    Search search = {source, arena};
 
     return search_node(&search, query->root, ret_bits, ret_exact, err);
 }

@@ -10,8 +10,8 @@
 #include "storage/index/term_source.h"
 
 /* matches(text, query): bits of all rows are written; term_words(row_count) words. */
-Status term_search_query(const TermSource *source, const TextQuery *query, TextForm form,
-                         Arena *arena, uint64_t *ret_bits, bool *ret_exact, Error *err);
+Status term_search_query(const TermSource *source, const TextQuery *query, Arena *arena,
+                         uint64_t *ret_bits, bool *ret_exact, Error *err);
 /* text LIKE pattern, or ILIKE, with backslash as the escape. Plain texts only. *ret_used = false,
  * and no bits, when no word can be had from the pattern. */
 Status term_search_like(const TermSource *source, Str pattern, Arena *arena, uint64_t *ret_bits,

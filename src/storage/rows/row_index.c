@@ -180,8 +180,8 @@ static Status search_terms(const TermIndex *terms, RowFilter *filter, Arena *are
     *ret_used = true;
     switch (p->op) {
     case SCAN_MATCHES:
-        return term_search_query(&terms->source, &filter->text->query, filter->text->form, arena,
-                                 bits, &filter->settled, err);
+        return term_search_query(&terms->source, &filter->text->query, arena, bits,
+                                 &filter->settled, err);
     case SCAN_LIKE:
     case SCAN_ILIKE:
         return term_search_like(&terms->source, value, arena, bits, ret_used, err);

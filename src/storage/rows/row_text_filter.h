@@ -18,7 +18,8 @@ typedef struct RowTextFilter {
 bool row_text_filter_op(ScanOp op);
 /* jsonb is read as JSON. */
 TextForm row_text_form(Type type);
-/* Lives in the arena. The text query's errors. */
+/* Lives in the arena. The text query's
+ * errors. */
 Status row_text_filter_new(const ScanPredicate *predicate, Type column_type, Arena *arena,
                            RowTextFilter **ret_filter, Error *err);
 bool row_text_filter_test(RowTextFilter *filter, Str text);
