@@ -52,6 +52,8 @@
     X(ADMISSION_REFUSED_ADDRESS, "lumadb_admission_refused_total", COUNTER, "reason=\"connections\"", "Connections and requests refused by admission.") \
     X(ADMISSION_REFUSED_QUERIES, "lumadb_admission_refused_total", COUNTER, "reason=\"queries\"", "Connections and requests refused by admission.") \
     X(ADMISSION_BANS, "lumadb_admission_bans_total", COUNTER, "", "Addresses banned for failed logins or too many queries.") \
+    X(OWN_LOGS_DROPPED, "lumadb_own_logs_dropped_total", COUNTER, "", "Own log lines that could not be stored.") \
+    X(OWN_SPANS_DROPPED, "lumadb_own_spans_dropped_total", COUNTER, "", "Spans of queries that could not be stored.") \
     X(AUDIT_DROPPED, "lumadb_audit_dropped_total", COUNTER, "", "Records of the audit log that could not be kept.") \
     X(TLS_HANDSHAKES, "lumadb_tls_handshakes_total", COUNTER, "", "TLS handshakes completed.") \
     X(TLS_FAILURES, "lumadb_tls_failures_total", COUNTER, "", "TLS sessions that failed in or after the handshake.") \

@@ -41,14 +41,14 @@ static ptrdiff_t find_nocase(Str text, Str word)
     return -1;
 }
 
-static Str shown_text(Str text)
+Str audit__shown_text(Str text, size_t bytes_max)
 {
     ptrdiff_t secret = find_nocase(text, STR("password"));
 
     if (secret >= 0)
         text.len = (size_t)secret;
-    if (text.len > TEXT_BYTES_MAX) {
-        text.len = TEXT_BYTES_MAX;
+    if (text.len > bytes_max) {
+        text.len = bytes_max;
         while (text.len && ((uint8_t)text.ptr[text.len] & 0xC0) == 0x80)
             text.len--;
     }
@@ -72,7 +72,7 @@ void audit__statement(const Session *session, const AstStatement *ast, Str tag, 
                                                         .address = str_from(session->address),
                                                         .protocol = str_from(session->protocol),
                                                         .action = {action, command.len},
-                                                        .object = shown_text(ast->text),
+                                                        .object = audit__shown_text(ast->text, TEXT_BYTES_MAX),
                                                         .error = error,
                                                         .tag = tag});
 }

@@ -246,9 +246,14 @@ Status promql_execute(QueryEngine *engine, const PromqlRequest *request, QueryCa
 {
     PromqlResult result = {0};
     Status status;
+    int64_t begin = clock_mono_ns();
+    Error own = {0};
 
+    if (!err)
+        err = &own;
     counter_add(COUNTER_QUERIES_PROMQL, 1);
     status = execute(engine, request, cancel, arena, &result, err);
+    report__promql(engine, request, &result, begin, status == STATUS_OK ? NULL : err);
     if (status == STATUS_OK)
         *ret_result = result;
     else

@@ -288,6 +288,8 @@ Status query__note_failure(Query *query, Status status, Error *err)
     if (status == STATUS_CANCELLED || status == STATUS_TIMEOUT)
         counter_add(COUNTER_QUERIES_CANCELLED, 1);
     query->ended = true;
+    if (err)
+        query->failure = arena_dup(&query->arena, err, sizeof *err);
     session_fail(query->session);
     audit__statement(query->session, query->statement->ast, (Str){0}, err);
     return status;
@@ -303,6 +305,8 @@ Status query_start(Session *session, Statement *statement, const Column *params,
         err = &own;
     query->session = session;
     query->statement = statement;
+    query->start_ns = clock_mono_ns();
+    query->start_wall_ns = clock_wall_ns();
     mem_budget_init(&query->budget, engine->options.budget, "query memory",
                     __atomic_load_n(&engine->query_bytes_max, __ATOMIC_RELAXED));
     arena_init(&query->arena, &query->budget);
@@ -310,6 +314,7 @@ Status query_start(Session *session, Statement *statement, const Column *params,
     init_binding(query);
     counter_add(COUNTER_QUERIES_SQL, 1);
     Status status = start(query, params, param_count, err);
+    query->prepare_ns = clock_mono_ns() - query->start_ns;
     if (status != STATUS_OK) {
         (void)query__note_failure(query, status, err);
         (void)query_free(query);
@@ -357,7 +362,9 @@ Status query_next(Query *query, RecordBatch *ret_batch, Error *err)
         *ret_batch = (RecordBatch){.schema = &query->statement->schema};
         return STATUS_OK;
     }
+    int64_t begin = clock_mono_ns();
     Status status = next(query, ret_batch, err);
+    query->execute_ns += clock_mono_ns() - begin;
     if (status != STATUS_OK)
         return query__note_failure(query, status, err);
     query->ended = ret_batch->row_count == 0;
@@ -402,6 +409,9 @@ Query *query_free(Query *query)
 {
     if (!query)
         return NULL;
+    if (query->inner)
+        query->inner->is_inner = true;
+    report__query(query);
     query->exec = exec_close(query->exec);
     copy__done(query);
     binding__done(&query->binding);

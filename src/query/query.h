@@ -39,6 +39,27 @@ typedef struct QueryAudit {
     Str tag;            /* then: "DELETE 5" */
 } QueryAudit;
 
+/* A query that has ended, for the server's own traces. Texts live as long as the call. */
+typedef struct QueryReport {
+    Str language; /* "sql", "promql" */
+    Str text;     /* SQL: without what follows the word "password" */
+    Str command;  /* "SELECT" */
+    Str user;
+    Str database;
+    Str application;
+    Str address;
+    Str protocol;
+    int64_t start_wall_ns;
+    int64_t duration_ns; /* from start to end, the client's reading included */
+    int64_t prepare_ns;  /* of it: binding and planning */
+    int64_t execute_ns;  /* of it: running */
+    uint64_t row_count;
+    uint64_t samples; /* PromQL: read */
+    int64_t bytes_peak;
+    Str plan;           /* operators with rows and times */
+    const Error *error; /* NULL = it went well */
+} QueryReport;
+
 typedef struct QueryOptions {
     Engine *engine;
     Pool *pool;                 /* workers for parallel pipelines and for callers' tasks */
@@ -55,6 +76,11 @@ typedef struct QueryOptions {
     int64_t spill_bytes_max;    /* of all queries on disk; 0 = no bound */
     /* Turns a password into what the catalog keeps of it; NULL = roles get no passwords. */
     Status (*make_verifier)(Str password, Buf *out, Error *err);
+    /* At the end of a query, any thread; must not wait. Is a report wanted? Then on_report gets it.
+     * NULL = never. */
+    bool (*wants_report)(void *ctx, int64_t duration_ns, bool failed);
+    void (*on_report)(void *ctx, const QueryReport *report);
+    void *report_ctx;
 } QueryOptions;
 
 Status query_engine_new(const QueryOptions *options, QueryEngine **ret_engine, Error *err);

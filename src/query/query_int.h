@@ -208,6 +208,12 @@ struct Query {
     uint32_t notice_cap;
     uint32_t notice_next; /* to be taken */
     bool ended;
+    int64_t start_wall_ns;
+    int64_t start_ns;    /* monotonic */
+    int64_t prepare_ns;  /* spent in query_start */
+    int64_t execute_ns;  /* spent in query_next */
+    Error *failure;      /* arena; what ended it */
+    bool is_inner;       /* of an EXECUTE, which reports for it */
     Statement *executed; /* QUERY_INNER: owned */
     QueryCopy *copy;     /* COPY: copy.c's */
     Query *inner;        /* atomic: published once, read by query_cancel */
@@ -348,7 +354,15 @@ bool quick__statement(const AstStatement *ast);
 /* Are texts of all these types read from their bytes alone? */
 bool quick__params(const Type *types, uint32_t count);
 
+/* ---- report.c */
+/* Tells the server's traces, if they want it. At the end, before anything is freed. */
+void report__query(Query *query);
+void report__promql(const QueryEngine *engine, const PromqlRequest *request,
+                    const PromqlResult *result, int64_t start_ns, const Error *error);
+
 /* ---- audit.c */
+/* The statement up to a word that may introduce a password. */
+Str audit__shown_text(Str text, size_t bytes_max);
 /* Tells whoever listens when the statement is of interest; `error` NULL = it went well. */
 void audit__statement(const Session *session, const AstStatement *ast, Str tag, const Error *error);
 

@@ -117,8 +117,15 @@
     X(query_threads, "query.threads", COUNT, "0", false, "Query workers; 0 = four per core, at least 16.")       \
     X(ingest_threads, "ingest.threads", COUNT, "0", false, "Decoding workers; 0 = one per core.")  \
     X(self_enabled, "self.enabled", BOOL, "true", false,                                           \
-      "Store LumaDB's own metrics in itself.")                                                     \
-    X(self_interval, "self.interval", DURATION, "10s", false, "Time between two such samples.")    \
+      "Store LumaDB's own metrics, logs and query traces in itself.")                              \
+    X(self_interval, "self.interval", DURATION, "10s", false, "Time between two samples.")         \
+    X(self_logs, "self.logs", BOOL, "true", false, "With self.enabled: own log lines, too.")       \
+    X(self_traces, "self.traces", BOOL, "true", false,                                             \
+      "With self.enabled: queries as spans, with plan and times, too.")                            \
+    X(self_slow_query, "self.slow_query", DURATION, "100ms", false,                                \
+      "Queries that take as long, or fail, always leave a span.")                                  \
+    X(self_traces_per_second, "self.traces_per_second", COUNT, "10", false,                        \
+      "Spans of other queries kept per second.")                                                   \
     X(log_level, "log.level", TEXT, "info", true, "debug, info, warn or error.")                   \
     X(log_format, "log.format", TEXT, "logfmt", true, "logfmt or json, on stderr.")                \
     X(drain_timeout, "shutdown.timeout", DURATION, "10s", true,                                    \

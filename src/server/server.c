@@ -35,7 +35,9 @@
 #include "query/query.h"
 #include "server/audit_log.h"
 #include "server/auth_config.h"
+#include "server/own_logs.h"
 #include "server/own_metrics.h"
+#include "server/own_spans.h"
 
 enum { LISTENERS_MAX = 8 };
 
@@ -50,8 +52,10 @@ typedef struct Server {
     MemBudget hot_budget;
     MemBudget query_budget;
     Engine *engine;
-    AuditLog *audit;
     char spill_dir[4096];
+    RowQueue *audit;
+    RowQueue *own_logs; /* NULL = not stored */
+    OwnSpans own_spans; /* queue NULL = not stored */
     Pool *query_pool;
     Pool *ingest_pool;
     QueryEngine *queries;
@@ -198,6 +202,21 @@ static void log_report(const EngineReport *report)
                  LOG_FIELD("ms", LOG_INT(report->replay_ns / NS_PER_MS)));
 }
 
+/* Own log lines and spans, from here on. */
+static Status start_own_rows(Server *s, Error *err)
+{
+    const Config *c = s->config;
+
+    if (c->self_enabled && c->self_logs) {
+        TRY(own_logs_new(s->engine, &s->own_logs, err));
+        log_set_sink(own_logs_add, s->own_logs);
+    }
+    if (c->self_enabled && c->self_traces)
+        TRY(own_spans_init(&s->own_spans, s->engine, c->self_slow_query, c->self_traces_per_second,
+                           err));
+    return STATUS_OK;
+}
+
 static Status start_storage(Server *s, Error *err)
 {
     const Config *c = s->config;
@@ -219,6 +238,7 @@ static Status start_storage(Server *s, Error *err)
         .wal_segment_bytes = c->wal_segment_bytes,
     };
     TRY(engine_open(&options, &s->engine, &report, err));
+    TRY(start_own_rows(s, err));
     log_report(&report);
     return audit_log_new(s->engine, &s->audit, err);
 }
@@ -252,6 +272,9 @@ static Status start_queries(Server *s, Error *err)
         .audit_ctx = s,
         .spill_dir = s->spill_dir,
         .spill_bytes_max = c->query_spill_bytes,
+        .wants_report = s->own_spans.queue ? own_spans_want : NULL,
+        .on_report = own_spans_add,
+        .report_ctx = &s->own_spans,
     };
     return query_engine_new(&options, &s->queries, err);
 }
@@ -581,6 +604,12 @@ static void print_ready(const Server *s)
     buf_append_lit(&line, "}}\n");
     (void)fwrite(line.ptr, 1, line.len, stdout);
     (void)fflush(stdout);
+    for (int i = 0; i < s->listening_count; i++)
+        LOG_INFO("listening", LOG_FIELD("protocol", LOG_STR(s->listening[i].name)),
+                 LOG_FIELD("address",
+                           LOG_STR(net_address_format(&s->listening[i].address, address))));
+    LOG_INFO("ready", LOG_FIELD("version", LOG_STR(LUMADB_VERSION)),
+             LOG_FIELD("data_dir", LOG_S(s->config->data_dir)));
 }
 
 static void print_hints(const Server *s)
@@ -678,7 +707,10 @@ static void server_done(Server *s)
     s->ingest_pool = pool_free(s->ingest_pool);
     s->query_pool = pool_free(s->query_pool);
     s->queries = query_engine_free(s->queries);
-    audit_log_stop(s->audit);
+    log_set_sink(NULL, NULL);
+    row_queue_stop(s->audit);
+    row_queue_stop(s->own_logs);
+    row_queue_stop(s->own_spans.queue);
     s->engine = engine_close(s->engine);
     s->otlp_ingest = otlp_ingest_free(s->otlp_ingest);
     s->loops = loops_free(s->loops);
@@ -692,7 +724,9 @@ static void server_done(Server *s)
     s->rest_server = http_server_free(s->rest_server);
     s->rest_router = http_router_free(s->rest_router);
     s->admission = admission_free(s->admission);
-    s->audit = audit_log_free(s->audit);
+    s->audit = row_queue_free(s->audit);
+    s->own_logs = row_queue_free(s->own_logs);
+    s->own_spans.queue = row_queue_free(s->own_spans.queue);
     s->tls = tls_free(s->tls);
 }
 

@@ -91,6 +91,7 @@ def test_strangers_are_kept_out_by_default():
     for listen in ('0.0.0.0:0', '[::]:0'):
         with tempfile.TemporaryDirectory() as d:
             code, _, err = run('serve', '--data-dir', d, '--postgres.listen=off', '--http.listen=off',
+                               '--otlp.grpc.listen=off', '--otlp.http.listen=off',
                                '--prometheus.listen=' + listen)
             equal(code, 1)
             assert 'auth.' in err, err

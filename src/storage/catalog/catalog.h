@@ -22,7 +22,11 @@ enum {
 #define TABLE_ID_FIRST_TEMPORARY 0xC0000000u
 
 /* public.audit_log, a table of rows as users', which only the server writes and admins read. */
-enum { TABLE_ID_AUDIT_LOG = TABLE_ID_FIRST_BUILTIN + 5 };
+enum {
+    TABLE_ID_LOGS = TABLE_ID_FIRST_BUILTIN + 3,
+    TABLE_ID_TRACES = TABLE_ID_FIRST_BUILTIN + 4,
+    TABLE_ID_AUDIT_LOG = TABLE_ID_FIRST_BUILTIN + 5,
+};
 
 typedef enum TableKind {
     TABLE_METRICS,         /* public.metrics: every sample */
