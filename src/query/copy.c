@@ -5,7 +5,7 @@
  * the INSERT's plan (defaults, casts), WHERE and the checks, and joins the rows that the
  * transaction holds. So a COPY is one atomic write, alone or in a block. Where the plan would
  * change nothing, rows are read straight into the transaction's memory. */
-#include "query/copy_int.h"
+#include "query/query_copy_int.h"
 
 #include "base/clock.h"
 

@@ -1,5 +1,5 @@
 /* copy_options.c - the options of COPY, with PostgreSQL 15's checks, texts and SQLSTATEs. */
-#include "query/copy_int.h"
+#include "query/query_copy_int.h"
 
 typedef struct Given {
     const AstOption *format;

@@ -9,8 +9,8 @@
 #include "server/config.h"
 
 /* Reads auth.users, the short form and admission.*, and gives all of it to `admission`, in place of
- * what it had. When something is wrong nothing changes: INVALID with its place. Passwords are turned
- * into verifiers here, which takes milliseconds each. */
+ * what it had. When something is wrong nothing changes: INVALID with its place. Passwords are
+ * turned into verifiers here, which takes milliseconds each. */
 Status auth_config_apply(const Config *config, Admission *admission, Error *err);
 
 #endif

@@ -207,6 +207,37 @@ def metric_of(server, name):
     return out[0]
 
 
+GRPC_CALL = '''
+const grpc = require('@grpc/grpc-js');
+const [port, headers] = [process.argv[1], JSON.parse(process.argv[2])];
+const client = new grpc.Client('127.0.0.1:' + port, grpc.credentials.createInsecure());
+const metadata = new grpc.Metadata();
+for (const name in headers) metadata.set(name, headers[name]);
+const answers = [];
+for (let i = 0; i < 5; i++)
+  client.makeUnaryRequest('/opentelemetry.proto.collector.logs.v1.LogsService/Export', x => x, x => x, Buffer.alloc(0), metadata,
+    e => { const d = e && e.metadata.get('grpc-status-details-bin')[0];
+           answers.push([e ? e.code : 0, d ? d.includes('google.rpc.RetryInfo') : false]);
+           if (answers.length == 5) { console.log(JSON.stringify(answers)); client.close(); } });
+'''
+
+
+def test_grpc_metadata_carries_the_credentials():
+    from clients import node
+
+    def call(server, headers):
+        """The different (code, is there RetryInfo) of five calls."""
+        return {tuple(x) for x in json.loads(node(GRPC_CALL, server.port('otlp.grpc'), json.dumps(headers)))}
+    with Server(config=USERS) as s:
+        equal(call(s, {}), {(16, False)})  # UNAUTHENTICATED
+        equal(call(s, {'authorization': basic('writer', 'wrong')['Authorization']}), {(16, False)})
+        equal(call(s, {'authorization': READER['Authorization']}), {(7, False)})  # PERMISSION_DENIED
+        equal(call(s, {'authorization': WRITER['Authorization']}), {(0, False)})
+        equal(call(s, {'authorization': 'Bearer w-token'}), {(0, False)})
+    with Server('--admission.queries_per_second=1', '--admission.queries_burst=1') as s:
+        equal(call(s, {}), {(0, False), (14, True)})  # UNAVAILABLE: writes are sent again
+
+
 def test_connections_are_counted_by_address_and_protocol():
     with Server('--admission.connections_per_address=4', '--postgres.connections_max=2') as s:
         first, second = Wire(s), Wire(s)

@@ -1,7 +1,8 @@
 /* pg_auth.h - who is it: authentication of one PostgreSQL connection.
  *
- * Trust where admission asks for nothing; a client certificate that names the user; MD5 where the user has such a verifier (for old clients);
- * SCRAM-SHA-256 otherwise, with channel binding over TLS. Never a password in clear.
+ * Trust where admission asks for nothing; a client certificate that names the user; MD5 where the
+ * user has such a verifier (for old clients); SCRAM-SHA-256 otherwise, with channel binding over
+ * TLS. Never a password in clear.
  *
  * Threads: the connection's loop; nothing here takes long (PBKDF2 lies in the verifiers).
  */

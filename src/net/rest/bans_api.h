@@ -1,8 +1,8 @@
 /* bans_api.h - what operators ban while the server runs, on the REST port, for the admin role:
  *
- *   GET    /api/v1/admin/bans            {"bans":[{"address":"192.0.2.0/24","seconds_left":59}, ...]}
- *   POST   /api/v1/admin/bans            {"address":"192.0.2.0/24","seconds":60}; no seconds = for ever
- *   DELETE /api/v1/admin/bans?address=A  lifts it
+ *   GET    /api/v1/admin/bans            {"bans":[{"address":"192.0.2.0/24","seconds_left":59},
+ * ...]} POST   /api/v1/admin/bans            {"address":"192.0.2.0/24","seconds":60}; no seconds =
+ * for ever DELETE /api/v1/admin/bans?address=A  lifts it
  *
  * Bans of the configuration are listed with "configured":true and change with it. Bans are not kept
  * over a restart.

@@ -1,6 +1,6 @@
-/* copy_int.h - COPY: what copy.c and copy_options.c share. */
-#ifndef LUMA_QUERY_COPY_INT_H
-#define LUMA_QUERY_COPY_INT_H
+/* query_copy_int.h - COPY: what copy.c and copy_options.c share. */
+#ifndef LUMA_QUERY_QUERY_COPY_INT_H
+#define LUMA_QUERY_QUERY_COPY_INT_H
 
 #include "format/copy/copy.h"
 #include "query/query_int.h"
