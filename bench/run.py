@@ -20,7 +20,7 @@ SENDER = os.path.join(ROOT, 'build-bench', 'bench', 'remote_write_sender')
 def build():
     subprocess.run([os.path.join(ROOT, 'tools', 'configure.sh'), 'build-bench', '-Dbuildtype=release', '-Dtests=false'],
                    check=True, cwd=ROOT)
-    subprocess.run(['ninja', '-C', 'build-bench', '--quiet', 'lumadb', 'bench/remote_write_sender'], check=True, cwd=ROOT)
+    subprocess.run(['ninja', '-C', 'build-bench', '--quiet', 'lumadb', 'bench/remote_write_sender', 'bench/tpch_gen'], check=True, cwd=ROOT)
 
 
 def send(peer, series, rounds, connections=4, batch=2000, **more):
@@ -189,6 +189,13 @@ def sql(rounds, small):
         table(rows, ['statement', 'LumaDB', 'DuckDB', 'LumaDB : DuckDB'])
     finally:
         luma.clean()
+
+
+def tpch(rounds, small):
+    """22 analytical queries at scale 0.1 and 1, against DuckDB and PostgreSQL."""
+    import tpch as bench
+    for scale in (0.1,) if small else (0.1, 1):
+        bench.measure(scale, rounds, table, ratio)
 
 
 def size(rounds, small):

@@ -25,6 +25,8 @@ typedef struct Fixture {
     double *value;
     bool *value_null;
     uint32_t *host;
+    const char *spill_dir;  /* NULL = queries do not spill */
+    uint64_t spilled_bytes; /* of the last run */
 } Fixture;
 
 static uint64_t random_state = 42;
@@ -216,6 +218,7 @@ static Status try_run(Fixture *f, PlanNode *root, Result *ret, MemBudget *budget
                            .pool = f->pool,
                            .budget = budget,
                            .workers_max = 4,
+                           .spill_dir = f->spill_dir,
                            .write_batch = (WriteBatch *)(void *)&f->fake};
     Exec *exec;
     *ret = (Result){0};
@@ -233,6 +236,7 @@ static Status try_run(Fixture *f, PlanNode *root, Result *ret, MemBudget *budget
         ARENA_PUSH(&f->arena, ret->batches, ret->count, ret->cap, copy);
         ret->rows += batch.row_count;
     }
+    f->spilled_bytes = exec_spilled_bytes(exec);
     (void)exec_close(exec);
     return status;
 }
@@ -675,6 +679,71 @@ static void test_budget_gives_53200_and_is_given_back(void **state)
     assert_int_equal(mem_budget_used(&budget), 0);
 }
 
+/* With so little memory that rows must go to disk, and the budget given back. */
+static Result run_spilling(Fixture *f, PlanNode *root, int64_t bytes)
+{
+    MemBudget budget;
+    Error err = {0};
+    Result r;
+    mem_budget_init(&budget, NULL, "query memory", bytes);
+    f->spill_dir = "/tmp";
+    if (try_run(f, root, &r, &budget, &err) != STATUS_OK)
+        fail_msg("%s", err.message);
+    f->spill_dir = NULL;
+    assert_true(f->spilled_bytes > 0);
+    assert_int_equal(mem_budget_used(&budget), 0);
+    return r;
+}
+
+static void test_a_spilled_sort_equals_one_in_memory(void **state)
+{
+    Fixture *f = *state;
+    PlanNode *s = scan(f);
+    SortKey keys[] = {{.expr = col(f, s, 0, 3), .descending = true}, {.expr = col(f, s, 0, 2)}};
+    PlanNode *sort = same_shape(f, PLAN_SORT, s);
+    sort->keys = keys;
+    sort->key_count = 2;
+    Result whole = run(f, sort);
+    Result spilled = run_spilling(f, sort, 4 << 20);
+    assert_int_equal(spilled.rows, whole.rows);
+    uint32_t batch = 0;
+    uint32_t row = 0;
+    EACH_ROW(whole, b, i)
+    {
+        const RecordBatch *other = &spilled.batches[batch];
+        assert_int_equal(column_i64(&b->columns[0], i), column_i64(&other->columns[0], row));
+        assert_true(str_eq(column_str(&b->columns[3], i), column_str(&other->columns[3], row)));
+        if (++row == other->row_count) {
+            row = 0;
+            batch++;
+        }
+    }
+}
+
+static void test_spilled_groups_equal_the_model(void **state)
+{
+    Fixture *f = *state;
+    for (uint32_t workers = 0; workers < 2; workers++) {
+        PlanNode *s = scan(f);
+        Expr *groups[] = {col(f, s, 0, 0)};
+        Expr *first = aggregate(f, "count", col(f, s, 0, 2));
+        first->distinct = workers == 0; /* distinct aggregates run on one thread */
+        Expr *aggs[] = {aggregate(f, "count", NULL), first, aggregate(f, "max", col(f, s, 0, 3))};
+        Result r = run_spilling(f, aggregate_node(f, s, groups, 1, aggs, 3), 6 << 20);
+        uint8_t *seen = arena_zalloc(&f->arena, ROWS);
+        assert_int_equal(r.rows, ROWS);
+        EACH_ROW(r, b, i)
+        {
+            int64_t id = column_i64(&b->columns[0], i);
+            assert_false(seen[id]);
+            seen[id] = 1;
+            assert_int_equal(column_i64(&b->columns[1], i), 1);
+            assert_int_equal(column_i64(&b->columns[2], i), !f->value_null[id]);
+            assert_int_equal(column_str(&b->columns[3], i).len, 24);
+        }
+    }
+}
+
 static void test_division_error_in_an_untaken_branch_is_not_raised(void **state)
 {
     Fixture *f = *state;
@@ -747,6 +816,8 @@ int main(void)
         cmocka_unit_test(test_correlated_scalar_subquery_runs_per_group),
         cmocka_unit_test(test_recursive_union_counts),
         cmocka_unit_test(test_budget_gives_53200_and_is_given_back),
+        cmocka_unit_test(test_a_spilled_sort_equals_one_in_memory),
+        cmocka_unit_test(test_spilled_groups_equal_the_model),
         cmocka_unit_test(test_division_error_in_an_untaken_branch_is_not_raised),
         cmocka_unit_test(test_insert_spreads_columns_and_counts_rows),
         cmocka_unit_test(test_explain_prints_a_tree),

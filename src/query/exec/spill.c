@@ -12,7 +12,7 @@ enum {
     BLOCK_HEAD_BYTES = 12,
     BLOCK_ROWS_MIN = 64,
     BLOCK_ROWS_MAX = 1024,
-    BLOCK_BYTES = 32 << 10,
+    BLOCK_BYTES = 16 << 10,
     BLOCK_TEXT_BYTES = 128 << 10, /* a block ends early when its texts grow */
     OWN_BYTES_MIN = 256 << 10,    /* a query that holds less is not asked to spill for others */
     BLOCK_BYTES_MAX = 1 << 30,
