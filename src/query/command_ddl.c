@@ -539,10 +539,11 @@ static Status explain(Query *query, const AstExplain *ast, Error *err)
         TRY(query__bind(query, ast->query->select, err));
     } else if ((ast->query->kind == AST_STATEMENT_INSERT ||
                 ast->query->kind == AST_STATEMENT_UPDATE ||
-                ast->query->kind == AST_STATEMENT_DELETE) &&
+                ast->query->kind == AST_STATEMENT_DELETE ||
+                ast->query->kind == AST_STATEMENT_MERGE) &&
                !options.analyze) {
         static const char *const names[] = {
-            [SQL_INSERT] = "Insert", [SQL_UPDATE] = "Update", [SQL_DELETE] = "Delete"};
+            [SQL_INSERT] = "Insert", [SQL_UPDATE] = "Update", [SQL_DELETE] = "Delete", [SQL_MERGE] = "Merge"};
         SqlModify modify = {0};
         Status status = sql_bind_modify(&query->binding.options, ast->query, &modify, err);
         TRY(binding__result(&query->binding, status, err));
@@ -695,6 +696,7 @@ Status command__run(Query *query, const AstStatement *ast, Error *err)
     case AST_STATEMENT_CREATE_SCHEMA:
     case AST_STATEMENT_DROP:
     case AST_STATEMENT_DDL:
+    case AST_STATEMENT_MERGE:
     case AST_STATEMENT_CHECKPOINT:
     case AST_STATEMENT_COPY:
     case AST_STATEMENT_UNSUPPORTED:

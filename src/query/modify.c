@@ -194,6 +194,14 @@ static Status take_first_times(Modify *m, RecordBatch *batch, Error *err)
     return batch_take(&all, rows, kept, m->arena, batch, err);
 }
 
+static Status merged_twice(Error *err)
+{
+    (void)error_set_sql(err, STATUS_INVALID, "21000", 0,
+                        "MERGE command cannot affect row a second time");
+    error_hint(err, "Ensure that not more than one source row matches any one target row.");
+    return STATUS_INVALID;
+}
+
 /* Row ids, new rows and what RETURNING reads, of one batch of the plan. */
 Status modify__take_batch(Modify *m, const RecordBatch *from, SqlModifyKind kind, Error *err)
 {
@@ -202,7 +210,7 @@ Status modify__take_batch(Modify *m, const RecordBatch *from, SqlModifyKind kind
     uint32_t first = kind != SQL_INSERT;
     uint32_t row;
     TRY(copy_flat(from, m->arena, &batch, err));
-    if (first && !bound->on_conflict) /* which has looked already */
+    if (first && !bound->on_conflict && bound->kind != SQL_MERGE) /* they have looked already */
         TRY(take_first_times(m, &batch, err));
     if (!batch.row_count)
         return STATUS_OK;
@@ -237,6 +245,41 @@ Status modify__run_plan(Query *query, const Plan *plan,
     query->exec = exec_close(query->exec);
     query->mode = QUERY_NONE;
     return status;
+}
+
+/* The rows of one action; the row id's column stays in front, the action's goes. */
+static Status take_action(Modify *m, const RecordBatch *batch, SqlMergeAction action,
+                          SqlModifyKind kind, Error *err)
+{
+    RecordBatch rows;
+    uint32_t *picks;
+    uint32_t count = 0;
+    TRY(arena_try_alloc(m->arena, sizeof *picks * batch->row_count, &picks, err));
+    for (uint32_t i = 0; i < batch->row_count; i++) {
+        if (column_i64(&batch->columns[1], i) != (int64_t)action)
+            continue;
+        picks[count++] = i;
+        if (action != SQL_MERGE_INSERT &&
+            !modify__first_time(m, (uint64_t)column_i64(&batch->columns[0], i)))
+            return merged_twice(err);
+    }
+    if (!count)
+        return STATUS_OK;
+    TRY(batch_take(batch, picks, count, m->arena, &rows, err));
+    uint32_t skip = kind == SQL_INSERT ? 2 : 1;
+    if (kind != SQL_INSERT)
+        rows.columns[1] = rows.columns[0];
+    RecordBatch taken = some_columns(&rows, skip, rows.column_count - skip);
+    if (kind == SQL_DELETE)
+        taken.column_count = 1;
+    return modify__take_batch(m, &taken, kind, err);
+}
+
+static Status on_merged(void *ctx, const RecordBatch *batch, Error *err)
+{
+    TRY(take_action(ctx, batch, SQL_MERGE_UPDATE, SQL_UPDATE, err));
+    TRY(take_action(ctx, batch, SQL_MERGE_DELETE, SQL_DELETE, err));
+    return take_action(ctx, batch, SQL_MERGE_INSERT, SQL_INSERT, err);
 }
 
 static Status on_changed(void *ctx, const RecordBatch *batch, Error *err)
@@ -281,7 +324,8 @@ static Status gather(Modify *m, Error *err)
         TRY(modify__run_plan(m->query, &bound->plan, on_proposed, m, err));
         TRY(modify__resolve_conflicts(m, err));
     } else {
-        TRY(modify__run_plan(m->query, &bound->plan, on_changed, m, err));
+        TRY(modify__run_plan(m->query, &bound->plan,
+                             bound->kind == SQL_MERGE ? on_merged : on_changed, m, err));
     }
     return compute_returning(m, err);
 }
@@ -383,7 +427,8 @@ static void give_batches(Query *query, const RowList *results)
 static void give_results(Query *query, const Modify *m)
 {
     static const char *const tags[] = {
-        [SQL_INSERT] = "INSERT 0", [SQL_UPDATE] = "UPDATE", [SQL_DELETE] = "DELETE"};
+        [SQL_INSERT] = "INSERT 0", [SQL_UPDATE] = "UPDATE", [SQL_DELETE] = "DELETE",
+        [SQL_MERGE] = "MERGE"};
     query__set_tag(query, "%s %lu", tags[m->bound->kind], (unsigned long)m->row_count);
     if (m->bound->returning.root)
         give_batches(query, &m->results);

@@ -263,7 +263,8 @@ static Status run_deferred(Query *query, Error *err)
     const AstStatement *ast = query->statement->ast;
     query->mode = QUERY_NONE;
     if (ast->kind == AST_STATEMENT_INSERT || ast->kind == AST_STATEMENT_UPDATE ||
-        ast->kind == AST_STATEMENT_DELETE || ast->kind == AST_STATEMENT_SELECT)
+        ast->kind == AST_STATEMENT_DELETE || ast->kind == AST_STATEMENT_MERGE ||
+        ast->kind == AST_STATEMENT_SELECT)
         return modify__run(query, ast, err);
     return command__run(query, ast, err);
 }

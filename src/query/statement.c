@@ -48,6 +48,7 @@ static bool ast_writes(const AstStatement *ast)
     case AST_STATEMENT_INSERT:
     case AST_STATEMENT_UPDATE:
     case AST_STATEMENT_DELETE:
+    case AST_STATEMENT_MERGE:
     case AST_STATEMENT_TRUNCATE:
     case AST_STATEMENT_CREATE_TABLE:
     case AST_STATEMENT_CREATE_TABLE_AS:
@@ -192,6 +193,7 @@ static Status bind_by_kind(Session *session, Statement *statement, const Type *p
     case AST_STATEMENT_INSERT:
     case AST_STATEMENT_UPDATE:
     case AST_STATEMENT_DELETE:
+    case AST_STATEMENT_MERGE:
         return bind_plan(session, statement, param_types, param_count, err);
     case AST_STATEMENT_SHOW:
         statement->kind = STATEMENT_QUERY;

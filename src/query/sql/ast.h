@@ -309,6 +309,7 @@ typedef enum AstStatementKind {
     AST_STATEMENT_INSERT,
     AST_STATEMENT_UPDATE,
     AST_STATEMENT_DELETE,
+    AST_STATEMENT_MERGE,
     AST_STATEMENT_TRUNCATE,
     AST_STATEMENT_CREATE_TABLE,
     AST_STATEMENT_CREATE_TABLE_AS,
@@ -371,6 +372,34 @@ typedef struct AstModify {
     uint32_t returning_count;
     AstWith *with;
 } AstModify;
+
+typedef enum AstMergeAction {
+    AST_MERGE_NOTHING,
+    AST_MERGE_INSERT,
+    AST_MERGE_UPDATE,
+    AST_MERGE_DELETE,
+} AstMergeAction;
+
+typedef struct AstMergeWhen {
+    bool matched;
+    AstMergeAction action;
+    AstExpr *condition; /* AND ..., NULL = none */
+    AstAssignment *assignments;
+    uint32_t assignment_count;
+    AstTarget *columns; /* INSERT: alias = column name */
+    uint32_t column_count;
+    AstExpr **values; /* none = DEFAULT VALUES */
+    uint32_t value_count;
+} AstMergeWhen;
+
+typedef struct AstMerge {
+    AstFrom *table; /* AST_FROM_TABLE */
+    AstFrom *source;
+    AstExpr *on;
+    AstMergeWhen *whens;
+    uint32_t when_count;
+    AstWith *with;
+} AstMerge;
 
 typedef struct AstTruncate {
     AstName *names;
@@ -571,6 +600,7 @@ struct AstStatement {
         AstSelect *select;
         AstInsert *insert;
         AstModify *modify; /* UPDATE, DELETE */
+        AstMerge *merge;
         AstTruncate *truncate;
         AstCreateTable *create_table;
         AstCreateView *create_view;

@@ -82,6 +82,8 @@ Status sql_bind_modify(const SqlBindOptions *options, const AstStatement *statem
     TRY(binder_init(&b, options, err));
     if (statement->kind == AST_STATEMENT_INSERT)
         TRY(sql__insert(&b, statement->insert, &bound));
+    else if (statement->kind == AST_STATEMENT_MERGE)
+        TRY(sql__merge(&b, statement->merge, &bound));
     else
         TRY(sql__update(&b, statement->modify, statement->kind == AST_STATEMENT_UPDATE, &bound));
     TRY(check_params(&b));

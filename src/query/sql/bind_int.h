@@ -295,6 +295,7 @@ Status sql__finish_modify(Binder *b, SqlModify *modify);
 
 /* ---- bind_insert.c, bind_update.c, bind_table.c */
 Status sql__insert(Binder *b, const AstInsert *insert, SqlModify *ret);
+Status sql__merge(Binder *b, const AstMerge *merge, SqlModify *ret);
 Status sql__update(Binder *b, const AstModify *modify, bool update, SqlModify *ret);
 Status sql__create_table(Binder *b, const AstCreateTable *create, SqlCreateTable *ret);
 Status sql__column_def(Binder *b, const AstColumnDef *def, SqlCreateTable *ret);

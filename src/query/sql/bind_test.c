@@ -15,7 +15,7 @@ static Status bind_text(Arena *arena, const char *text, Plan *ret_plan, Error *e
     const AstStatement *statement = script.statements[0];
     SqlBindOptions options = fake_options(arena, statement);
     if (statement->kind == AST_STATEMENT_INSERT || statement->kind == AST_STATEMENT_UPDATE ||
-        statement->kind == AST_STATEMENT_DELETE) {
+        statement->kind == AST_STATEMENT_DELETE || statement->kind == AST_STATEMENT_MERGE) {
         SqlModify modify;
         TRY(sql_bind_modify(&options, statement, &modify, err));
         *ret_plan = modify.plan;

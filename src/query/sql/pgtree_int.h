@@ -54,6 +54,7 @@ AstFrom *pgtree__from(Convert *c, Node *node);
 AstInsert *pgtree__insert(Convert *c, InsertStmt *node);
 AstModify *pgtree__update(Convert *c, UpdateStmt *node);
 AstModify *pgtree__delete(Convert *c, DeleteStmt *node);
+AstMerge *pgtree__merge(Convert *c, MergeStmt *node);
 AstTruncate *pgtree__truncate(Convert *c, TruncateStmt *node);
 AstWith *pgtree__with(Convert *c, WithClause *node);
 AstSelect *pgtree__select(Convert *c, SelectStmt *stmt);

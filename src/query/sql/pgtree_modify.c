@@ -224,6 +224,47 @@ AstModify *pgtree__delete(Convert *c, DeleteStmt *node)
     return modify;
 }
 
+static void convert_when(Convert *c, MergeWhenClause *node, AstMergeWhen *when)
+{
+    when->matched = node->matched;
+    if (node->condition)
+        when->condition = pgtree__expr(c, node->condition);
+    switch (node->commandType) {
+    case CMD_UPDATE:
+        when->action = AST_MERGE_UPDATE;
+        when->assignments = convert_assignments(c, node->targetList, &when->assignment_count);
+        break;
+    case CMD_DELETE:
+        when->action = AST_MERGE_DELETE;
+        break;
+    case CMD_INSERT:
+        when->action = AST_MERGE_INSERT;
+        when->columns = pgtree__targets(c, node->targetList, &when->column_count);
+        when->values = pgtree__exprs(c, node->values, &when->value_count);
+        if (!when->value_count)
+            when->column_count = 0; /* DEFAULT VALUES */
+        break;
+    default:
+        when->action = AST_MERGE_NOTHING;
+        break;
+    }
+}
+
+AstMerge *pgtree__merge(Convert *c, MergeStmt *node)
+{
+    AstMerge *merge = ARENA_NEW(c->arena, AstMerge);
+    ListCell *cell;
+
+    merge->with = pgtree__with(c, node->withClause);
+    merge->table = convert_target(c, node->relation);
+    merge->source = pgtree__from(c, node->sourceRelation);
+    merge->on = pgtree__expr(c, node->joinCondition);
+    merge->whens = ARENA_NEW_ARRAY(c->arena, AstMergeWhen, list_length(node->mergeWhenClauses));
+    foreach(cell, node->mergeWhenClauses)
+        convert_when(c, lfirst(cell), &merge->whens[merge->when_count++]);
+    return merge;
+}
+
 AstTruncate *pgtree__truncate(Convert *c, TruncateStmt *node)
 {
     AstTruncate *truncate = ARENA_NEW(c->arena, AstTruncate);

@@ -389,6 +389,10 @@ void pgtree__statement_node(Convert *c, Node *node, AstStatement *statement)
         statement->kind = AST_STATEMENT_DELETE;
         statement->modify = pgtree__delete(c, (DeleteStmt *)node);
         return;
+    case T_MergeStmt:
+        statement->kind = AST_STATEMENT_MERGE;
+        statement->merge = pgtree__merge(c, (MergeStmt *)node);
+        return;
     case T_TruncateStmt:
         statement->kind = AST_STATEMENT_TRUNCATE;
         statement->truncate = pgtree__truncate(c, (TruncateStmt *)node);
@@ -473,7 +477,8 @@ AstStatement *pgtree__statement(Convert *c, Node *node, int location, int len)
         statement->position =
             sql_text_position(&c->text, (size_t)(statement->text.ptr - c->text.text.ptr));
     } else if (nodeTag(node) != T_SelectStmt && nodeTag(node) != T_InsertStmt &&
-               nodeTag(node) != T_UpdateStmt && nodeTag(node) != T_DeleteStmt) {
+               nodeTag(node) != T_UpdateStmt && nodeTag(node) != T_DeleteStmt &&
+               nodeTag(node) != T_MergeStmt) {
         statement->unsupported = STR("this statement here");
     }
     if (location >= 0 || !statement->unsupported.len || IsA(node, ExecuteStmt) ||

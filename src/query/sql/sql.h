@@ -72,14 +72,22 @@ typedef struct SqlBindOptions {
 Status sql_bind_select(const SqlBindOptions *options, const AstSelect *select, Plan *ret_plan,
                        Error *err);
 
-typedef enum SqlModifyKind { SQL_INSERT, SQL_UPDATE, SQL_DELETE } SqlModifyKind;
+typedef enum SqlModifyKind { SQL_INSERT, SQL_UPDATE, SQL_DELETE, SQL_MERGE } SqlModifyKind;
+
+/* What MERGE does with a row of its plan. */
+typedef enum SqlMergeAction {
+    SQL_MERGE_INSERT = 1,
+    SQL_MERGE_UPDATE = 2,
+    SQL_MERGE_DELETE = 3
+} SqlMergeAction;
 
 /* A statement that changes a table. `plan` yields, in this order:
- *   the row id, int8                 UPDATE, DELETE
+ *   the row id, int8                 UPDATE, DELETE, MERGE (NULL: not matched)
+ *   the action, int4                 MERGE: SqlMergeAction
  *   the live columns of the table    new values; old ones for DELETE, and only with RETURNING
  *   `extra_count` columns            of FROM's other tables, with RETURNING
  *   `check_count` bools              is table->checks[i] kept? INSERT, UPDATE
- * A row id may come several times; the first time counts. */
+ * A row id may come several times; the first time counts (21000 for MERGE). */
 struct SqlModify {
     SqlModifyKind kind;
     const Table *table;
@@ -98,7 +106,7 @@ struct SqlModify {
     VirtualTable *conflicting;
     VirtualTable *results; /* in WITH: what RETURNING gave; its `next` and `ctx` are to be set */
 };
-/* INSERT, UPDATE, DELETE. */
+/* INSERT, UPDATE, DELETE, MERGE. */
 Status sql_bind_modify(const SqlBindOptions *options, const AstStatement *statement,
                        SqlModify *ret_modify, Error *err);
 /* The tables of TRUNCATE. */

@@ -22,6 +22,7 @@ static void bind_one(Arena *arena, const AstStatement *statement)
     case AST_STATEMENT_INSERT:
     case AST_STATEMENT_UPDATE:
     case AST_STATEMENT_DELETE:
+    case AST_STATEMENT_MERGE:
         if (sql_bind_modify(&options, statement, &modify, &err) == STATUS_OK)
             ASSERT(plan_verify(&modify.plan, &err) == STATUS_OK || strstr(err.message, "deep"));
         break;
