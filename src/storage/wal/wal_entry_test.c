@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "base/hash.h"
 #include <stdio.h>
 
 #include "storage/wal/wal_entry.h"
@@ -133,6 +134,46 @@ static void test_random_rows_round_trip(void **)
             assert_int_equal(in.batch.row_count, out.batch.row_count);
             for (uint32_t i = 0; i < in.batch.column_count; i++)
                 assert_columns_equal(&in.batch.columns[i], &out.batch.columns[i]);
+        }
+    }
+}
+
+static void test_random_deletes_round_trip(void **)
+{
+    static const WalEncoding both[] = {WAL_ENCODING_BINARY, WAL_ENCODING_JSON};
+    WalRowName names[300];
+    uint64_t random = 42;
+
+    for (uint32_t round = 0; round < 200; round++) {
+        WalDeletes in = {.table_id = round * 7, .all = round % 5 == 0, .rows = names};
+        in.txn_id = round % 3 ? 0 : UINT64_MAX - round;
+        in.count = round % 7 ? (uint32_t)(hash_u64(random) % 300) : 0;
+        for (uint32_t i = 0; i < in.count; i++) {
+            random = hash_u64(random + i);
+            names[i] = (WalRowName){round % 2 ? random : 1000 + i / 3, random % (round + 1)};
+        }
+        for (size_t e = 0; e < LUMA_ARRAY_LEN(both); e++) {
+            CLEANUP(arena_done) Arena arena = {0};
+            CLEANUP(buf_done) Buf buf = {0};
+            WalDeletes out;
+            uint64_t txn_id;
+            Error err = {0};
+            arena_init(&arena, NULL);
+            wal_deletes_encode(&in, both[e], &buf);
+            WalEntry entry = {
+                .type = WAL_ENTRY_DELETES, .encoding = both[e], .payload = buf_str(&buf)};
+            assert_int_equal(wal_deletes_decode(&entry, &arena, &out, &err), STATUS_OK);
+            assert_int_equal(wal_deletes_txn(&entry, &txn_id, &err), STATUS_OK);
+            assert_true(txn_id == in.txn_id && out.txn_id == in.txn_id && out.all == in.all);
+            assert_int_equal(out.table_id, in.table_id);
+            assert_int_equal(out.count, in.count);
+            for (uint32_t i = 0; i < in.count; i++)
+                assert_true(out.rows[i].lsn == names[i].lsn &&
+                            out.rows[i].position == names[i].position);
+            for (size_t cut = 0; cut < buf.len; cut++) { /* cut off anywhere: never taken */
+                entry.payload.len = cut;
+                assert_int_equal(wal_deletes_decode(&entry, &arena, &out, &err), STATUS_CORRUPT);
+            }
         }
     }
 }
@@ -371,6 +412,7 @@ int main(void)
         cmocka_unit_test(test_packed_columns_round_trip_at_their_edges),
         cmocka_unit_test(test_random_samples_round_trip),
         cmocka_unit_test(test_random_rows_round_trip),
+        cmocka_unit_test(test_random_deletes_round_trip),
         cmocka_unit_test(test_texts_that_rows_share_are_stored_once),
         cmocka_unit_test(test_constant_and_dictionary_columns_are_flattened),
         cmocka_unit_test(test_random_metadata_exemplars_series_and_commits_round_trip),
