@@ -64,15 +64,21 @@ void audit__statement(const Session *session, const AstStatement *ast, Str tag, 
 
     if (!options->on_audit || !(denied || is_told(ast)))
         return;
-    Str command = str_sub(sql_scan_command(ast->text), 0, sizeof action);
+    Str command = sql_scan_command(ast->text);
+    if (!command.len) { /* a statement inside another has no text: EXECUTE */
+        ptrdiff_t blank = str_find_byte(tag, ' ');
+        command = blank < 0 ? tag : str_sub(tag, 0, (size_t)blank);
+    }
+    command = str_sub(command, 0, sizeof action);
     for (size_t i = 0; i < command.len; i++)
         action[i] = command.ptr[i] >= 'a' && command.ptr[i] <= 'z' ? (char)(command.ptr[i] - 32)
                                                                    : command.ptr[i];
-    options->on_audit(options->audit_ctx, &(QueryAudit){.user = str_from(session->user),
-                                                        .address = str_from(session->address),
-                                                        .protocol = str_from(session->protocol),
-                                                        .action = {action, command.len},
-                                                        .object = audit__shown_text(ast->text, TEXT_BYTES_MAX),
-                                                        .error = error,
-                                                        .tag = tag});
+    options->on_audit(options->audit_ctx,
+                      &(QueryAudit){.user = str_from(session->user),
+                                    .address = str_from(session->address),
+                                    .protocol = str_from(session->protocol),
+                                    .action = {action, command.len},
+                                    .object = audit__shown_text(ast->text, TEXT_BYTES_MAX),
+                                    .error = error,
+                                    .tag = tag});
 }

@@ -26,37 +26,45 @@ static void clear_behind(uint8_t bytes[16], unsigned bits)
     }
 }
 
-Status address_rule_parse(Str text, AddressRule *ret_rule, Error *err)
+static bool parse_host(Str name, NetAddress *ret_address)
 {
     char host[INET6_ADDRSTRLEN];
-    ptrdiff_t slash = str_find_byte(text, '/');
-    Str name = slash < 0 ? text : str_sub(text, 0, (size_t)slash);
-    NetAddress address = {0};
-    int64_t bits;
 
     if (!name.len || name.len >= sizeof host)
-        goto bad;
+        return false;
     memcpy(host, name.ptr, name.len);
     host[name.len] = 0;
-    bool v4 = inet_pton(AF_INET, host, &address.v4.sin_addr) == 1;
-    if (!v4 && inet_pton(AF_INET6, host, &address.v6.sin6_addr) != 1)
-        goto bad;
-    address.any.sa_family = v4 ? AF_INET : AF_INET6;
-    bits = v4 ? 32 : 128;
-    if (slash >= 0) {
-        int64_t most = bits;
-        if (!str_to_i64(str_sub(text, (size_t)slash + 1, text.len), &bits) || bits < 0 ||
-            bits > most)
-            goto bad;
-    }
+    *ret_address = (NetAddress){0};
+    if (inet_pton(AF_INET, host, &ret_address->v4.sin_addr) == 1)
+        ret_address->any.sa_family = AF_INET;
+    else if (inet_pton(AF_INET6, host, &ret_address->v6.sin6_addr) == 1)
+        ret_address->any.sa_family = AF_INET6;
+    else
+        return false;
+    return true;
+}
+
+Status address_rule_parse(Str text, AddressRule *ret_rule, Error *err)
+{
+    ptrdiff_t slash = str_find_byte(text, '/');
+    NetAddress address;
+    bool good = parse_host(slash < 0 ? text : str_sub(text, 0, (size_t)slash), &address);
+    bool v4 = good && address.any.sa_family == AF_INET;
+    int64_t most = v4 ? 32 : 128;
+    int64_t bits = most;
+
+    if (good && slash >= 0)
+        good = str_to_i64(str_sub(text, (size_t)slash + 1, text.len), &bits) && bits >= 0 &&
+               bits <= most;
+    if (!good)
+        return error_set(err, STATUS_INVALID,
+                         "\"%.*s\" is no address and no range such as 10.0.0.0/8",
+                         (int)LUMA_MIN(text.len, (size_t)100), text.ptr);
     AddressRule rule = address_rule_of(&address);
     rule.bits = (uint8_t)(v4 ? bits + 96 : bits);
     clear_behind(rule.bytes, rule.bits);
     *ret_rule = rule;
     return STATUS_OK;
-bad:
-    return error_set(err, STATUS_INVALID, "\"%.*s\" is no address and no range such as 10.0.0.0/8",
-                     (int)LUMA_MIN(text.len, (size_t)100), text.ptr);
 }
 
 bool address_rule_covers(const AddressRule *rule, const NetAddress *address)
