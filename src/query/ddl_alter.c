@@ -877,7 +877,7 @@ Status ddl__alter_table(Query *query, const AstDdl *ast, Error *err)
             const AstAlterCommand *c = &ast->commands[i];
             if (pass_of(c) != pass)
                 continue;
-            if (table->kind != TABLE_USER && c->kind != AST_ALTER_SET_OPTIONS &&
+            if ((table->kind != TABLE_USER || table->id == TABLE_ID_AUDIT_LOG) && c->kind != AST_ALTER_SET_OPTIONS &&
                 c->kind != AST_ALTER_RESET_OPTIONS && c->kind != AST_ALTER_NOTHING)
                 return error_set_sql(err, STATUS_DENIED, "42501", 0,
                                      "built-in table \"%.*s\" cannot be altered",

@@ -164,7 +164,7 @@ Status ddl__create_index(Query *query, const AstDdl *ast, Error *err)
         if (ast->where)
             return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", 0,
                                  "partial unique indexes are not supported");
-        if (table->kind != TABLE_USER)
+        if (table->kind != TABLE_USER || table->id == TABLE_ID_AUDIT_LOG)
             return error_set_sql(err, STATUS_DENIED, "42501", 0,
                                  "built-in table \"%.*s\" cannot be altered",
                                  STR_FMT(table->name));

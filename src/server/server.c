@@ -270,6 +270,7 @@ static Status start_queries(Server *s, Error *err)
         .server_version = "15.0 (LumaDB " LUMADB_VERSION ")",
         .on_audit = on_query_audit,
         .audit_ctx = s,
+        .make_verifier = admission_make_verifier,
         .spill_dir = s->spill_dir,
         .spill_bytes_max = c->query_spill_bytes,
         .wants_report = s->own_spans.queue ? own_spans_want : NULL,

@@ -332,6 +332,22 @@ def test_a_client_certificate_stands_for_the_user_it_names():
             assert pg('stranger', 'stranger')[0]
 
 
+def test_users_made_by_sql_log_in_with_their_password():
+    with Server() as s:
+        w = Wire(s)
+        for statement in ("create user ann password 'sesame'", 'create role nologin_role', 'create table t (a int)'):
+            equal(w.query(statement)[-2][0], b'C', statement)
+        equal(psql(s, 'select current_user', 'ann', 'sesame')[:2], (0, 'ann'))
+        assert 'password authentication failed for user "ann"' in psql(s, 'select 1', 'ann', 'wrong')[2]
+        equal(sql(s, 'select 1', basic('ann', 'sesame'))[0], 200)
+        equal(sql(s, 'select 1', basic('ann', 'wrong'))[0], 401)
+        equal(types(w.query("alter user ann password 'other'")), 'CZ')
+        assert psql(s, 'select 1', 'ann', 'sesame')[0] and not psql(s, 'select 1', 'ann', 'other')[0]
+        equal(sql(s, 'select 1', basic('ann', 'sesame'))[0], 401, 'what was remembered is forgotten')
+        told = json.loads(sql(s, "select object from audit_log where action like '% USER' order by ts")[2])['rows']
+        equal(told, [['create user ann'], ['alter user ann']])
+
+
 def test_the_audit_log_tells_who_did_what():
     with Server(config=USERS) as s:
         def records(where):

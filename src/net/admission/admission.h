@@ -16,6 +16,7 @@
 #ifndef LUMA_NET_ADMISSION_ADMISSION_H
 #define LUMA_NET_ADMISSION_ADMISSION_H
 
+#include "base/buf.h"
 #include "net/admission/gate.h"
 #include "net/loop/access.h"
 
@@ -87,6 +88,8 @@ bool admission_is_open(Admission *admission, const NetAddress *peer, Role *ret_r
 bool admission_allows_anonymous(const Admission *admission);
 /* Reads a verifier as PostgreSQL prints it; md5 is left empty. */
 Status admission_parse_verifier(Str text, Role role, Verifier *ret_verifier, Error *err);
+/* Turns a password into such a verifier; takes milliseconds. A verifier stays as it is. */
+Status admission_make_verifier(Str password, Buf *out, Error *err);
 /* Its bans and limits. */
 Gate *admission_gate(Admission *admission);
 /* A protocol that checks logins itself (PostgreSQL's) tells how they ended. */

@@ -150,3 +150,31 @@ void verifier_fake(const uint8_t secret[32], Str name, Verifier *ret_verifier)
     hmac(bytes, STR("server"), v.server_key);
     *ret_verifier = v;
 }
+
+static void append_base64(Buf *out, const uint8_t *bytes, size_t len)
+{
+    char text[64];
+
+    ASSERT(len <= 32);
+    buf_append(out, text, (size_t)EVP_EncodeBlock((uint8_t *)text, bytes, (int)len));
+}
+
+Status admission_make_verifier(Str password, Buf *out, Error *err)
+{
+    Verifier v;
+
+    if (verifier_is_text(password)) {
+        TRY(verifier_parse(password, ROLE_NONE, &v, err));
+        buf_append_str(out, password);
+        return STATUS_OK;
+    }
+    TRY(verifier_make((Str){0}, password, ROLE_NONE, false, &v, err));
+    buf_printf(out, "SCRAM-SHA-256$%d:", v.iterations);
+    append_base64(out, v.salt, v.salt_len);
+    buf_append_byte(out, '$');
+    append_base64(out, v.stored_key, sizeof v.stored_key);
+    buf_append_byte(out, ':');
+    append_base64(out, v.server_key, sizeof v.server_key);
+    OPENSSL_cleanse(&v, sizeof v);
+    return STATUS_OK;
+}
