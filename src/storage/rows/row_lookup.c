@@ -114,9 +114,12 @@ RowHit row_table__look_up(RowTable *table, Lsn lsn, const RowChanges *changes, H
     }
     if (changes && changes->truncated)
         return ROW_HIT_NONE;
-    RowHit hit = look_at_stored(table, lsn, hash, ret_row_id);
-    if (hit == ROW_HIT_ROW && changes && row_changes__deletes(changes, *ret_row_id))
+    uint64_t row_id;
+    RowHit hit = look_at_stored(table, lsn, hash, &row_id);
+    if (hit == ROW_HIT_ROW && changes && row_changes__deletes(changes, row_id))
         return ROW_HIT_NONE;
+    if (hit == ROW_HIT_ROW)
+        *ret_row_id = row_id;
     return hit;
 }
 
