@@ -6,6 +6,9 @@
 
 #include "base/regex.h"
 
+/* Letters and digits of any script, as in PostgreSQL with UTF-8. */
+#define WORD_CLASS "\\pL\\p{Nd}_"
+
 enum { REPEATS_MAX = 255, GROUP_DEPTH_MAX = 200 };
 
 typedef struct Are {
@@ -201,10 +204,14 @@ static Status escape(Are *a)
     case 'D':
     case 's':
     case 'S':
-    case 'w':
-    case 'W':
         buf_append_byte(a->out, '\\');
         buf_append_byte(a->out, (uint8_t)c);
+        return STATUS_OK;
+    case 'w':
+        buf_append_lit(a->out, "[" WORD_CLASS "]");
+        return STATUS_OK;
+    case 'W':
+        buf_append_lit(a->out, "[^" WORD_CLASS "]");
         return STATUS_OK;
     case 'A':
         buf_append_lit(a->out, "\\A");
@@ -235,9 +242,16 @@ static Status escape(Are *a)
 /* "[:alpha:]", "[.x.]", "[=x=]" inside brackets; the cursor stands on the inner '['. */
 static Status bracket_class(Are *a)
 {
-    static const char *const names[] = {"alnum", "alpha", "ascii",  "blank", "cntrl",
-                                        "digit", "graph", "lower",  "print", "punct",
-                                        "space", "upper", "xdigit", "word"};
+    static const struct {
+        const char *name;
+        const char *class;
+    } classes[] = {
+        {"alnum", "\\pL\\p{Nd}"}, {"alpha", "\\pL"},      {"ascii", "[:ascii:]"},
+        {"blank", "[:blank:]"},   {"cntrl", "[:cntrl:]"}, {"digit", "[:digit:]"},
+        {"graph", "[:graph:]"},   {"lower", "\\p{Ll}"},   {"print", "[:print:]"},
+        {"punct", "[:punct:]"},   {"space", "[:space:]"}, {"upper", "\\p{Lu}"},
+        {"xdigit", "[:xdigit:]"}, {"word", WORD_CLASS},
+    };
     char kind = peek(a, 1);
     size_t begin = a->at + 2;
     size_t end = begin;
@@ -254,10 +268,10 @@ static Status bracket_class(Are *a)
         put_code(a, code);
         return STATUS_OK;
     }
-    for (size_t i = 0; i < LUMA_ARRAY_LEN(names); i++) {
-        if (!str_eq(name, str_from(names[i])))
+    for (size_t i = 0; i < LUMA_ARRAY_LEN(classes); i++) {
+        if (!str_eq(name, str_from(classes[i].name)))
             continue;
-        buf_printf(a->out, "[:%s:]", names[i]);
+        buf_append_str(a->out, str_from(classes[i].class));
         return STATUS_OK;
     }
     return invalid(a, "invalid character class");
@@ -270,7 +284,13 @@ static Status bracket_escape(Are *a)
     if (!more(a))
         return invalid(a, "invalid escape \\ sequence");
     char c = a->s.ptr[a->at++];
-    if (c == 'd' || c == 's' || c == 'w' || c == 'D' || c == 'S' || c == 'W') {
+    if (c == 'w') {
+        buf_append_lit(a->out, WORD_CLASS);
+        return STATUS_OK;
+    }
+    if (c == 'W')
+        return refused(a, "\\W inside brackets");
+    if (c == 'd' || c == 's' || c == 'D' || c == 'S') {
         buf_append_byte(a->out, '\\');
         buf_append_byte(a->out, (uint8_t)c);
         return STATUS_OK;

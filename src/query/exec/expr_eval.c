@@ -848,8 +848,14 @@ static Status in_set_test(ExprEval *ev, const InSet *set, const Column *arg, uin
             per_code[i] = in_set_has(set, arg->dict, i, hash, eq);
     }
     for (uint32_t i = 0; i < rows; i++) {
-        if (column_is_null(arg, i)) {
+        if (column_is_null(arg, i) && (set->members.len || set->has_null)) {
             bit_clear(column_validity(ret), i);
+            continue;
+        }
+        if (!set->members.len) { /* nothing is in an empty list, NULL neither */
+            if (set->has_null)
+                bit_clear(column_validity(ret), i);
+            bit_put(column_values(ret), i, negated);
             continue;
         }
         bool has = per_code ? per_code[((const uint32_t *)arg->values)[i]]

@@ -582,7 +582,10 @@ static Status best_offer(BestValue *best, const Column *c, size_t i, ValueCmp cm
 {
     if (best->some) {
         Column current = best_column(best);
-        if (cmp(c, i, &current, 0) * sign <= 0)
+        int order = cmp(c, i, &current, 0) * sign;
+        /* Of equal values PostgreSQL keeps the later one: 1.0 and 1.00, 1 day and 24:00:00. */
+        bool later = c->type.id == TYPE_NUMERIC || c->type.id == TYPE_INTERVAL;
+        if (order < 0 || (order == 0 && !later))
             return STATUS_OK;
     }
     return best_set(best, c, i, arena, err);

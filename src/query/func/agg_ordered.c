@@ -180,6 +180,78 @@ AGG_FINISH(mode)
     return STATUS_OK;
 }
 
+/* ---------------------------------------------------------------- hypothetical rows */
+
+typedef struct Hypothetical {
+    int64_t rows;
+    int64_t before;   /* rows that sort before the hypothetical one */
+    int64_t distinct; /* different values among them */
+    int64_t same;     /* its peers */
+    Collected last;   /* the value before, to tell different ones apart */
+} Hypothetical;
+
+/* Three-way order of a row and the hypothetical value under the sort's direction. */
+static int order_of(const Column *value, const Column *wanted, uint32_t row, int64_t flags)
+{
+    bool value_null = column_is_null(value, row);
+    bool wanted_null = column_is_null(wanted, row);
+    if (value_null || wanted_null) {
+        int order = (int)value_null - (int)wanted_null;
+        return flags & 2 ? -order : order;
+    }
+    int order = value_cmp_fn(value->type)(value, row, wanted, row);
+    return flags & 1 ? -order : order;
+}
+
+AGG_UPDATE(hypothetical)
+{
+    Hypothetical *all = states;
+    for (uint32_t i = 0; i < rows; i++) {
+        Hypothetical *h = &all[group_of[i]];
+        int order = order_of(&args[2], &args[0], i, column_i64(&args[1], i));
+        h->rows++;
+        h->before += order < 0;
+        h->same += order == 0;
+        if (order >= 0)
+            continue;
+        bool repeated = false;
+        if (h->last.count) {
+            Column last;
+            TRY(collected_column(&h->last, ctx->arena, &last, err));
+            bool null = column_is_null(&args[2], i);
+            repeated = h->last.nulls[0] || null ? h->last.nulls[0] && null
+                                                : value_eq_fn(last.type)(&last, 0, &args[2], i);
+        }
+        h->distinct += !repeated;
+        h->last.count = 0;
+        TRY(collected_add(&h->last, &args[2], i, arena, err));
+    }
+    return STATUS_OK;
+}
+
+#define HYPOTHETICAL_FINISH(name, ctype, expr)                                                     \
+    AGG_FINISH(name)                                                                               \
+    {                                                                                              \
+        const Hypothetical *all = states;                                                          \
+        TRY(agg_result(ctx, count, ret, err));                                                     \
+        for (uint32_t i = 0; i < count; i++) {                                                     \
+            const Hypothetical *h = &all[i];                                                       \
+            ((ctype *)column_values(ret))[i] = (ctype)(expr);                                      \
+        }                                                                                          \
+        return STATUS_OK;                                                                          \
+    }
+HYPOTHETICAL_FINISH(rank, int64_t, h->before + 1)
+HYPOTHETICAL_FINISH(dense_rank, int64_t, h->distinct + 1)
+HYPOTHETICAL_FINISH(percent_rank, double, h->rows ? (double)h->before / (double)h->rows : 0.0)
+HYPOTHETICAL_FINISH(cume_dist, double, (double)(h->before + h->same + 1) / (double)(h->rows + 1))
+
+#define RANKED(name_, oid_, ret_)                                                                  \
+    {                                                                                              \
+        .name = #name_, .oid = oid_, .arg_count = 2, .ordered_set = true, .hypothetical = true,    \
+        .args = {T(ANYELEMENT), T(ANYELEMENT)}, .ret = ret_, .state_bytes = sizeof(Hypothetical),  \
+        .order_sensitive = true, .update = hypothetical_update, .finish = name_##_finish           \
+    }
+
 #define ORDERED(name_, oid_, update_, finish_, state_, ret_, argc_, ...)                           \
     {                                                                                              \
         .name = name_, .oid = oid_, .arg_count = argc_, .ordered_set = true,                       \
@@ -199,6 +271,10 @@ static const Aggregate aggregates[] = {
             T(FLOAT8), T(ANYELEMENT)),
     ORDERED("percentile_disc", 3978, percentile, percentile_disc, Percentile, T(ANYARRAY), 2,
             AT(FLOAT8), T(ANYELEMENT)),
+    RANKED(rank, 3986, T(INT8)),
+    RANKED(percent_rank, 3988, T(FLOAT8)),
+    RANKED(cume_dist, 3990, T(FLOAT8)),
+    RANKED(dense_rank, 3992, T(INT8)),
     ORDERED("mode", 3984, mode, mode, Collected, T(ANYELEMENT), 1, T(ANYELEMENT)),
 };
 const AggregateTable func__ordered_aggregates = {aggregates, LUMA_ARRAY_LEN(aggregates)};

@@ -66,7 +66,9 @@ typedef struct Aggregate {
     uint32_t oid;
     uint8_t arg_count;
     bool variadic;
-    bool ordered_set; /* percentile_cont(...) WITHIN GROUP (ORDER BY ...) */
+    bool ordered_set;  /* percentile_cont(...) WITHIN GROUP (ORDER BY ...) */
+    bool hypothetical; /* rank(x) WITHIN GROUP: between the arguments stands an int4, bit 0 = the
+                          order is descending, bit 1 = NULLs come first */
     Type args[FUNC_ARGS_MAX];
     Type ret;
     uint32_t state_bytes;

@@ -210,9 +210,10 @@ ROW_KERNEL_NULLABLE(array_replace)
 
 ROW_KERNEL_NULLABLE(array_fill)
 {
-    if (column_is_null(&args[1], row))
+    if (column_is_null(&args[1], row) || (arg_count > 2 && column_is_null(&args[2], row)))
         return error_set_sql(err, STATUS_INVALID, "22004", 0,
                              "dimension array or low bound array cannot be null");
+    Column bounds;
     Column lengths;
     PgArray dims = open_arg(args, 1, row);
     int32_t length[PGARRAY_DIMS_MAX] = {0};
@@ -223,7 +224,23 @@ ROW_KERNEL_NULLABLE(array_fill)
         return error_set_sql(err, STATUS_INVALID, "54000", 0,
                              "number of array dimensions (%u) exceeds the maximum allowed (%d)",
                              dims.count, PGARRAY_DIMS_MAX);
+    if (arg_count > 2) {
+        PgArray lows = open_arg(args, 2, row);
+        if (lows.count != dims.count)
+            return error_set_sql(err, STATUS_INVALID, "2202E", 0,
+                                 "wrong number of array subscripts");
+        TRY(pgarray_elements(&lows, ctx->arena, &bounds, err));
+        for (uint32_t d = 0; d < lows.count; d++) {
+            if (pgarray_is_null(&lows, d))
+                return error_set_sql(err, STATUS_INVALID, "22004", 0,
+                                     "dimension values cannot be null");
+            lower[d] = (int32_t)column_i64(&bounds, d);
+        }
+    }
     for (uint32_t d = 0; d < dims.count; d++) {
+        if (pgarray_is_null(&dims, d))
+            return error_set_sql(err, STATUS_INVALID, "22004", 0,
+                                 "dimension values cannot be null");
         length[d] = (int32_t)column_i64(&lengths, d);
         if (length[d] < 0 || (count *= (uint64_t)length[d]) > 1 << 27)
             return error_set_sql(err, STATUS_INVALID, "54000", 0,
@@ -235,6 +252,29 @@ ROW_KERNEL_NULLABLE(array_fill)
         copy_element(&elements, i, &args[0], row);
     return pgarray_make_dims(ret->type, &elements, 0, (uint32_t)count, count ? dims.count : 0,
                              length, lower, ctx->arena, (View *)column_values(ret) + row, err);
+}
+
+/* Without its last n elements. */
+ROW_KERNEL(trim_array)
+{
+    Column items;
+    PgArray a = open_arg(args, 0, row);
+    int32_t n = ARG(int32_t, 1);
+    int32_t length = a.dim_count ? a.lengths[0] : 0;
+    int32_t lengths[PGARRAY_DIMS_MAX];
+    int32_t lowers[PGARRAY_DIMS_MAX];
+    if (n < 0 || n > length)
+        return error_set_sql(err, STATUS_INVALID, "2202E", 0,
+                             "number of elements to trim must be between 0 and %d", length);
+    TRY(pgarray_elements(&a, ctx->arena, &items, err));
+    uint32_t each = length ? a.count / (uint32_t)length : 0;
+    uint32_t count = each * (uint32_t)(length - n);
+    for (uint32_t d = 0; d < a.dim_count; d++) {
+        lengths[d] = d ? a.lengths[d] : length - n;
+        lowers[d] = 1; /* a slice begins at 1 */
+    }
+    return pgarray_make_dims(ret->type, &items, 0, count, count ? a.dim_count : 0, lengths, lowers,
+                             ctx->arena, (View *)column_values(ret) + row, err);
 }
 
 /* ---------------------------------------------------------------- searching */
@@ -348,6 +388,8 @@ static const Function functions[] = {
     NULLABLE("array_remove", 3167, array_remove, ANYARR, 2, ANYARR, ANYEL),
     NULLABLE("array_replace", 3168, array_replace, ANYARR, 3, ANYARR, ANYEL, ANYEL),
     NULLABLE("array_fill", 1193, array_fill, ANYARR, 2, ANYEL, AT(INT4)),
+    NULLABLE("array_fill", 1286, array_fill, ANYARR, 3, ANYEL, AT(INT4), AT(INT4)),
+    FN("trim_array", 6172, trim_array, ANYARR, 2, ANYARR, T(INT4)),
     NULLABLE("array_position", 3277, array_position, T(INT4), 2, ANYARR, ANYEL),
     NULLABLE("array_position", 3278, array_position, T(INT4), 3, ANYARR, ANYEL, T(INT4)),
     NULLABLE("array_positions", 3279, array_positions, AT(INT4), 2, ANYARR, ANYEL),

@@ -42,12 +42,15 @@ typedef struct TableFunctionTable {
     X(text)                                                                                        \
     X(text_format)                                                                                 \
     X(regexp)                                                                                      \
-    X(regexp_find) X(datetime) X(json) X(json_set) X(jsonpath) X(bit) X(array) X(array_part)       \
-        X(search) X(sequence) X(system) X(to_char)
+    X(regexp_find)                                                                                 \
+    X(datetime)                                                                                    \
+    X(json)                                                                                        \
+    X(json_set) X(jsonpath) X(bit) X(array) X(array_part) X(bytea) X(overlaps) X(to_number)        \
+        X(unicode) X(search) X(sequence) X(system) X(to_char)
 #define X(name) extern const FuncTable func__##name##_table;
 FUNC_TABLES(X)
 #undef X
-#define AGGREGATE_TABLES(X) X(basic) X(stats) X(collect) X(ordered) X(approx)
+#define AGGREGATE_TABLES(X) X(basic) X(stats) X(collect) X(ordered) X(approx) X(bit)
 #define X(name) extern const AggregateTable func__##name##_aggregates;
 AGGREGATE_TABLES(X)
 #undef X

@@ -59,6 +59,16 @@ static Status put_value(const EvalContext *ctx, Str value, bool as_text, Column 
     return func__set_copy(ctx, ret, row, value, err);
 }
 
+/* A scalar of jsonb is, to ->, an array of one. */
+static Str element_of(const Column *c, uint32_t row, int32_t idx)
+{
+    Str s = func__str(c, row);
+    bool scalar = s.len && s.ptr[0] != '{' && s.ptr[0] != '[';
+    if (c->type.id == TYPE_JSONB && scalar)
+        return idx == 0 || idx == -1 ? s : (Str){0};
+    return find_index(s, idx);
+}
+
 #define BY_KEY(name, as_text)                                                                      \
     ROW_KERNEL(name)                                                                               \
     {                                                                                              \
@@ -69,7 +79,7 @@ static Status put_value(const EvalContext *ctx, Str value, bool as_text, Column 
 #define BY_INDEX(name, as_text)                                                                    \
     ROW_KERNEL(name)                                                                               \
     {                                                                                              \
-        return put_value(ctx, find_index(ARG_STR(0), ARG(int32_t, 1)), as_text, ret, row, err);    \
+        return put_value(ctx, element_of(&args[0], row, ARG(int32_t, 1)), as_text, ret, row, err); \
     }
 BY_KEY(get_key, false)
 BY_KEY(get_key_text, true)

@@ -72,8 +72,10 @@ ROW_KERNEL(atanh_d)
     SET(double, atanh(x));
     return STATUS_OK;
 }
-MATH1(degrees_d, x *(180.0 / M_PI))
-MATH1(radians_d, x *(M_PI / 180.0))
+/* As PostgreSQL has it, for the same last digits. */
+#define RADIANS_PER_DEGREE 0.0174532925199432957692
+MATH1(degrees_d, x / RADIANS_PER_DEGREE)
+MATH1(radians_d, x *RADIANS_PER_DEGREE)
 
 ROW_KERNEL(sqrt_d)
 {

@@ -573,6 +573,13 @@ static Status number_to_char(const EvalContext *ctx, View n, Str pattern, Column
     TRY(read_format(pattern, &f, err));
     if (numeric_is_nan(&n) || numeric_is_infinite(&n)) {
         numeric_append_text(&n, &out);
+        if (out.len > (size_t)f.before) { /* too wide, as a number of many digits is */
+            Str wide = str_make("0000000000000000000000000000000000000000", (size_t)f.before + 1);
+            if (f.before < 39) {
+                buf_clear(&out);
+                TRY(append_formatted(&out, pattern, &f, wide, STR(""), false));
+            }
+        }
         return func__set_copy(ctx, ret, row, buf_str(&out), err);
     }
     bool negative = numeric_sign(&n) < 0;

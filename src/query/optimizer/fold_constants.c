@@ -49,6 +49,17 @@ static bool foldable(const Expr *e)
     }
 }
 
+/* A strict function with a NULL argument, whatever its others are. */
+static bool never_called(const Expr *e)
+{
+    if (e->kind != EXPR_CALL || !e->function->strict || e->spread)
+        return false;
+    for (uint32_t i = 0; i < e->arg_count; i++)
+        if (expr_is_null_const(e->args[i]))
+            return true;
+    return false;
+}
+
 /* AND without TRUEs, OR without FALSEs; decided as a whole by the opposite. */
 static Expr *fold_logic(Folder *f, Expr *e)
 {
@@ -80,6 +91,11 @@ static Expr *fold_expr(Folder *f, Expr *e)
         e->subplan = fold_node(f, e->subplan);
     if (e->kind == EXPR_AND || e->kind == EXPR_OR)
         return fold_logic(f, e);
+    if (never_called(e)) {
+        Expr *null = expr_const_null(f->plan->arena, e->type);
+        null->position = e->position;
+        return null;
+    }
     if (!foldable(e) || !f->options || !f->options->eval_const)
         return e;
     Column value;

@@ -142,14 +142,16 @@ static bool const_eq(const Column *a, const Column *b)
 
 static bool node_fields_eq(const Expr *a, const Expr *b)
 {
-    return a->kind == b->kind && type_eq(a->type, b->type) && a->type.typmod == b->type.typmod &&
+    return a->kind == b->kind && type_eq(a->type, b->type) &&
+           (a->type.typmod == b->type.typmod || a->type.id == TYPE_RECORD) &&
            a->arg_count == b->arg_count && a->negated == b->negated && a->all == b->all &&
            a->slice == b->slice && a->test == b->test && a->input == b->input &&
            a->column == b->column && a->depth == b->depth && a->param_idx == b->param_idx &&
-           a->function == b->function && a->cast == b->cast && a->subplan == b->subplan &&
-           a->subquery_kind == b->subquery_kind && a->aggregate == b->aggregate &&
-           a->window_function == b->window_function && a->distinct == b->distinct &&
-           a->order_count == b->order_count;
+           a->function == b->function && a->cast == b->cast &&
+           (a->subplan == b->subplan || (a->source && a->source == b->source)) &&
+           a->spread == b->spread && a->subquery_kind == b->subquery_kind &&
+           a->aggregate == b->aggregate && a->window_function == b->window_function &&
+           a->distinct == b->distinct && a->order_count == b->order_count;
 }
 
 bool expr_eq(const Expr *a, const Expr *b)

@@ -90,10 +90,11 @@ struct Expr {
     const Function *function; /* EXPR_CALL and those that name it above */
     const Cast *cast;         /* EXPR_CAST; NULL with equal ids = typmod change only */
     SubqueryKind subquery_kind;
-    PlanNode *subplan; /* EXPR_SUBQUERY */
-    bool once;         /* EXPR_SUBQUERY: one answer for the whole execution (optimizer) */
-    const Str *names;  /* EXPR_ROW: of the fields; NULL = f1, f2 ... */
-    bool spread;       /* EXPR_CALL: the last argument is an array of the variadic arguments */
+    PlanNode *subplan;  /* EXPR_SUBQUERY */
+    const void *source; /* EXPR_SUBQUERY: what it was bound from; two of one source are equal */
+    bool once;          /* EXPR_SUBQUERY: one answer for the whole execution (optimizer) */
+    const Str *names;   /* EXPR_ROW: of the fields; NULL = f1, f2 ... */
+    bool spread;        /* EXPR_CALL: the last argument is an array of the variadic arguments */
     /* EXPR_AGGREGATE and EXPR_WINDOW */
     const Aggregate *aggregate;
     const char *window_function; /* "row_number", ... ; NULL = `aggregate` over the frame */

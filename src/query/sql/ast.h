@@ -68,7 +68,8 @@ typedef enum AstExprKind {
     AST_COLLATE,     /* args[0] COLLATE text */
     AST_ARRAY,       /* ARRAY[args] */
     AST_ROW,         /* ROW(args) */
-    AST_SUBSCRIPT,   /* args[0][args[1]]; all = slice args[1]:args[2], either may be NULL */
+    AST_SUBSCRIPT,   /* args[0][args[1]]; all = slice args[1]:args[2], either may be NULL; number: 0
+                        = the first of its chain, what is inside stood in parentheses */
     AST_FIELD,       /* (args[0]).text */
     AST_FIELD_STAR,  /* (args[0]).* */
     AST_SUBQUERY,    /* select; number: AstSubquery; args[0] op (text) for ANY and ALL */

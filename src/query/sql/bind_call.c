@@ -102,7 +102,9 @@ static uint32_t exact_count(const Candidate *c, const Type *types, uint32_t coun
 {
     uint32_t exact = 0;
     for (uint32_t i = 0; i < count; i++)
-        exact += !is_unknown(types[i]) && type_eq(candidate_arg(c, i), types[i]);
+        exact += !is_unknown(types[i]) &&
+                 (type_eq(candidate_arg(c, i), types[i]) ||
+                  (types[i].is_array && type_eq(candidate_arg(c, i), TYPE_OF(ANYARRAY))));
     return exact;
 }
 
@@ -299,13 +301,23 @@ static Status no_operator(Binder *b, Str symbol, const Expr *left, const Expr *r
     return status;
 }
 
-static uint32_t operator_candidates(Str symbol, uint32_t arg_count, Candidate *list)
+/* "any" as an operand means any but arrays: text || any. */
+static bool takes_arrays(const Function *f, const Type *types)
+{
+    for (uint32_t i = 0; i < f->arg_count; i++)
+        if (f->args[i].id == TYPE_ANY && !f->args[i].is_array && types[i].is_array)
+            return false;
+    return true;
+}
+
+static uint32_t operator_candidates(Str symbol, const Type *types, uint32_t arg_count,
+                                    Candidate *list)
 {
     uint32_t count;
     uint32_t n = 0;
     const Function *const *functions = func_find(symbol, true, &count);
     for (uint32_t i = 0; i < count && n < CANDIDATES_MAX; i++)
-        if (functions[i]->arg_count == arg_count)
+        if (functions[i]->arg_count == arg_count && takes_arrays(functions[i], types))
             list[n++] =
                 (Candidate){functions[i]->args, arg_count, false, functions[i]->ret, functions[i]};
     return n;
@@ -330,8 +342,8 @@ __attribute__((noinline)) static Status find_operator(Binder *b, Str symbol, Exp
 {
     Candidate list[CANDIDATES_MAX];
     Type types[2];
-    uint32_t n = operator_candidates(symbol, count, list);
     types_of(args, count, types);
+    uint32_t n = operator_candidates(symbol, types, count, list);
     const Candidate *chosen = count == 2 ? operator_exact(list, n, types[0], types[1]) : NULL;
     if (!chosen) {
         n = select_candidate(list, n, types, count);
@@ -606,6 +618,30 @@ static Status finish_ordered_set(Binder *b, Scope *scope, const AstExpr *ast, Ex
     return STATUS_OK;
 }
 
+/* rank(x) WITHIN GROUP (ORDER BY y): the function compares by itself and must know the order. */
+static void add_sort_direction(Binder *b, Expr *aggregate)
+{
+    const SortKey *key = &aggregate->order[0];
+    Expr **args = ARENA_NEW_ARRAY(b->arena, Expr *, 3);
+    int64_t flags = (key->descending ? 1 : 0) | (key->nulls_first ? 2 : 0);
+    args[0] = aggregate->args[0];
+    args[1] = expr_const_i64(b->arena, TYPE_OF(INT4), flags);
+    args[2] = aggregate->args[1];
+    aggregate->args = args;
+    aggregate->arg_count = 3;
+}
+
+/* array_agg(DISTINCT x): PostgreSQL finds the repeated ones by sorting, and gives them sorted. */
+static Status order_distinct(Binder *b, Scope *scope, Expr *aggregate)
+{
+    AstOrder ascending = {0};
+    aggregate->order = ARENA_NEW_ARRAY(b->arena, SortKey, aggregate->arg_count);
+    for (uint32_t i = 0; i < aggregate->arg_count; i++)
+        TRY(sql__order(b, scope, &ascending, aggregate->args[i], &aggregate->order[i]));
+    aggregate->order_count = aggregate->arg_count;
+    return STATUS_OK;
+}
+
 static Status aggregate_shape(Binder *b, const AstExpr *ast, const Aggregate *aggregate)
 {
     const AstCall *call = ast->call;
@@ -677,6 +713,10 @@ static Status bind_aggregate(Binder *b, Scope *scope, const AstExpr *ast, Expr *
     result->aggregate = chosen.item;
     if (call->within_group)
         TRY(finish_ordered_set(b, scope, ast, result));
+    if (result->distinct && !result->order_count && result->aggregate->order_sensitive)
+        TRY(order_distinct(b, scope, result));
+    if (result->aggregate->hypothetical)
+        add_sort_direction(b, result);
     *ret_expr = result;
     if (call->over)
         return STATUS_OK;
@@ -957,11 +997,11 @@ Status sql__call(Binder *b, Scope *scope, const AstExpr *ast, Expr **ret_expr)
         return bind_windowed(b, scope, ast, ret_expr);
     if (func_find(call->name, false, &count) && count)
         return bind_plain_call(b, scope, ast, ret_expr);
+    const WindowFunction *window = find_window_function(call->name);
+    if (window && !call->within_group)
+        return bind_window_function(b, scope, ast, window, ret_expr);
     if (func_find_aggregate(call->name, &count) && count)
         return bind_aggregate(b, scope, ast, ret_expr);
-    const WindowFunction *window = find_window_function(call->name);
-    if (window)
-        return bind_window_function(b, scope, ast, window, ret_expr);
     if (sql__is_table_function(call->name))
         return bind_set_call(b, scope, ast, ret_expr);
     return bind_plain_call(b, scope, ast, ret_expr);

@@ -19,12 +19,14 @@ Expr *sql__new_args(Binder *b, ExprKind kind, Type type, int32_t position, uint3
 
 /* ---------------------------------------------------------------- constants and parameters */
 
-/* Digits that do not fit int4 are int8 when they fit, else numeric. */
+/* Digits are int4, int8 or numeric, whichever they fit first. */
 static Status bind_number(Binder *b, const AstExpr *ast, Expr **ret_expr)
 {
     int64_t value;
     if (str_to_i64(ast->text, &value)) {
-        *ret_expr = expr_const_i64(b->arena, TYPE_OF(INT8), value);
+        /* The sign of -2147483648 belongs to it. */
+        Type type = value >= INT32_MIN && value <= INT32_MAX ? TYPE_OF(INT4) : TYPE_OF(INT8);
+        *ret_expr = expr_const_i64(b->arena, type, value);
         (*ret_expr)->position = ast->position;
         return STATUS_OK;
     }

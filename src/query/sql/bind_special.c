@@ -414,10 +414,10 @@ static Status bind_subscript(Binder *b, Scope *scope, const AstExpr *ast, Expr *
     uint32_t count = 0;
     char name[64];
     bool slice = false;
-    while (base->kind == AST_SUBSCRIPT) {
+    for (bool first = false; base->kind == AST_SUBSCRIPT && !first; count++) {
+        first = base->number == 0;
         slice |= base->all;
         base = base->args[0];
-        count++;
     }
     Expr *array;
     TRY(sql__expr_known(b, scope, base, &array));
@@ -608,6 +608,7 @@ static Status row_subquery(Binder *b, const AstExpr *ast, Expr *row, PlanNode *p
     TRY(sql__row_compare(b, ast->text, row, columns, ast->position, &compare));
     Field field = {.name = STR("compare"), .type = TYPE_OF(BOOL)};
     Expr *result = sql__new(b, EXPR_SUBQUERY, TYPE_OF(BOOL), ast->position);
+    result->source = ast;
     Expr *yes = expr_const_bool(b->arena, true);
     Expr *other = compare;
     result->subplan = sql__project(b, plan, &compare, &field, 1);
@@ -629,6 +630,7 @@ static Status any_subquery(Binder *b, Scope *scope, const AstExpr *ast, PlanNode
     if (plan->schema.field_count != 1)
         return BIND_ERROR(b, "42601", ast->position, "subquery has too many columns");
     Expr *result = sql__new(b, EXPR_SUBQUERY, TYPE_OF(BOOL), ast->position);
+    result->source = ast;
     Expr *column = sql__plan_column(b, plan, 0);
     TRY(sql__operator_function(b, ast->text, &left, &column, ast->position, &result->function));
     if (!type_eq(result->function->ret, TYPE_OF(BOOL)))
@@ -651,6 +653,7 @@ Status sql__subquery(Binder *b, Scope *scope, const AstExpr *ast, Expr **ret_exp
     PlanNode *plan;
     TRY(sql__select(b, scope, ast->select, &plan));
     Expr *result = sql__new(b, EXPR_SUBQUERY, TYPE_OF(BOOL), ast->position);
+    result->source = ast;
     result->subplan = plan;
     switch ((AstSubquery)ast->number) {
     case AST_SUBQUERY_EXISTS:

@@ -332,6 +332,7 @@ static AstExpr *convert_case(Convert *c, CaseExpr *node)
 
 AstExpr *pgtree__steps(Convert *c, AstExpr *expr, List *steps, int location)
 {
+    int64_t number = 0;
     ListCell *cell;
     foreach(cell, steps)
     {
@@ -340,6 +341,7 @@ AstExpr *pgtree__steps(Convert *c, AstExpr *expr, List *steps, int location)
         if (IsA(step, A_Indices)) {
             A_Indices *indices = (A_Indices *)step;
             outer->kind = AST_SUBSCRIPT;
+            outer->number = number++;
             outer->all = indices->is_slice;
             if (indices->is_slice)
                 set_args3(c, outer, 3, NULL, indices->lidx, indices->uidx);
