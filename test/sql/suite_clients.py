@@ -205,7 +205,7 @@ def test_psycopg3_copy_in_text_and_binary():
                     equal(list(copy.rows()), data)
             try:
                 with cur.copy('copy p from stdin') as copy:
-                    copy.write(b'1\tx\n')
+                    copy.write(b'1\tx\t\\N\t\\N\n')
                     raise ZeroDivisionError
             except psycopg.errors.QueryCanceled:
                 pass
