@@ -124,6 +124,38 @@ static void drop_unused(Session *session, const CatalogChange *old, uint32_t old
     }
 }
 
+static bool drops_on_commit(const CatalogVersion *version, uint32_t table_id)
+{
+    const Table *table = catalog_table_by_id(version, table_id);
+    return table && table->temporary && table->on_commit == ON_COMMIT_DROP;
+}
+
+/* ON COMMIT DROP takes a table and its parts. */
+static bool ends_with_commit(const CatalogVersion *version, int kind, const CatalogHead *head)
+{
+    if (kind == CATALOG_TABLE)
+        return drops_on_commit(version, head->id);
+    if (kind == CATALOG_SEQUENCE)
+        return drops_on_commit(version, ((const CatalogSequence *)(const void *)head)->owner_table);
+    return kind == CATALOG_INDEX &&
+           drops_on_commit(version, ((const CatalogIndex *)(const void *)head)->table_id);
+}
+
+/* ON COMMIT DELETE ROWS: the store is made anew; those of dropped tables go. */
+static void end_rows(Session *session)
+{
+    const CatalogVersion *version = session->catalog.version;
+    const Table *table;
+    size_t pos = 0;
+    while (version && (table = catalog_next_table(version, &pos))) {
+        if (!table->temporary || table->on_commit == ON_COMMIT_PRESERVE)
+            continue;
+        engine_drop_store(engine_of(session), table->store_id);
+        if (table->on_commit == ON_COMMIT_DELETE)
+            engine_open_store(engine_of(session), table);
+    }
+}
+
 /* What the version has of temporary objects becomes what lasts. */
 static void keep_temporary(Session *session)
 {
@@ -138,7 +170,7 @@ static void keep_temporary(Session *session)
         const CatalogHead *head;
         size_t pos = 0;
         while ((head = catalog_next(catalog->version, (CatalogKind)kind, &pos))) {
-            if (!is_temporary_id(head->id))
+            if (!is_temporary_id(head->id) || ends_with_commit(catalog->version, kind, head))
                 continue;
             CatalogChange put = {.op = CATALOG_PUT,
                                  .kind = (CatalogKind)kind,
@@ -177,6 +209,7 @@ static bool has_temporary_changes(const SessionCatalog *catalog)
 void ddl__committed(Session *session)
 {
     SessionCatalog *catalog = &session->catalog;
+    end_rows(session);
     if (has_temporary_changes(catalog))
         keep_temporary(session);
     /* Stores that a later change of the transaction gave up. */

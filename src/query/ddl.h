@@ -80,6 +80,8 @@ bool ddl__may(const Session *session, const CatalogVersion *version, CatalogKind
               const CatalogHead *head, uint32_t privileges);
 
 /* ---- ddl_sequence.c */
+/* TRUNCATE ... RESTART IDENTITY: sequences that the tables own begin again. */
+Status ddl__restart_sequences(Query *query, const Table *const *tables, uint32_t count, Error *err);
 /* The sequence of a serial or identity column of a table that is put afterwards. */
 Status ddl__column_sequence(Query *query, const SqlColumnSequence *spec, Table *table,
                             TableColumn *column, Error *err);

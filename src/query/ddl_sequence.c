@@ -338,6 +338,24 @@ Status ddl__column_sequence(Query *query, const SqlColumnSequence *spec, Table *
     return STATUS_OK;
 }
 
+Status ddl__restart_sequences(Query *query, const Table *const *tables, uint32_t count, Error *err)
+{
+    const CatalogVersion *version = ddl__catalog(query);
+    const CatalogSequence *sequence;
+    size_t pos = 0;
+    while ((sequence = catalog_next(version, CATALOG_SEQUENCE, &pos)))
+        for (uint32_t i = 0; i < count; i++) {
+            if (sequence->owner_table != tables[i]->id)
+                continue;
+            CatalogSequence fresh = *sequence;
+            fresh.state_id = ddl__new_id(query, fresh.temporary);
+            fresh.first = fresh.start;
+            fresh.first_called = false;
+            TRY(ddl__put(query, CATALOG_SEQUENCE, &fresh, err));
+        }
+    return STATUS_OK;
+}
+
 /* ---------------------------------------------------------------- functions */
 
 /* What a session keeps of a sequence it used. */

@@ -530,7 +530,7 @@ static Status truncate_tables(WriteBatch *batch, const Table **tables, uint32_t 
     return STATUS_OK;
 }
 
-Status modify__truncate(Query *query, const AstTruncate *ast, Error *err)
+static Status truncate_in_transaction(Query *query, const AstTruncate *ast, Error *err)
 {
     const Table **tables;
     WriteBatch *batch;
@@ -540,6 +540,23 @@ Status modify__truncate(Query *query, const AstTruncate *ast, Error *err)
     TRY(binding__result(&query->binding, status, err));
     TRY(session__begin_write(query->session, tables, ast->count, &batch, &mark, err));
     query__set_tag(query, "TRUNCATE TABLE");
-    return session__end_write(query->session, batch, mark,
-                              truncate_tables(batch, tables, ast->count, err), err);
+    TRY(session__end_write(query->session, batch, mark,
+                           truncate_tables(batch, tables, ast->count, err), err));
+    return ast->restart_identity ? ddl__restart_sequences(query, tables, ast->count, err)
+                                 : STATUS_OK;
+}
+
+Status modify__truncate(Query *query, const AstTruncate *ast, Error *err)
+{
+    Session *session = query->session;
+    if (!ast->restart_identity || session->txn.state != TRANSACTION_IDLE)
+        return truncate_in_transaction(query, ast, err);
+    /* Rows and sequences change together. */
+    TRY(session__begin(session, true, err));
+    Status status = truncate_in_transaction(query, ast, err);
+    if (status != STATUS_OK) {
+        session__rollback(session);
+        return status;
+    }
+    return session__commit(session, err);
 }

@@ -419,7 +419,7 @@ typedef struct AstInsert {
     uint32_t returning_count;
     AstWith *with;
     AstOnConflict *on_conflict; /* NULL = none */
-    bool overriding;
+    enum { AST_OVERRIDING_NONE, AST_OVERRIDING_USER, AST_OVERRIDING_SYSTEM } overriding;
 } AstInsert;
 
 /* WITH (name = value) and EXPLAIN (name value). */

@@ -118,10 +118,11 @@ static Status bind_logic(Binder *b, Scope *scope, const AstExpr *ast, Expr **ret
 static Status bind_cast(Binder *b, Scope *scope, const AstExpr *ast, Expr **ret_expr)
 {
     Type to;
+    uint32_t domain;
     Expr *arg;
     bool ok;
     char have[64], want[64];
-    TRY(sql__type(b, ast->type, &to));
+    TRY(sql__type_domain(b, ast->type, &to, &domain));
     if (!ast->args[0])
         return BIND_UNSUPPORTED(b, ast->position, "this cast is not supported");
     TRY(sql__expr(b, scope, ast->args[0], &arg));
@@ -132,6 +133,7 @@ static Status bind_cast(Binder *b, Scope *scope, const AstExpr *ast, Expr **ret_
     if (!ok)
         return BIND_ERROR(b, "42846", ast->position, "cannot cast type %s to %s",
                           type_name(from, have), type_name(to, want));
+    TRY(sql__domain_value(b, domain, &arg));
     *ret_expr = arg;
     return STATUS_OK;
 }

@@ -48,13 +48,28 @@ static Status check_count(Binder *b, const AstInsert *insert, const InsertColumn
     return STATUS_OK;
 }
 
+/* OVERRIDING USER VALUE: identity columns take theirs, whatever is given. */
+static bool takes_default(const AstInsert *insert, const TableColumn *column)
+{
+    return insert->overriding == AST_OVERRIDING_USER &&
+           (column->source == COLUMN_IDENTITY_ALWAYS || column->source == COLUMN_IDENTITY_DEFAULT);
+}
+
+static Status check_value(Binder *b, const AstInsert *insert, const TableColumn *column,
+                          const AstExpr *value)
+{
+    if (insert->overriding && column->source == COLUMN_IDENTITY_ALWAYS)
+        return STATUS_OK;
+    return sql__check_assignable(b, column, value, false);
+}
+
 /* `part`: the subscripts behind the column's name, or NULL. */
-static Status bind_value(Binder *b, const TableColumn *column, const AstExpr *part,
-                         const AstExpr *ast, Expr **ret)
+static Status bind_value(Binder *b, const AstInsert *insert, const TableColumn *column,
+                         const AstExpr *part, const AstExpr *ast, Expr **ret)
 {
     Scope scope = {.clause = "VALUES"};
-    TRY(sql__check_assignable(b, column, ast, false));
-    if (ast->kind == AST_DEFAULT)
+    TRY(check_value(b, insert, column, ast));
+    if (ast->kind == AST_DEFAULT || takes_default(insert, column))
         return sql__default_value(b, column, ret);
     TRY(sql__expr(b, &scope, ast, ret));
     if (part)
@@ -92,7 +107,7 @@ static Status bind_values(Binder *b, const AstInsert *insert, const ModifyTarget
     node->expr_count = columns * source->values_rows;
     node->exprs = ARENA_NEW_ARRAY(b->arena, Expr *, node->expr_count);
     for (uint32_t i = 0; i < node->expr_count; i++)
-        TRY(bind_value(b, sql__live_column(target, into->columns[i % columns]),
+        TRY(bind_value(b, insert, sql__live_column(target, into->columns[i % columns]),
                        part_of(insert, i % columns), source->values[i], &node->exprs[i]));
     *ret_plan = node;
     return STATUS_OK;
@@ -115,7 +130,7 @@ static Status bind_query(Binder *b, const AstInsert *insert, const ModifyTarget 
                                     "INSERT of a query into a part of column \"%.*s\" is not "
                                     "supported",
                                     STR_FMT(column->name));
-        TRY(sql__check_assignable(b, column, NULL, false));
+        TRY(check_value(b, insert, column, NULL));
     }
     TRY(sql__retype_literals(b, plan, types));
     *ret_plan = plan;
@@ -123,8 +138,8 @@ static Status bind_query(Binder *b, const AstInsert *insert, const ModifyTarget 
 }
 
 /* Whole rows over the source's columns. */
-static Status complete_rows(Binder *b, const ModifyTarget *target, const InsertColumns *from,
-                            PlanNode **plan)
+static Status complete_rows(Binder *b, const AstInsert *insert, const ModifyTarget *target,
+                            const InsertColumns *from, PlanNode **plan)
 {
     Expr **exprs = ARENA_NEW_ARRAY(b->arena, Expr *, target->live_count);
     Field *fields = ARENA_NEW_ARRAY(b->arena, Field, target->live_count);
@@ -133,7 +148,7 @@ static Status complete_rows(Binder *b, const ModifyTarget *target, const InsertC
         uint32_t k = 0;
         while (k < from->count && from->columns[k] != i)
             k++;
-        if (k < from->count) {
+        if (k < from->count && !takes_default(insert, column)) {
             exprs[i] = sql__plan_column(b, *plan, k);
             TRY(sql__assign(b, column, &exprs[i]));
         } else {
@@ -161,7 +176,7 @@ static Status bind_source(Binder *b, const AstInsert *insert, const ModifyTarget
     } else {
         TRY(bind_query(b, insert, target, &columns, ret_plan));
     }
-    return complete_rows(b, target, &columns, ret_plan);
+    return complete_rows(b, insert, target, &columns, ret_plan);
 }
 
 /* ---------------------------------------------------------------- ON CONFLICT */
@@ -302,8 +317,6 @@ Status sql__insert(Binder *b, const AstInsert *insert, SqlModify *ret)
     ModifyTarget target;
     CteFrame frame = {0};
     PlanNode *plan;
-    if (insert->overriding)
-        return BIND_UNSUPPORTED(b, insert->table.position, "OVERRIDING is not supported");
     if (insert->with)
         TRY(sql__with(b, NULL, insert->with, &frame));
     TRY(sql__modify_target(b, &insert->table, insert->alias, &target));

@@ -308,6 +308,10 @@ Status sql__add_check(Binder *b, SqlCreateTable *ret, const AstConstraint *ast);
 Status sql__default(Binder *b, Str column, Type type, const AstExpr *ast, Str *ret_text);
 Status sql__generation(Binder *b, const TableColumn *columns, uint32_t count, Str table,
                        const TableColumn *column, const AstExpr *ast, Str *ret_text);
+/* *value, or the error of the first constraint of the domain (0 = none) that it violates. */
+Status sql__domain_value(Binder *b, uint32_t domain_id, Expr **value);
+/* The DEFAULT of a domain, "" = none. */
+Str sql__domain_default(Binder *b, uint32_t domain_id);
 /* A CHECK over the live columns of a table, as bool. */
 Status sql__check(Binder *b, const TableColumn *columns, uint32_t count, Str table,
                   const AstExpr *ast, Expr **ret_expr);

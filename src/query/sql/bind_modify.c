@@ -97,11 +97,13 @@ static Status stored_expr(Binder *b, Scope *scope, Str text, Str of, Expr **ret_
 Status sql__default_value(Binder *b, const TableColumn *column, Expr **ret_expr)
 {
     Scope scope = {.clause = "DEFAULT expressions"};
-    if (!column->default_text.len || column->source == COLUMN_STORED) {
+    Str text = column->default_text.len ? column->default_text
+                                        : sql__domain_default(b, column->domain_id);
+    if (!text.len || column->source == COLUMN_STORED) {
         *ret_expr = expr_const_null(b->arena, column->type);
         return STATUS_OK;
     }
-    TRY(stored_expr(b, &scope, column->default_text, column->name, ret_expr));
+    TRY(stored_expr(b, &scope, text, column->name, ret_expr));
     return sql__assign(b, column, ret_expr);
 }
 
@@ -109,7 +111,8 @@ Status sql__check_assignable(Binder *b, const TableColumn *column, const AstExpr
                              bool update)
 {
     Status status;
-    if (column->source != COLUMN_STORED || (value && value->kind == AST_DEFAULT))
+    bool always = column->source == COLUMN_IDENTITY_ALWAYS;
+    if ((column->source != COLUMN_STORED && !always) || (value && value->kind == AST_DEFAULT))
         return STATUS_OK;
     if (update)
         status = BIND_ERROR(b, "428C9", 0, "column \"%.*s\" can only be updated to DEFAULT",
@@ -117,6 +120,13 @@ Status sql__check_assignable(Binder *b, const TableColumn *column, const AstExpr
     else
         status = BIND_ERROR(b, "428C9", 0, "cannot insert a non-DEFAULT value into column \"%.*s\"",
                             STR_FMT(column->name));
+    if (always) {
+        error_detail(b->err, "Column \"%.*s\" is an identity column defined as GENERATED ALWAYS.",
+                     STR_FMT(column->name));
+        if (!update)
+            error_hint(b->err, "Use OVERRIDING SYSTEM VALUE to override.");
+        return status;
+    }
     error_detail(b->err, "Column \"%.*s\" is a generated column.", STR_FMT(column->name));
     return status;
 }
@@ -244,12 +254,31 @@ static Status check_columns(Binder *b, const ModifyTarget *target, Scope *scope,
     return STATUS_OK;
 }
 
+/* Values of domains pass the domain's constraints, or the statement fails. */
+static Status check_domains(Binder *b, const ModifyTarget *target, uint32_t first, PlanNode **plan)
+{
+    uint32_t count = (*plan)->schema.field_count;
+    Expr **exprs = ARENA_NEW_ARRAY(b->arena, Expr *, count);
+    bool any = false;
+    for (uint32_t i = 0; i < target->live_count; i++)
+        any |= sql__live_column(target, i)->domain_id != 0;
+    if (!any)
+        return STATUS_OK;
+    for (uint32_t i = 0; i < count; i++)
+        exprs[i] = sql__plan_column(b, *plan, i);
+    for (uint32_t i = 0; i < target->live_count; i++)
+        TRY(sql__domain_value(b, sql__live_column(target, i)->domain_id, &exprs[first + i]));
+    *plan = sql__project(b, *plan, exprs, (*plan)->schema.fields, count);
+    return STATUS_OK;
+}
+
 Status sql__finish_rows(Binder *b, const ModifyTarget *target, uint32_t first, PlanNode **plan,
                         uint32_t *ret_check_count)
 {
     Scope scope = {.clause = "CHECK constraints"};
     ScopeRel rel = sql__target_rel(b, target, target->table->name, first);
     sql__add_rel(b, &scope, &rel, 0);
+    TRY(check_domains(b, target, first, plan));
     if (has_generated(target))
         TRY(generate_columns(b, target, first, &scope, plan));
     if (target->table->check_count)

@@ -590,3 +590,99 @@ Status sql__create_table(Binder *b, const AstCreateTable *create, SqlCreateTable
         TRY(add_like_constraints(b, &create->likes[i], ret));
     return STATUS_OK;
 }
+
+/* ---------------------------------------------------------------- values of domains */
+
+typedef struct DomainArms {
+    Expr **args; /* of EXPR_CASE: when, then */
+    uint32_t count;
+    uint32_t cap;
+} DomainArms;
+
+static bool put_value(Expr *expr, void *ctx)
+{
+    Expr *const *value = ctx;
+    if (expr->kind == EXPR_COLUMN && expr->input == UINT16_MAX) {
+        int32_t position = expr->position;
+        *expr = **value;
+        expr->position = position;
+        return true;
+    }
+    return true;
+}
+
+/* An arm that is never taken: its condition raises the error, or is false. */
+static Status add_arm(Binder *b, Expr *condition, Str domain, Str constraint, Type type,
+                      DomainArms *arms)
+{
+    Expr *args[3] = {condition, expr_const_text(b->arena, TYPE_OF(TEXT), domain),
+                     expr_const_text(b->arena, TYPE_OF(TEXT), constraint)};
+    Expr *call;
+    TRY(sql__call_named(b, STR("*domain check*"), args, 3, 0, &call));
+    Expr *when = sql__new_args(b, EXPR_NOT, TYPE_OF(BOOL), 0, 1, &call);
+    ARENA_PUSH(b->arena, arms->args, arms->count, arms->cap, when);
+    Expr *then = expr_const_null(b->arena, type);
+    ARENA_PUSH(b->arena, arms->args, arms->count, arms->cap, then);
+    return STATUS_OK;
+}
+
+static bool mark_value(Expr *expr, void *ctx)
+{
+    if (expr->kind == EXPR_COLUMN)
+        expr->input = UINT16_MAX;
+    return true;
+}
+
+/* The domains below come first. Domains are made over ones that are there, so the chain ends. */
+static Status add_domain(Binder *b, uint32_t id, Expr *value, DomainArms *arms)
+{
+    const CatalogType *domain =
+        b->catalog->type_by_id ? b->catalog->type_by_id(b->catalog->ctx, id) : NULL;
+    if (!domain)
+        return STATUS_OK;
+    if (domain->base_domain)
+        TRY(add_domain(b, domain->base_domain, value, arms));
+    if (domain->not_null) {
+        Expr *test = sql__new_args(b, EXPR_IS_NULL, TYPE_OF(BOOL), 0, 1, &value);
+        test->negated = true;
+        TRY(add_arm(b, test, domain->name, STR(""), value->type, arms));
+    }
+    TableColumn column = {.name = STR("value"), .type = domain->base};
+    for (uint32_t i = 0; i < domain->check_count; i++) {
+        AstExpr *ast;
+        Expr *check;
+        TRY(sql_parse_expr(b->arena, domain->checks[i].text, &ast, b->err));
+        TRY(sql__check(b, &column, 1, STR(""), ast, &check));
+        (void)expr_walk(check, mark_value, NULL);
+        Expr *copy = expr_clone(b->arena, value);
+        (void)expr_walk(check, put_value, &copy);
+        TRY(add_arm(b, check, domain->name, domain->checks[i].name, value->type, arms));
+    }
+    return STATUS_OK;
+}
+
+Status sql__domain_value(Binder *b, uint32_t domain_id, Expr **value)
+{
+    DomainArms arms = {0};
+    if (!domain_id)
+        return STATUS_OK;
+    TRY(add_domain(b, domain_id, *value, &arms));
+    if (!arms.count)
+        return STATUS_OK;
+    ARENA_PUSH(b->arena, arms.args, arms.count, arms.cap, *value);
+    *value = sql__new_args(b, EXPR_CASE, (*value)->type, (*value)->position, arms.count, arms.args);
+    return STATUS_OK;
+}
+
+Str sql__domain_default(Binder *b, uint32_t domain_id)
+{
+    while (domain_id && b->catalog->type_by_id) {
+        const CatalogType *domain = b->catalog->type_by_id(b->catalog->ctx, domain_id);
+        if (!domain)
+            break;
+        if (domain->default_text.len)
+            return domain->default_text;
+        domain_id = domain->base_domain;
+    }
+    return STR("");
+}

@@ -169,7 +169,9 @@ AstInsert *pgtree__insert(Convert *c, InsertStmt *node)
     insert->with = pgtree__with(c, node->withClause);
     if (node->onConflictClause)
         insert->on_conflict = convert_on_conflict(c, node->onConflictClause);
-    insert->overriding = node->override != OVERRIDING_NOT_SET;
+    insert->overriding = node->override == OVERRIDING_USER_VALUE     ? AST_OVERRIDING_USER
+                         : node->override == OVERRIDING_SYSTEM_VALUE ? AST_OVERRIDING_SYSTEM
+                                                                     : AST_OVERRIDING_NONE;
     return insert;
 }
 
