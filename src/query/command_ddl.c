@@ -619,6 +619,8 @@ static bool is_ddl(AstStatementKind kind)
            kind == AST_STATEMENT_DROP || kind == AST_STATEMENT_DDL;
 }
 
+enum { ATTEMPTS_MAX = 20 }; /* of a statement that meets other writes */
+
 static Status run_in_transaction(Query *query, const AstStatement *ast, Error *err)
 {
     TRY(query__snapshot(query, err));
@@ -648,13 +650,19 @@ static Status run_schema_change(Query *query, const AstStatement *ast, Error *er
     Session *session = query->session;
     if (session->txn.state != TRANSACTION_IDLE)
         return run_in_transaction(query, ast, err);
-    TRY(session__begin(session, true, err));
-    Status status = run_in_transaction(query, ast, err);
-    if (status != STATUS_OK) {
-        session__rollback(session);
-        return status;
+    for (int attempt = 1;; attempt++) {
+        TRY(session__begin(session, true, err));
+        Status status = run_in_transaction(query, ast, err);
+        if (status != STATUS_OK)
+            session__rollback(session);
+        else
+            status = session__commit(session, err);
+        if (status != STATUS_CONFLICT || attempt == ATTEMPTS_MAX)
+            return status;
+        query__renew_snapshot(query); /* somebody was faster */
+        query->binding.version = NULL;
+        query->notice_count = query->notice_next;
     }
-    return session__commit(session, err);
 }
 
 Status command__run(Query *query, const AstStatement *ast, Error *err)

@@ -322,6 +322,8 @@ Status ddl__put(Query *query, CatalogKind kind, void *object, Error *err)
     head->version = change.version_before + 1;
     const Table *old_table = kind == CATALOG_TABLE ? (const void *)old : NULL;
     const CatalogSequence *old_sequence = kind == CATALOG_SEQUENCE ? (const void *)old : NULL;
+    if (old_table && old_table->store_id != ((const Table *)object)->store_id)
+        change.read_lsn = snapshot_lsn(query->binding.snapshot);
     TRY(add_change(query, change, err));
     if (kind == CATALOG_TABLE &&
         (!old_table || old_table->store_id != ((Table *)object)->store_id))

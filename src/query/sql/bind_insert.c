@@ -69,7 +69,11 @@ static Status bind_value(Binder *b, const AstInsert *insert, const TableColumn *
 {
     Scope scope = {.clause = "VALUES"};
     TRY(check_value(b, insert, column, ast));
-    if (ast->kind == AST_DEFAULT || takes_default(insert, column))
+    if (takes_default(insert, column)) { /* complete_rows puts it in */
+        *ret = expr_const_null(b->arena, column->type);
+        return STATUS_OK;
+    }
+    if (ast->kind == AST_DEFAULT)
         return sql__default_value(b, column, ret);
     TRY(sql__expr(b, &scope, ast, ret));
     if (part)

@@ -330,6 +330,9 @@ typedef struct CatalogChange {
     const void *object;      /* PUT: of that kind; its id is `id` */
     int64_t value;           /* SET_SEQUENCE: the value that was given last, or is to come */
     bool is_called;          /* it was given */
+    uint64_t read_lsn; /* PUT of a table with another store: its rows were read at this LSN, and a
+                          later write to the old store is a CONFLICT; 0 = does not matter. Not in the
+                          log */
 } CatalogChange;
 
 /* The version of an empty directory: built-in schemas and tables. Returns owned. */

@@ -72,16 +72,83 @@ static Status check_changes(Engine *engine, const WriteBatch *batch, Error *err)
     return status;
 }
 
+/* Stores that a batch replaces. */
+typedef struct Closing {
+    RowTable **tables; /* references */
+    uint64_t *read_lsns;
+    uint32_t count;
+} Closing;
+
+static void find_replaced(Engine *engine, const WriteBatch *batch, Arena *arena, Closing *ret)
+{
+    CatalogVersion *catalog = engine__catalog(engine);
+
+    ret->tables = ARENA_NEW_ARRAY(arena, RowTable *, batch->change_count);
+    ret->read_lsns = ARENA_NEW_ARRAY(arena, uint64_t, batch->change_count);
+    for (size_t i = 0; i < batch->change_count; i++) {
+        const CatalogChange *change = &batch->changes[i];
+        if (change->op != CATALOG_PUT || change->kind != CATALOG_TABLE || !change->read_lsn)
+            continue;
+        const Table *old = catalog_table_by_id(catalog, change->id);
+        const Table *table = change->object;
+        RowTable *store = old && old->store_id != table->store_id
+                              ? row_store_find(engine->rows, old->store_id)
+                              : NULL;
+        if (!store)
+            continue;
+        ret->read_lsns[ret->count] = change->read_lsn;
+        ret->tables[ret->count++] = store;
+    }
+    catalog_version_unref(catalog);
+}
+
+/* What is under way already becomes visible first; then nothing may have changed since it was read.
+ */
+static Status close_stores(Engine *engine, const Closing *closing, Error *err)
+{
+    enum { WAITS_MAX = 100, WAIT_NS = 10 * 1000 * 1000 };
+
+    for (uint32_t i = 0; i < closing->count; i++)
+        row_table_close(closing->tables[i], true);
+    Lsn end = closing->count ? wal_next_lsn(engine->wal) : 0;
+    for (int i = 0; i < WAITS_MAX && engine_visible_lsn(engine) + 1 < end; i++)
+        engine_wait_write(engine, engine_visible_lsn(engine), WAIT_NS);
+    for (uint32_t i = 0; i < closing->count; i++)
+        if (row_table_changed_lsn(closing->tables[i]) > closing->read_lsns[i])
+            return error_set_sql(err, STATUS_CONFLICT, "40001", 0,
+                                 "could not serialize access due to concurrent update");
+    return STATUS_OK;
+}
+
+static void end_closing(const Closing *closing, Status status)
+{
+    for (uint32_t i = 0; i < closing->count; i++) {
+        if (status != STATUS_OK)
+            row_table_close(closing->tables[i], false);
+        row_table_unref(closing->tables[i]);
+    }
+}
+
 Status engine__write_ddl(Engine *engine, WriteBatch *batch, Lsn *ret_lsn, Error *err)
 {
+    CLEANUP(arena_done) Arena arena = {0};
+    Closing closing = {0};
     Lsn lsn = 0;
 
+    arena_init(&arena, NULL);
     take_turn(engine);
     Status status = check_changes(engine, batch, err);
+    if (status == STATUS_OK)
+        find_replaced(engine, batch, &arena, &closing);
+    if (status == STATUS_OK && closing.count)
+        status = write_batch_reserve(batch, err); /* its own writes to the old stores */
+    if (status == STATUS_OK)
+        status = close_stores(engine, &closing, err);
     if (status == STATUS_OK)
         status = engine__write_and_wait(engine, batch, &lsn, err);
     else
         (void)write_batch_free(batch);
+    end_closing(&closing, status);
     /* Ours is the last change until the turn ends. The log has it, so a failure loses nothing. */
     if (status == STATUS_OK && engine->catalog_changes >= CATALOG_SAVE_CHANGES)
         (void)engine__save_catalog(engine, lsn, NULL);

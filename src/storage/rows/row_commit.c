@@ -121,6 +121,9 @@ Status row_changes_reserve(RowChanges *changes, Error *err)
 {
     if (changes->reserved)
         return STATUS_OK;
+    if (__atomic_load_n(&changes->table->closed, __ATOMIC_RELAXED))
+        return error_set_sql(err, STATUS_CONFLICT, "40001", 0,
+                             "could not serialize access due to concurrent schema changes");
     Status status = find_left(changes, err);
     if (status == STATUS_OK)
         status = reserve_deletes(changes, err);
@@ -214,6 +217,7 @@ void row_changes_apply(RowChanges *changes, Lsn lsn)
 {
     RowTable *table = changes->table;
 
+    __atomic_store_n(&table->changed_lsn, lsn, __ATOMIC_RELAXED);
     if (changes->truncated)
         row_table_truncate(table, lsn);
     for (uint32_t i = 0; i < changes->deleted_count; i++)

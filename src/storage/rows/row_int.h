@@ -29,6 +29,8 @@ struct RowTable {
     uint32_t segment_count;
     uint32_t segment_cap;
     uint64_t row_count; /* atomic: relaxed; live rows; written by the applier */
+    Lsn changed_lsn;    /* atomic: relaxed; of the last write of any kind */
+    bool closed;        /* atomic: relaxed; no write may be reserved any more */
 };
 
 /* References to all segments, in an arena array; release each with row_segment_unref. */

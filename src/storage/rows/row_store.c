@@ -162,6 +162,16 @@ Status row_table_check(const RowTable *table, const RecordBatch *rows, Error *er
     return STATUS_OK;
 }
 
+void row_table_close(RowTable *table, bool closed)
+{
+    __atomic_store_n(&table->closed, closed, __ATOMIC_RELAXED);
+}
+
+Lsn row_table_changed_lsn(RowTable *table)
+{
+    return __atomic_load_n(&table->changed_lsn, __ATOMIC_RELAXED);
+}
+
 uint64_t row_table_row_count(RowTable *table)
 {
     return __atomic_load_n(&table->row_count, __ATOMIC_RELAXED);

@@ -55,6 +55,11 @@ void row_table_reclaim(RowTable *table, Lsn horizon);
 /* All rows stored so far go at `lsn`. */
 void row_table_truncate(RowTable *table, Lsn lsn);
 uint64_t row_table_row_count(RowTable *table);
+/* While it is closed writes that are not reserved yet get CONFLICT: another store is to take its
+ * place. */
+void row_table_close(RowTable *table, bool closed);
+/* The last write that changed anything since the start of the process, 0 = none. */
+Lsn row_table_changed_lsn(RowTable *table);
 
 /* As a column of a scan: the row's id, int8. */
 enum { ROW_COLUMN_ID = 0xffff };
