@@ -129,9 +129,10 @@ static const VirtualTable *find_virtual(void *ctx, Str schema, Str name)
 
 static Status check_read(void *ctx, const Table *table, Error *err)
 {
-    const Binding *binding = ctx;
+    Binding *binding = ctx;
     bool rows = table->kind == TABLE_USER || table->kind == TABLE_LOGS ||
                 table->kind == TABLE_TRACES;
+    TRY(ddl__check_table(binding, table, PRIVILEGE_SELECT, err));
     if (rows || !session__wrote_series(binding->session))
         return STATUS_OK;
     return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", 0,

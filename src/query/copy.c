@@ -191,6 +191,7 @@ static Status bind_insert(Query *query, const AstCopy *ast, const SqlCopy *bound
     TRY(sql_bind_modify(&options, &statement, &insert, err));
     copy->plan = insert.plan;
     copy->check_count = insert.check_count;
+    TRY(ddl__check_table(&query->binding, insert.table, PRIVILEGE_INSERT, err));
     TRY(query__optimize(&copy->plan, query->binding.snapshot, err));
     copy->direct = is_identity(copy->plan.root, bound->column_count);
     return STATUS_OK;

@@ -76,6 +76,11 @@ bool ddl__is_temporary(const Session *session, Str schema);
 uint32_t ddl__privileges(const CatalogVersion *version, uint32_t user_id, uint32_t object_id);
 /* May the session do this with the object? Administrators, owners and users of the configuration
  * may do all. */
+/* 42501 "permission denied for table t" unless ddl__may; by what the binding sees. */
+struct Binding;
+Status ddl__check_table(struct Binding *binding, const Table *table, uint32_t privileges, Error *err);
+/* Finds the session's user among the roles of the catalog: their privileges are those granted. */
+void ddl__find_user(Session *session);
 bool ddl__may(const Session *session, const CatalogVersion *version, CatalogKind kind,
               const CatalogHead *head, uint32_t privileges);
 

@@ -61,6 +61,29 @@ bool ddl__may(const Session *session, const CatalogVersion *version, CatalogKind
     return (ddl__privileges(version, session->user_id, head->id) & privileges) == privileges;
 }
 
+Status ddl__check_table(Binding *binding, const Table *table, uint32_t privileges, Error *err)
+{
+    const Session *session = binding->session;
+    if (session->role == ROLE_ADMIN || !session->user_id || table->temporary ||
+        ddl__may(session, binding__version(binding), CATALOG_TABLE, (const void *)table,
+                 privileges))
+        return STATUS_OK;
+    return error_set_sql(err, STATUS_DENIED, "42501", 0, "permission denied for table %.*s",
+                         STR_FMT(table->name));
+}
+
+void ddl__find_user(Session *session)
+{
+    Snapshot *snapshot;
+    if (!session->engine->options.engine || session->role == ROLE_ADMIN ||
+        engine_snapshot(session->engine->options.engine, &snapshot, NULL) != STATUS_OK)
+        return;
+    const CatalogUser *user =
+        catalog_find_user(snapshot_catalog(snapshot), str_from(session->user));
+    session->user_id = user ? user->id : 0;
+    (void)snapshot_free(snapshot);
+}
+
 Status ddl__check_owner(Query *query, CatalogKind kind, const CatalogHead *head, Error *err)
 {
     const Session *session = query->session;

@@ -319,6 +319,10 @@ static Status compute_returning(Modify *m, Error *err)
 static Status gather(Modify *m, Error *err)
 {
     SqlModify *bound = m->bound;
+    static const uint32_t privileges[] = {[SQL_INSERT] = PRIVILEGE_INSERT,
+                                          [SQL_UPDATE] = PRIVILEGE_UPDATE,
+                                          [SQL_DELETE] = PRIVILEGE_DELETE};
+    TRY(ddl__check_table(&m->query->binding, m->bound->table, privileges[m->bound->kind], err));
     TRY(query__optimize(&bound->plan, m->query->binding.snapshot, err));
     if (bound->on_conflict) {
         TRY(modify__run_plan(m->query, &bound->plan, on_proposed, m, err));
@@ -538,6 +542,8 @@ static Status truncate_in_transaction(Query *query, const AstTruncate *ast, Erro
     TRY(query__snapshot(query, err));
     Status status = sql_bind_truncate(&query->binding.options, ast, &tables, err);
     TRY(binding__result(&query->binding, status, err));
+    for (uint32_t i = 0; i < ast->count; i++)
+        TRY(ddl__check_table(&query->binding, tables[i], PRIVILEGE_TRUNCATE, err));
     TRY(session__begin_write(query->session, tables, ast->count, &batch, &mark, err));
     query__set_tag(query, "TRUNCATE TABLE");
     TRY(session__end_write(query->session, batch, mark,

@@ -30,6 +30,7 @@ Status session_new(QueryEngine *engine, const SessionOptions *options, Session *
     arena_init(&session->txn.arena, engine->options.budget);
     mutex_init(&session->sequence_lock);
     ddl__init(session);
+    ddl__find_user(session);
     Status status = settings__init(session, options, err);
     if (status != STATUS_OK) {
         session_free(session);
