@@ -46,6 +46,7 @@
     X(CONNECTIONS_OPEN, "lumadb_connections_open", GAUGE, "", "Connections open now.") \
     X(CONNECTIONS_REFUSED_FULL, "lumadb_connections_refused_total", COUNTER, "reason=\"full\"", "Connections closed at accept.") \
     X(CONNECTIONS_REFUSED_ACCESS, "lumadb_connections_refused_total", COUNTER, "reason=\"access\"", "Connections closed at accept.") \
+    X(CONNECTIONS_CUT, "lumadb_connections_cut_total", COUNTER, "reason=\"timeout\"", "Connections closed because the client was silent, too slow, or did not read.") \
     X(LOGINS_GOOD, "lumadb_logins_total", COUNTER, "result=\"good\"", "Credentials that were checked.") \
     X(LOGINS_FAILED, "lumadb_logins_total", COUNTER, "result=\"failed\"", "Credentials that were checked.") \
     X(ADMISSION_REFUSED_BANNED, "lumadb_admission_refused_total", COUNTER, "reason=\"banned\"", "Connections and requests refused by admission.") \
@@ -78,6 +79,7 @@
     X(GRPC_CALLS_FAILED, "lumadb_grpc_calls_failed_total", COUNTER, "", "gRPC calls that were answered with another status than OK.") \
     X(GRPC_DEADLINES_EXCEEDED, "lumadb_grpc_deadlines_exceeded_total", COUNTER, "", "gRPC calls that were not answered before their deadline.") \
     X(PG_QUERIES, "lumadb_postgres_queries_total", COUNTER, "", "Statements run over the PostgreSQL protocol.") \
+    X(PG_BAD_MESSAGES, "lumadb_postgres_bad_messages_total", COUNTER, "", "PostgreSQL messages that broke the protocol.") \
     X(QUERIES_SQL, "lumadb_queries_total", COUNTER, "language=\"sql\"", "Queries started.") \
     X(QUERIES_PROMQL, "lumadb_queries_total", COUNTER, "language=\"promql\"", "Queries started.") \
     X(QUERIES_FAILED, "lumadb_queries_failed_total", COUNTER, "", "Queries that ended with an error.") \

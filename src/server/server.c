@@ -384,6 +384,7 @@ static Status start_http(Server *s, const char *name, const char *key, Str addre
                      .output_bytes_high = (size_t)c->output_bytes},
         .hosts = (const char *const *)s->hosts,
         .cors = (const char *const *)s->cors,
+        .grpc = router == s->otlp_grpc_router,
         .budget = &s->hot_budget,
     };
     TRY(http_server_new(s->loops, router, &options, ret_server, err));

@@ -164,6 +164,20 @@ def test_garbage_is_answered_or_dropped():
         equal(ask(s, 'select 1'), '1')
 
 
+def test_a_full_listener_says_so_in_its_protocol():
+    full = [f'--{name}.connections_max=1' for name in ('postgres', 'prometheus', 'http', 'otlp.http', 'otlp.grpc')]
+    with Server(*full) as s:
+        for name, want in (('postgres', b'C53300\0'), ('http', b'HTTP/1.1 503 '), ('otlp.http', b'\r\nRetry-After: 1\r\n'),
+                           ('otlp.grpc', b'\0\0\0\4\0\0\0\0\0' b'\0\0\x08\7' + b'\0' * 13)):
+            first, second = (socket.create_connection(('127.0.0.1', s.port(name)), timeout=20) for _ in range(2))
+            answer = read_all(second)
+            assert want in answer, (name, answer)
+            first.close()
+            second.close()
+        metrics = s.request('GET', '/metrics')[2].decode()
+        assert 'lumadb_connections_refused_total{reason="full"} 4\n' in metrics, metrics
+
+
 # ---------------------------------------------------------------- statements
 def test_deep_long_and_wide_statements():
     numbers = ','.join(map(str, range(100000)))

@@ -208,6 +208,7 @@ typedef struct HttpServerOptions {
     int64_t body_timeout_ns;  /* whole body [60 s] */
     int64_t write_timeout_ns; /* a client that takes nothing of its answer [60 s] */
     uint32_t streams_max;     /* HTTP/2: open at once on a connection [128] */
+    bool grpc;                /* its clients speak HTTP/2 alone: over a limit they get a GOAWAY */
     MemBudget *budget;        /* bodies are charged to it; over it 503; NULL = not counted */
 } HttpServerOptions;
 

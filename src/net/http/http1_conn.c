@@ -306,6 +306,7 @@ static void check_progress(Http1Conn *h)
     int64_t waiting = conn_output_bytes(h->conn);
 
     if (conn_is_congested(h->conn) && h->stalled && waiting >= h->stalled_bytes) {
+        counter_add(COUNTER_CONNECTIONS_CUT, 1);
         conn_abort(h->conn);
         return;
     }
@@ -320,10 +321,12 @@ static void on_timeout(Connection *conn)
 
     switch (h->phase) {
     case PHASE_IDLE:
+        counter_add(COUNTER_CONNECTIONS_CUT, 1);
         conn_close(conn);
         break;
     case PHASE_HEAD:
     case PHASE_BODY:
+        counter_add(COUNTER_CONNECTIONS_CUT, 1);
         counter_add(COUNTER_HTTP_BAD_REQUESTS, 1);
         h->keep_alive = false;
         if (h->phase == PHASE_HEAD)

@@ -386,6 +386,7 @@ static bool check_progress(Http2Conn *h, int64_t now_ns)
         h->stalled_bytes = waiting;
     } else if (now_ns - h->stalled_ns >= period_ns) {
         counter_add(COUNTER_HTTP2_STREAMS_STALLED, (int64_t)h->stream_count);
+        counter_add(COUNTER_CONNECTIONS_CUT, 1);
         conn_abort(h->conn);
         return false;
     }
@@ -402,6 +403,7 @@ static void on_timeout(Connection *conn)
     if (!check_progress(h, now_ns))
         return;
     if (!h->stream_count && now_ns >= h->idle_ns) {
+        counter_add(COUNTER_CONNECTIONS_CUT, 1);
         end_connection(h, NGHTTP2_NO_ERROR);
         return;
     }

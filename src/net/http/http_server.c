@@ -516,6 +516,13 @@ static void default_time(int64_t *value, int64_t otherwise)
         *value = otherwise;
 }
 
+static const Str refusal_http1 = STR_INIT("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
+                                          "Content-Length: 0\r\nConnection: close\r\n\r\n");
+/* SETTINGS, then GOAWAY with no stream and NO_ERROR: gRPC clients take it as UNAVAILABLE and come
+ * again, while some take ENHANCE_YOUR_CALM as final. */
+static const Str refusal_http2 = STR_INIT("\0\0\0\4\0\0\0\0\0"
+                                          "\0\0\10\7\0\0\0\0\0\0\0\0\0\0\0\0\0");
+
 Status http_server_new(Loops *loops, const HttpRouter *router, const HttpServerOptions *options,
                        HttpServer **ret_server, Error *err)
 {
@@ -538,8 +545,7 @@ Status http_server_new(Loops *loops, const HttpRouter *router, const HttpServerO
     o->listener.ops = &http__conn_ops;
     o->listener.ctx = server;
     o->listener.alpn = "h2,http/1.1";
-    o->listener.refusal = STR("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
-                              "Content-Length: 0\r\nConnection: close\r\n\r\n");
+    o->listener.refusal = o->grpc ? refusal_http2 : refusal_http1;
     /* The longest thing the parser waits for in one piece is a line. */
     o->listener.input_bytes_max = LUMA_MAX(o->line_bytes_max, o->header_bytes_max) + (64 << 10);
     Status status = listener_new(loops, &o->listener, &server->listener, err);

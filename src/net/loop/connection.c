@@ -26,6 +26,8 @@ enum {
 };
 
 static const int64_t linger_timeout_ns = 2 * NS_PER_SEC;
+static const int64_t linger_draining_ns =
+    200 * NS_PER_MS;                                     /* the server stops: others wait for it */
 static const int64_t flush_timeout_ns = 10 * NS_PER_SEC; /* CLOSING without progress */
 
 static ConnState get_state(const Connection *conn)
@@ -188,7 +190,7 @@ static void finish_closing(Connection *conn)
         return;
     }
     loop__conn_set_state(conn, CONN_LINGERING);
-    conn_set_timeout(conn, linger_timeout_ns);
+    conn_set_timeout(conn, loop_is_draining(conn->loop) ? linger_draining_ns : linger_timeout_ns);
     if (uv_shutdown(&conn->shutdown_req, (uv_stream_t *)&conn->tcp, on_shutdown) != 0)
         conn_abort(conn);
     else
@@ -207,8 +209,10 @@ void loop__conn_drain(Connection *conn)
         else
             conn_close(conn);
         break;
-    case CONN_CLOSING:
     case CONN_LINGERING:
+        conn_set_timeout(conn, linger_draining_ns);
+        break;
+    case CONN_CLOSING:
     case CONN_CLOSED:
         break;
     }
@@ -241,10 +245,13 @@ static void on_timer(uv_timer_t *timer)
         return;
     }
     conn->deadline_ns = 0;
-    if (get_state(conn) == CONN_OPEN && conn->ops->on_timeout)
+    if (get_state(conn) == CONN_OPEN && conn->ops->on_timeout) {
         conn->ops->on_timeout(conn);
-    else
-        conn_abort(conn);
+        return;
+    }
+    if (get_state(conn) <= CONN_OPEN)
+        counter_add(COUNTER_CONNECTIONS_CUT, 1);
+    conn_abort(conn);
 }
 
 void conn_set_timeout(Connection *conn, int64_t timeout_ns)

@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "base/counter.h"
+
 PgFraming pg_message_next(Str bytes, size_t bytes_max, PgMessage *ret_message, size_t *ret_len)
 {
     uint32_t len;
@@ -294,7 +296,11 @@ static void append_report(Buf *out, char type, const char *severity, const char 
 
 void pg_append_error(Buf *out, const char *severity, const Error *error)
 {
-    append_report(out, 'E', severity, pg_sqlstate(error), error);
+    const char *sqlstate = pg_sqlstate(error);
+
+    if (strcmp(sqlstate, "08P01") == 0)
+        counter_add(COUNTER_PG_BAD_MESSAGES, 1);
+    append_report(out, 'E', severity, sqlstate, error);
 }
 
 void pg_append_notice(Buf *out, const Error *notice)
