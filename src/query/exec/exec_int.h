@@ -67,8 +67,8 @@ struct Exec {
     Operator *root;
     uint64_t rows_written;
     Mutex scan_lock;
-    TopBound *tops;  /* guarded by scan_lock; owned */
-    ScanNote *scans; /* guarded by scan_lock; owned, one per plan node */
+    TopBound *tops;        /* guarded by scan_lock; owned */
+    ScanNote *scans;       /* guarded by scan_lock; owned, one per plan node */
     int64_t spilled_bytes; /* atomic: relaxed; written to temporary files */
     Mutex lock;
     struct RuntimeFilter *filters; /* guarded by lock */

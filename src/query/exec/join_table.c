@@ -8,8 +8,12 @@ typedef struct BuildWork {
     const PlanNode *node;
     const OuterFrame *outer;
     Fragment *fragment;
-    RowSet *sets; /* one per worker */
+    RowSet *sets;      /* one per worker */
+    JoinSpill *spills; /* one per worker */
+    int spilling;      /* atomic: relaxed; all rows go to disk */
 } BuildWork;
+
+enum { LINK_BYTES = 32, SPILL_ROWS_MIN = 2048 }; /* of a row in the chains */
 
 static Status init_rows(BuildWork *work, RowSet *set, Error *err)
 {
@@ -39,6 +43,34 @@ static Status collect(BuildWork *work, ExprEval *ev, RowSet *set, const RecordBa
     return rowset_append(set, columns, NULL, in->row_count, err);
 }
 
+/* What a worker has kept goes to its files. */
+static Status dump(BuildWork *work, uint32_t worker, Arena *scratch, Error *err)
+{
+    RowSet *set = &work->sets[worker];
+    RecordBatch all = rowset_batch(set);
+    for (uint32_t from = 0; from < all.row_count; from += BATCH_ROWS) {
+        uint32_t n = LUMA_MIN(all.row_count - from, (uint32_t)BATCH_ROWS);
+        RecordBatch part;
+        arena_reset(scratch);
+        TRY(batch_slice(&all, from, n, scratch, &part, err));
+        TRY(join_spill_add(&work->spills[worker], work->exec, part.columns, part.column_count, NULL,
+                           work->node->join_key_count, n, scratch, err));
+    }
+    rowset_done(set);
+    return init_rows(work, set, err);
+}
+
+static Status spill_if_needed(BuildWork *work, uint32_t worker, Arena *scratch, Error *err)
+{
+    const RowSet *set = &work->sets[worker];
+    int64_t more = (int64_t)set->row_count * LINK_BYTES + spill_growth(set);
+    if (set->row_count >= SPILL_ROWS_MIN && spill_wanted(work->exec, more))
+        __atomic_store_n(&work->spilling, 1, __ATOMIC_RELAXED);
+    if (set->row_count && __atomic_load_n(&work->spilling, __ATOMIC_RELAXED))
+        return dump(work, worker, scratch, err);
+    return STATUS_OK;
+}
+
 static Status build_worker(void *ctx, uint32_t worker, Error *err)
 {
     BuildWork *work = ctx;
@@ -57,6 +89,8 @@ static Status build_worker(void *ctx, uint32_t worker, Error *err)
             break;
         arena_reset(&batch);
         status = collect(work, &ev, &work->sets[worker], &in, err);
+        if (status == STATUS_OK)
+            status = spill_if_needed(work, worker, &batch, err);
         if (status != STATUS_OK)
             break;
     }
@@ -65,15 +99,31 @@ static Status build_worker(void *ctx, uint32_t worker, Error *err)
     return status;
 }
 
+static Status end_spill(BuildWork *work, JoinTable *table, Error *err)
+{
+    CLEANUP(arena_done) Arena scratch = {0};
+    arena_init(&scratch, &work->exec->budget);
+    for (uint32_t i = 0; i < table->spill_count; i++) {
+        TRY(dump(work, i, &scratch, err));
+        TRY(join_spill_end(&table->spills[i], err));
+        table->has_null_key |= table->spills[i].has_null_key;
+    }
+    return STATUS_OK;
+}
+
 static Status collect_rows(BuildWork *work, JoinTable *table, Error *err)
 {
     Status status = STATUS_OK;
     uint32_t count = work->fragment->count;
     work->sets = MEM_NEW_ARRAY(RowSet, count);
+    work->spills = table->spills = MEM_NEW_ARRAY(JoinSpill, count);
+    table->spill_count = count;
     for (uint32_t i = 0; i < count && status == STATUS_OK; i++)
         status = init_rows(work, &work->sets[i], err);
     if (status == STATUS_OK)
         status = fragment_run(work->fragment, build_worker, work, err);
+    if (status == STATUS_OK && work->spilling)
+        status = end_spill(work, table, err);
     if (status == STATUS_OK) {
         table->rows = work->sets[0];
         work->sets[0] = (RowSet){0};
@@ -86,6 +136,10 @@ static Status collect_rows(BuildWork *work, JoinTable *table, Error *err)
     for (uint32_t i = 0; i < count; i++)
         rowset_done(&work->sets[i]);
     mem_free(work->sets);
+    if (!work->spilling) {
+        mem_free(table->spills);
+        table->spills = NULL;
+    }
     return status;
 }
 
@@ -170,6 +224,21 @@ static Status link_rows(JoinTable *table, Error *err)
     return exec_check(table->exec, err);
 }
 
+/* The rows are there: keys, chains. */
+static Status index_rows(JoinTable *table, const PlanNode *node, Error *err)
+{
+    Type first = node->right_keys[0]->type;
+    size_t width = layout_width(type_layout(first));
+    table->key_count = node->join_key_count;
+    table->null_safe = node->null_safe;
+    table->narrow = node->join_key_count == 1 && value_is_bitwise(first) && width && width <= 8;
+    table->batch = rowset_batch(&table->rows);
+    table->any_rows |= table->rows.row_count > 0;
+    table->keys = table->batch.columns + node->children[1]->schema.field_count;
+    TRY(alloc_chains(table, node->join_kind == JOIN_RIGHT || node->join_kind == JOIN_FULL, err));
+    return link_rows(table, err);
+}
+
 static Status build(JoinTable *table, const PlanNode *node, const OuterFrame *outer,
                     bool allow_parallel, Error *err)
 {
@@ -182,15 +251,48 @@ static Status build(JoinTable *table, const PlanNode *node, const OuterFrame *ou
     Status status = collect_rows(&work, table, err);
     fragment_close(&fragment);
     TRY(status);
-    Type first = node->right_keys[0]->type;
-    size_t width = layout_width(type_layout(first));
-    table->key_count = node->join_key_count;
-    table->null_safe = node->null_safe;
-    table->narrow = node->join_key_count == 1 && value_is_bitwise(first) && width && width <= 8;
-    table->batch = rowset_batch(&table->rows);
-    table->keys = table->batch.columns + node->children[1]->schema.field_count;
-    TRY(alloc_chains(table, node->join_kind == JOIN_RIGHT || node->join_kind == JOIN_FULL, err));
-    return link_rows(table, err);
+    table->any_rows = work.spilling != 0;
+    return index_rows(table, node, err);
+}
+
+static Status read_partition(JoinTable *table, const JoinTable *whole, uint32_t partition,
+                             Error *err)
+{
+    CLEANUP(arena_done) Arena block = {0};
+    arena_init(&block, &table->exec->budget);
+    for (uint32_t i = 0; i < whole->spill_count; i++) {
+        SpillReader reader = {.file = whole->spills[i].files[partition]};
+        while (reader.file) {
+            RecordBatch in;
+            arena_reset(&block);
+            TRY(spill_reader_next(&reader, &block, &in, err));
+            if (!in.row_count)
+                break;
+            TRY(rowset_append(&table->rows, in.columns, NULL, in.row_count, err));
+        }
+    }
+    return STATUS_OK;
+}
+
+Status join_table_partition(const JoinTable *whole, const PlanNode *node, uint32_t partition,
+                            JoinTable **ret_table, Error *err)
+{
+    JoinTable *table = MEM_NEW(JoinTable);
+    BuildWork work = {.exec = whole->exec, .node = node};
+    table->exec = whole->exec;
+    table->any_rows = whole->any_rows;
+    table->has_null_key = whole->has_null_key;
+    Status status = init_rows(&work, &table->rows, err);
+    if (status == STATUS_OK)
+        status = read_partition(table, whole, partition, err);
+    if (status == STATUS_OK)
+        status = index_rows(table, node, err);
+    if (status != STATUS_OK) {
+        join_table_free(table);
+        return status;
+    }
+    *ret_table = table;
+    return STATUS_OK;
 }
 
 Status join_table_build(Exec *exec, const PlanNode *node, const OuterFrame *outer,
@@ -214,6 +316,9 @@ void join_table_free(JoinTable *table)
     if (table->has_filter)
         runtime_filter_remove(table->exec, table);
     rowset_done(&table->rows);
+    for (uint32_t i = 0; i < table->spill_count && table->spills; i++)
+        join_spill_done(&table->spills[i]);
+    mem_free(table->spills);
     mem_free(table->hashes);
     mem_free(table->next);
     mem_free(table->buckets);

@@ -6,7 +6,7 @@
 #ifndef LUMA_QUERY_EXEC_JOIN_TABLE_H
 #define LUMA_QUERY_EXEC_JOIN_TABLE_H
 
-#include "query/exec/exec_int.h"
+#include "query/exec/join_spill.h"
 
 struct JoinTable {
     Exec *exec;
@@ -24,11 +24,18 @@ struct JoinTable {
     uint8_t *matched; /* per row; right and full joins only */
     int64_t charged_bytes;
     bool has_filter; /* scans ask it: runtime_filter.h */
+    bool any_rows;   /* the right side is not empty */
+    /* The right side went to disk: rows is empty, a spill per worker has them. */
+    JoinSpill *spills;
+    uint32_t spill_count;
 };
 
 /* Runs the right child and builds. */
 Status join_table_build(Exec *exec, const PlanNode *node, const OuterFrame *outer,
                         bool allow_parallel, JoinTable **ret_table, Error *err);
+/* The table of one partition of a spilled one. */
+Status join_table_partition(const JoinTable *whole, const PlanNode *node, uint32_t partition,
+                            JoinTable **ret_table, Error *err);
 /* Hashes of probe keys; NULL-keyed rows of a table that is not null-safe get null_row[i] = 1. */
 void join_table_hash(const JoinTable *table, const Column *keys, uint32_t rows, uint64_t *hashes,
                      uint8_t *null_row);

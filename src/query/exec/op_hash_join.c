@@ -1,5 +1,8 @@
 /* op_hash_join.c - joins with equality keys: builds on the right child, probes with the left one.
- */
+ *
+ * When the right side went to disk (join_spill.h), the instance that built it takes all left rows
+ * to disk as well, and joins partition by partition; other instances of the fragment put out
+ * nothing. */
 #include "query/exec/join_rows.h"
 #include "query/exec/runtime_filter.h"
 
@@ -21,7 +24,68 @@ typedef struct HashJoin {
     uint32_t right_pos; /* of the unmatched right rows */
     uint32_t *pair_left;
     uint32_t *pair_right;
+    /* Of a spilled join: */
+    JoinTable *whole; /* borrowed or owned as `table` is otherwise; table is the partition's */
+    JoinSpill left;
+    SpillReader reader;
+    uint32_t partition;
 } HashJoin;
+
+static Status left_keys(Operator *op, ExprEval *ev, const RecordBatch *in, Column **ret, Error *err)
+{
+    TRY(exec__columns(ev->ctx.arena, op->node->join_key_count, ret, err));
+    for (uint32_t i = 0; i < op->node->join_key_count; i++)
+        TRY(expr_eval(ev, op->node->left_keys[i], in, NULL, in->row_count, &(*ret)[i], err));
+    return STATUS_OK;
+}
+
+/* The table of the next partition and a reader of its left rows; j->table stays NULL at the end. */
+static Status next_partition(Operator *op, HashJoin *j, Error *err)
+{
+    join_table_free(j->table);
+    j->table = NULL;
+    if (j->partition == JOIN_PARTITIONS)
+        return STATUS_OK;
+    TRY(join_table_partition(j->whole, op->node, j->partition, &j->table, err));
+    j->reader = (SpillReader){.file = j->left.files[j->partition++]};
+    j->left_ended = false;
+    j->right_pos = 0;
+    return STATUS_OK;
+}
+
+/* All left rows to disk. */
+static Status start_spilled(Operator *op, HashJoin *j, Error *err)
+{
+    for (;;) {
+        RecordBatch in;
+        Column *keys;
+        TRY(operator_next(op->child, &in, err));
+        if (!in.row_count)
+            break;
+        arena_reset(&op->batch_arena);
+        TRY(left_keys(op, &op->eval, &in, &keys, err));
+        TRY(join_spill_add(&j->left, op->exec, in.columns, in.column_count, keys,
+                           op->node->join_key_count, in.row_count, &op->batch_arena, err));
+    }
+    TRY(join_spill_end(&j->left, err));
+    j->partition = 0;
+    return next_partition(op, j, err);
+}
+
+/* The next left batch, of the child or of the partition. */
+static Status next_left(Operator *op, HashJoin *j, Error *err)
+{
+    JoinSide *side = &j->side;
+    if (!j->whole)
+        return join_side_next(op, side, err);
+    arena_reset(&side->arena);
+    side->in = (RecordBatch){0};
+    if (j->reader.file)
+        TRY(spill_reader_next(&j->reader, &side->arena, &side->in, err));
+    TRY(arena_try_alloc(&side->arena, (size_t)side->in.row_count + 1, &side->matched, err));
+    memset(side->matched, 0, side->in.row_count);
+    return STATUS_OK;
+}
 
 static Status hash_join_open(Operator *op, Error *err)
 {
@@ -29,6 +93,7 @@ static Status hash_join_open(Operator *op, Error *err)
     arena_init(&j->side.arena, &op->exec->budget);
     TRY(arena_try_alloc(&op->arena, sizeof(uint32_t) * BATCH_ROWS, &j->pair_left, err));
     TRY(arena_try_alloc(&op->arena, sizeof(uint32_t) * BATCH_ROWS, &j->pair_right, err));
+    bool builder = false;
     Shared *shared = op->shared ? shared_find(op->shared, op->node) : NULL;
     if (shared && shared->join) {
         j->table = shared->join;
@@ -38,15 +103,24 @@ static Status hash_join_open(Operator *op, Error *err)
             shared->join = j->table;
         else
             j->owns_table = true;
-        runtime_filter_add(op->exec, op->node, j->table);
+        builder = true;
+        if (!j->table->spills)
+            runtime_filter_add(op->exec, op->node, j->table);
     }
-    return operator_open_child(op, err);
+    TRY(operator_open_child(op, err));
+    if (!j->table->spills)
+        return STATUS_OK;
+    j->whole = j->table;
+    j->table = NULL;
+    j->left_ended = true;
+    j->partition = JOIN_PARTITIONS;
+    return builder ? start_spilled(op, j, err) : STATUS_OK;
 }
 
 static Status start_batch(Operator *op, HashJoin *j, Error *err)
 {
     const PlanNode *node = op->node;
-    TRY(join_side_next(op, &j->side, err));
+    TRY(next_left(op, j, err));
     uint32_t rows = j->side.in.row_count;
     if (!rows) {
         j->left_ended = true;
@@ -55,9 +129,7 @@ static Status start_batch(Operator *op, HashJoin *j, Error *err)
     Arena *arena = &j->side.arena;
     ExprEval ev = op->eval;
     ev.ctx.arena = arena; /* keys live as long as the left batch */
-    TRY(exec__columns(arena, node->join_key_count, &j->keys, err));
-    for (uint32_t i = 0; i < node->join_key_count; i++)
-        TRY(expr_eval(&ev, node->left_keys[i], &j->side.in, NULL, rows, &j->keys[i], err));
+    TRY(left_keys(op, &ev, &j->side.in, &j->keys, err));
     op->eval.caches = ev.caches;
     TRY(arena_try_alloc(arena, sizeof(uint64_t) * ((size_t)rows + 1), &j->hashes, err));
     TRY(arena_try_alloc(arena, (size_t)rows + 1, &j->null_row, err));
@@ -69,7 +141,7 @@ static Status start_batch(Operator *op, HashJoin *j, Error *err)
     if (node->join_kind == JOIN_MARK || node->join_kind == JOIN_NULL_ANTI) {
         TRY(arena_try_alloc(arena, (size_t)rows + 1, &j->unknown, err));
         for (uint32_t i = 0; i < rows; i++)
-            j->unknown[i] = j->table->rows.row_count && (j->null_row[i] || j->table->has_null_key);
+            j->unknown[i] = j->table->any_rows && (j->null_row[i] || j->table->has_null_key);
     }
     return STATUS_OK;
 }
@@ -128,14 +200,26 @@ static Status filter_pairs(Operator *op, HashJoin *j, uint32_t *count, Error *er
     return STATUS_OK;
 }
 
+/* Are all unmatched right rows out, if the join puts any out? */
+static bool right_is_out(const HashJoin *j)
+{
+    return !j->table->matched || j->right_pos >= j->table->batch.row_count;
+}
+
 static Status hash_join_next(Operator *op, RecordBatch *ret_batch, Error *err)
 {
     HashJoin *j = op->state;
     const PlanNode *node = op->node;
     bool pairs = join_puts_pairs(node->join_kind);
     for (;;) {
+        if (j->left_ended && j->whole && (!j->table || right_is_out(j))) {
+            TRY(next_partition(op, j, err));
+            if (!j->table)
+                return STATUS_OK;
+            continue;
+        }
         if (j->left_ended) {
-            if (!j->table->matched || j->right_pos >= j->table->batch.row_count)
+            if (right_is_out(j))
                 return STATUS_OK;
             TRY(join_emit_unmatched_right(op, &j->table->batch, j->table->matched, &j->right_pos,
                                           ret_batch, err));
@@ -173,6 +257,11 @@ static void hash_join_close(Operator *op)
     HashJoin *j = op->state;
     if (!j)
         return;
+    if (j->whole) {
+        join_table_free(j->table);
+        j->table = j->whole;
+    }
+    join_spill_done(&j->left);
     if (j->owns_table)
         join_table_free(j->table);
     arena_done(&j->side.arena);
