@@ -209,6 +209,33 @@ static Status start_select(Query *query, Error *err)
 
 /* ---------------------------------------------------------------- start */
 
+/* As PostgreSQL calls it. */
+static const char *write_name(const AstStatement *ast)
+{
+    switch ((int)ast->kind) {
+    case AST_STATEMENT_INSERT:
+        return "INSERT";
+    case AST_STATEMENT_UPDATE:
+        return "UPDATE";
+    case AST_STATEMENT_DELETE:
+        return "DELETE";
+    case AST_STATEMENT_MERGE:
+        return "MERGE";
+    case AST_STATEMENT_TRUNCATE:
+        return "TRUNCATE TABLE";
+    case AST_STATEMENT_COPY:
+        return "COPY FROM";
+    case AST_STATEMENT_SELECT:
+        return "SELECT";
+    case AST_STATEMENT_CREATE_TABLE:
+        return "CREATE TABLE";
+    case AST_STATEMENT_CREATE_VIEW:
+        return "CREATE VIEW";
+    default:
+        return "this statement";
+    }
+}
+
 static Status check_role(const Query *query, Error *err)
 {
     const Session *session = query->session;
@@ -221,7 +248,8 @@ static Status check_role(const Query *query, Error *err)
     if (settings__get((Session *)(uintptr_t)session, STR("transaction_read_only"), &read_only) &&
         str_eq(read_only, STR("on")))
         return error_set_sql(err, STATUS_INVALID, "25006", 0,
-                             "cannot write in a read-only transaction");
+                             "cannot execute %s in a read-only transaction",
+                             write_name(query->statement->ast));
     return STATUS_OK;
 }
 
