@@ -14,7 +14,7 @@
 
 #include "base/map.h"
 #include "format/json/json.h"
-#include "storage/catalog/catalog.h"
+#include "storage/engine/engine.h"
 
 enum { NDJSON_GROUPS_MAX = 1024 };
 
