@@ -1,4 +1,6 @@
 /* binding.c - what the binder sees: a snapshot's tables and views, and the system views. */
+#include <pthread.h>
+
 #include "query/query_int.h"
 
 /* The snapshot is taken when the first table is asked for, so that SELECT 1 needs none. */
@@ -159,22 +161,6 @@ Status binding__snapshot(Binding *binding, Error *err)
 
 /* ---------------------------------------------------------------- regclass and its kin */
 
-static bool table_name(const Binding *binding, uint32_t oid, Str *ret_schema, Str *ret_name)
-{
-    static const CatalogKind kinds[] = {CATALOG_TABLE, CATALOG_VIEW, CATALOG_SEQUENCE,
-                                        CATALOG_INDEX};
-    const CatalogVersion *version = binding__version((Binding *)(uintptr_t)binding);
-    for (size_t i = 0; i < LUMA_ARRAY_LEN(kinds); i++) {
-        const CatalogHead *head = catalog_by_id(version, kinds[i], oid);
-        if (!head)
-            continue;
-        *ret_schema = head->schema;
-        *ret_name = head->name;
-        return true;
-    }
-    return catalog_view_name(oid, ret_schema, ret_name);
-}
-
 static bool on_search_path(const Binding *binding, Str schema)
 {
     if (str_eq(schema, STR("pg_catalog")))
@@ -195,20 +181,29 @@ static bool reg_name(void *ctx, TypeId type, uint32_t oid, Buf *out)
         buf_append_str(out, str_from(type_name(of, text)));
         return true;
     }
+    if (type == TYPE_REGPROC && catalog_proc_name(oid, &name)) {
+        buf_append_str(out, name);
+        return true;
+    }
     if (!need_snapshot(binding))
         return false;
+    if (type == TYPE_REGTYPE) {
+        const int64_t ask[3] = {oid};
+        return catalog_lookup.text(&binding->views, CATALOG_TEXT_TYPE, ask, out);
+    }
     if (type == TYPE_REGNAMESPACE &&
         catalog_schema_name(binding__version(binding), oid, &name)) {
         buf_append_str(out, name);
         return true;
     }
-    if (type != TYPE_REGCLASS || !table_name(binding, oid, &schema, &name))
+    if (type != TYPE_REGCLASS || 
+        !catalog_relation_name(binding__version(binding), oid, &schema, &name))
         return false;
     if (!on_search_path(binding, schema)) {
-        buf_append_str(out, schema);
+        catalog_append_name(schema, out);
         buf_append_byte(out, '.');
     }
-    buf_append_str(out, name);
+    catalog_append_name(name, out);
     return true;
 }
 
@@ -236,7 +231,11 @@ static bool find_oid(Binding *binding, Str schema, Str name, uint32_t *ret_oid)
     const Table *table = binding__table(binding, schema, name);
     const CatalogHead *other = catalog_find(binding__version(binding), CATALOG_TABLE,
                                             own_schema(binding, schema), name, NULL);
-    *ret_oid = table ? table->id : other ? other->id : catalog_view_oid(schema, name);
+    *ret_oid = table   ? table->id
+               : other ? other->id
+                       : catalog_view_oid(schema, name);
+    if (!*ret_oid)
+        *ret_oid = catalog_index_oid(binding__version(binding), own_schema(binding, schema), name);
     return *ret_oid != 0;
 }
 
@@ -293,14 +292,16 @@ static Status reg_oid(void *ctx, TypeId type, Str text, uint32_t *ret_oid, Error
                              STR_FMT(text));
     }
     uint32_t count;
-    const Function *const *functions = func_find(next_part(&rest, binding->arena), false, &count);
-    if (count != 1)
-        return error_set_sql(err, STATUS_INVALID, count ? "42725" : "42883", 0,
-                             count ? "more than one function named \"%.*s\""
-                                   : "function \"%.*s\" does not exist",
-                             STR_FMT(text));
-    *ret_oid = functions[0]->oid;
-    return STATUS_OK;
+    Str name = next_part(&rest, binding->arena);
+    while (rest.ptr)
+        name = next_part(&rest, binding->arena);
+    *ret_oid = catalog_proc_oid(name, &count);
+    if (count == 1)
+        return STATUS_OK;
+    return error_set_sql(err, STATUS_INVALID, count ? "42725" : "42883", 0,
+                         count ? "more than one function named \"%.*s\""
+                               : "function \"%.*s\" does not exist",
+                         STR_FMT(text));
 }
 
 /* ---------------------------------------------------------------- the binding */
@@ -315,9 +316,84 @@ static void setting_at(void *ctx, uint32_t idx, Str *ret_name, Str *ret_value, S
     settings__describe(((Binding *)ctx)->session, idx, ret_name, ret_value, ret_text);
 }
 
+static CatalogVersion *builtin_version;
+
+static void make_builtin(void)
+{
+    builtin_version = catalog_version_builtin();
+}
+
+/* Functions may ask where no table was bound: then the snapshot is taken now. */
 static const CatalogVersion *catalog_version(void *ctx)
 {
-    return binding__version(ctx);
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    Binding *binding = ctx;
+    if (binding->session->engine->options.engine && need_snapshot(binding))
+        return binding__version(binding);
+    pthread_once(&once, make_builtin);
+    return builtin_version;
+}
+
+static bool view_columns(void *ctx, const CatalogView *view, Arena *arena, Schema *ret_columns)
+{
+    const Binding *binding = ctx;
+    SqlBindOptions options = binding->options;
+    AstScript script;
+    Plan plan;
+    Error err = {0};
+    Buf text = {0};
+    options.arena = arena;
+    options.param_types = NULL;
+    options.param_count = 0;
+    buf_append_str(&text, STR("SELECT * FROM "));
+    catalog_append_name(view->schema, &text);
+    buf_append_byte(&text, '.');
+    catalog_append_name(view->name, &text);
+    Str query = arena_str(arena, buf_str(&text));
+    buf_done(&text);
+    if (sql_parse(arena, query, &script, &err) != STATUS_OK || script.count != 1 ||
+        sql_bind_select(&options, script.statements[0]->select, &plan, &err) != STATUS_OK)
+        return false;
+    *ret_columns = plan.root->schema;
+    return true;
+}
+
+static int64_t row_count(void *ctx, const Table *table)
+{
+    Binding *binding = ctx;
+    ColumnEstimate estimate = {0};
+    if (!need_snapshot(binding) || !table->column_count)
+        return -1;
+    engine_estimate(binding->snapshot, table, 0, &estimate);
+    return (int64_t)estimate.rows;
+}
+
+static bool next_prepared(void *ctx, size_t *pos, CatalogPrepared *ret)
+{
+    const MapSlot *slot = map_next(&((Binding *)ctx)->session->prepared, pos);
+    if (!slot)
+        return false;
+    const Prepared *prepared = slot->value;
+    *ret = (CatalogPrepared){.name = str_from(prepared->name),
+                             .text = prepared->query->text,
+                             .types = prepared->param_types,
+                             .type_count = prepared->param_count};
+    return true;
+}
+
+static bool next_cursor(void *ctx, size_t *pos, CatalogPrepared *ret)
+{
+    const MapSlot *slot = map_next(&((Binding *)ctx)->session->cursors, pos);
+    if (!slot)
+        return false;
+    const Cursor *cursor = slot->value;
+    *ret = (CatalogPrepared){.name = str_from(cursor->name)};
+    return true;
+}
+
+static Status set_setting(void *ctx, Str name, Str value, bool local, Error *err)
+{
+    return settings__set(((Binding *)ctx)->session, name, &value, local, err);
 }
 
 /* Temporary objects are found first, unless the path says where. */
@@ -357,7 +433,18 @@ void binding__init(Binding *binding, Session *session, Snapshot *snapshot, Arena
                                     .setting_at = setting_at,
                                     .ctx = binding,
                                     .user = binding->settings.user,
-                                    .database = binding->settings.database};
+                                    .database = binding->settings.database,
+                                    .role = session->role,
+                                    .path = binding->path,
+                                    .path_count = path_count,
+                                    .settings = &binding->settings,
+                                    .view_columns = view_columns,
+                                    .row_count = row_count,
+                                    .next_prepared = next_prepared,
+                                    .next_cursor = next_cursor,
+                                    .set = set_setting};
+    binding->settings.catalog = &catalog_lookup;
+    binding->settings.catalog_ctx = &binding->views;
     binding->catalog = (SqlCatalog){.find_table = find_table,
                                     .find_view = find_view,
                                     .find_virtual = find_virtual,

@@ -112,6 +112,7 @@ void func_columns_pack(const Field *columns, uint32_t count, Buf *out);
 /* Walks everything registered, for pg_proc and the documentation. */
 const Function *const *func_all(uint32_t *ret_count);
 const Aggregate *const *func_all_aggregates(uint32_t *ret_count);
+const TableFunction *const *func_all_table_functions(uint32_t *ret_count);
 
 /* AND of the arguments' validity as a bitmap over `rows` rows, NULL when all are valid. */
 Status func_strict_validity(const EvalContext *ctx, const Column *args, uint32_t arg_count,

@@ -37,6 +37,7 @@ typedef struct TableFunctionTable {
 
 #define FUNC_TABLES(X)                                                                             \
     X(compare)                                                                                     \
+    X(catalog)                                                                                     \
     X(arith)                                                                                       \
     X(math)                                                                                        \
     X(text)                                                                                        \

@@ -27,6 +27,8 @@ typedef struct Registry {
     uint32_t all_count;
     const Aggregate **all_aggregates;
     uint32_t all_aggregate_count;
+    const TableFunction **all_sets;
+    uint32_t all_set_count;
     const Cast *casts[TYPE_COUNT_ * 2][TYPE_COUNT_ * 2]; /* by type_index of from and to */
 } Registry;
 
@@ -131,6 +133,7 @@ static void gather_table_functions(Map *taken)
         TABLE_FUNCTION_TABLES(X)
 #undef X
     };
+    uint32_t cap = 0;
     for (size_t t = 0; t < LUMA_ARRAY_LEN(tables); t++) {
         for (uint32_t i = 0; i < tables[t]->count; i++) {
             const TableFunction *function = &tables[t]->functions[i];
@@ -139,6 +142,8 @@ static void gather_table_functions(Map *taken)
                 copy->oid = own_oid(taken, copy->name, false, copy->args, copy->arg_count);
                 function = copy;
             }
+            MEM_GROW(registry.all_sets, cap, registry.all_set_count + 1);
+            registry.all_sets[registry.all_set_count++] = function;
             add_overload(&registry.table_functions, function->name, function);
         }
     }
@@ -220,4 +225,11 @@ const Aggregate *const *func_all_aggregates(uint32_t *ret_count)
     pthread_once(&registry_once, gather);
     *ret_count = registry.all_aggregate_count;
     return registry.all_aggregates;
+}
+
+const TableFunction *const *func_all_table_functions(uint32_t *ret_count)
+{
+    pthread_once(&registry_once, gather);
+    *ret_count = registry.all_set_count;
+    return registry.all_sets;
 }

@@ -1,46 +1,152 @@
 /* catalog_views.c - the frame of system views: finding them, and their rows as batches. */
+#include "format/pgtype/pgarray.h"
 #include "query/sql/catalog_views_int.h"
+
+/* ---------------------------------------------------------------- columns */
+
+/* Types that LumaDB does not have are given as what they print. */
+static Type column_type(Str name)
+{
+    Type type;
+    if (str_eq(name, STR("xid")))
+        return TYPE_OF(OID);
+    if (type_from_pg_name(name, &type) && type.id != TYPE_ANYARRAY && type.id != TYPE_ANY)
+        return type;
+    return str_starts(name, STR("_")) || str_eq(name, STR("anyarray")) ? TYPE_ARRAY_OF(TEXT)
+                                                                         : TYPE_OF(TEXT);
+}
+
+bool view__next_column(const char **columns, ViewColumn *ret)
+{
+    Str rest = str_from(*columns);
+    Str item, name;
+    if (!**columns || !str_split(&rest, ',', &item))
+        return false;
+    *columns = item.ptr + item.len + (item.ptr[item.len] == ',');
+    (void)str_split(&item, ' ', &name); /* there is one in each definition */
+    ret->not_null = str_ends(item, STR("!"));
+    if (ret->not_null)
+        item = str_sub(item, 0, item.len - 1);
+    ret->name = name;
+    ret->type = column_type(item);
+    return true;
+}
+
+uint32_t view__column_count(const ViewDef *def)
+{
+    uint32_t count = 1;
+    for (const char *at = def->columns; *at; at++)
+        count += *at == ',';
+    return count;
+}
 
 /* ---------------------------------------------------------------- cells */
 
-static void push(ViewRows *rows, ViewCell cell)
+void view__row(ViewRows *rows)
 {
-    ARENA_PUSH(rows->arena, rows->cells, rows->count, rows->cap, cell);
+    for (uint32_t i = 0; i < rows->schema->field_count; i++) {
+        Layout layout = type_layout(rows->schema->fields[i].type);
+        bool vector = rows->schema->fields[i].type.id == TYPE_INT2VECTOR ||
+                      rows->schema->fields[i].type.id == TYPE_OIDVECTOR ||
+                      rows->schema->fields[i].type.is_array;
+        ViewCell cell = {.is_null = !rows->not_null[i] || vector || layout == LAYOUT_FIXED16};
+        ARENA_PUSH(rows->arena, rows->cells, rows->count, rows->cap, cell);
+    }
+    rows->cursor = 0;
 }
 
-void view__text(ViewRows *rows, Str text)
+static ViewCell *cell_of(ViewRows *rows, const char *column, Type *ret_type)
 {
-    push(rows, (ViewCell){.text = text});
+    const Schema *schema = rows->schema;
+    Str name = str_from(column);
+    uint32_t at = rows->cursor % schema->field_count;
+    uint32_t tried = 0;
+    while (!str_eq(schema->fields[at].name, name)) {
+        at = (at + 1) % schema->field_count;
+        ASSERT(++tried < schema->field_count);
+    }
+    rows->cursor = at + 1;
+    ViewCell *cell = &rows->cells[rows->count - schema->field_count + at];
+    cell->is_null = false;
+    *ret_type = schema->fields[at].type;
+    return cell;
 }
 
-void view__name(ViewRows *rows, const char *text)
+void view__text(ViewRows *rows, const char *column, Str text)
 {
-    push(rows, (ViewCell){.text = str_from(text)});
+    Type type;
+    cell_of(rows, column, &type)->text = text;
 }
 
-void view__number(ViewRows *rows, int64_t number)
+void view__name(ViewRows *rows, const char *column, const char *text)
 {
-    push(rows, (ViewCell){.number = number});
+    view__text(rows, column, str_from(text));
 }
 
-void view__bool(ViewRows *rows, bool value)
+void view__number(ViewRows *rows, const char *column, int64_t number)
 {
-    push(rows, (ViewCell){.number = value});
+    Type type;
+    cell_of(rows, column, &type)->number = number;
 }
 
-void view__char(ViewRows *rows, char value)
+void view__bool(ViewRows *rows, const char *column, bool value)
 {
-    push(rows, (ViewCell){.number = value});
+    view__number(rows, column, value);
 }
 
-void view__real(ViewRows *rows, double value)
+void view__yes_no(ViewRows *rows, const char *column, bool value)
 {
-    push(rows, (ViewCell){.real = value});
+    view__text(rows, column, value ? STR("YES") : STR("NO"));
 }
 
-void view__null(ViewRows *rows)
+void view__real(ViewRows *rows, const char *column, double value)
 {
-    push(rows, (ViewCell){.is_null = true});
+    Type type;
+    cell_of(rows, column, &type)->real = value;
+}
+
+static void store_cell(Column *column, uint32_t row, const ViewCell *cell);
+
+static void set_array(ViewRows *rows, const char *column, const ViewCell *items, uint32_t count)
+{
+    Type type;
+    Column elements;
+    View view;
+    ViewCell *cell = cell_of(rows, column, &type);
+    Type element = type.is_array                   ? type_element(type)
+                   : type.id == TYPE_INT2VECTOR ? TYPE_OF(INT2)
+                                                : TYPE_OF(OID);
+    /* Without memory the cell stays NULL; the batch will fail by itself. */
+    cell->is_null = true;
+    if (column_init(&elements, rows->arena, element, count, false, NULL) != STATUS_OK)
+        return;
+    for (uint32_t i = 0; i < count; i++)
+        store_cell(&elements, i, &items[i]);
+    if (pgarray_make(type, &elements, 0, count, rows->arena, &view, NULL) != STATUS_OK)
+        return;
+    cell->text = arena_str(rows->arena, view_str(&view));
+    cell->is_null = false;
+}
+
+void view__numbers(ViewRows *rows, const char *column, const int64_t *numbers, uint32_t count)
+{
+    ViewCell *items = ARENA_NEW_ARRAY(rows->arena, ViewCell, count + 1);
+    for (uint32_t i = 0; i < count; i++)
+        items[i] = (ViewCell){.number = numbers[i]};
+    set_array(rows, column, items, count);
+}
+
+void view__texts(ViewRows *rows, const char *column, const Str *texts, uint32_t count)
+{
+    ViewCell *items = ARENA_NEW_ARRAY(rows->arena, ViewCell, count + 1);
+    for (uint32_t i = 0; i < count; i++)
+        items[i] = (ViewCell){.text = texts[i]};
+    set_array(rows, column, items, count);
+}
+
+const CatalogVersion *view__version(ViewRows *rows)
+{
+    return rows->views->version(rows->views->ctx);
 }
 
 /* ---------------------------------------------------------------- batches */
@@ -74,6 +180,7 @@ static void store_cell(Column *column, uint32_t row, const ViewCell *cell)
         ((View *)values)[row] = view_make(cell->text.ptr, cell->text.len);
         break;
     case LAYOUT_FIXED16:
+        memcpy((char *)values + 16 * (size_t)row, cell->text.ptr, 16);
         break;
     }
 }
@@ -87,6 +194,7 @@ typedef struct ViewScan {
 typedef struct ViewTable {
     VirtualTable table;
     Schema schema;
+    bool *not_null;
     const ViewDef *def;
     CatalogViews *views;
 } ViewTable;
@@ -95,10 +203,13 @@ static Status next_rows(void *ctx, void **state, Arena *arena, RecordBatch *ret_
 {
     const ViewTable *table = ctx;
     ViewScan *scan = *state;
-    uint32_t columns = table->def->column_count;
+    uint32_t columns = table->schema.field_count;
     if (!scan) {
         *state = scan = ARENA_NEW(arena, ViewScan);
-        scan->rows = (ViewRows){.views = table->views, .arena = arena, .schema = &table->schema};
+        scan->rows = (ViewRows){.views = table->views,
+                                .arena = arena,
+                                .schema = &table->schema,
+                                .not_null = table->not_null};
         if (table->def->fill)
             table->def->fill(&scan->rows);
         scan->row_count = (uint32_t)(scan->rows.count / columns);
@@ -123,23 +234,12 @@ static Status next_rows(void *ctx, void **state, Arena *arena, RecordBatch *ret_
 
 /* ---------------------------------------------------------------- finding */
 
-const ViewDef *view__at(uint32_t idx)
-{
-    if (idx < view__relation_count)
-        return &view__relations[idx];
-    idx -= view__relation_count;
-    if (idx < view__type_count)
-        return &view__types[idx];
-    idx -= view__type_count;
-    return idx < view__information_count ? &view__information[idx] : NULL;
-}
-
 static const ViewDef *find_view(Str schema, Str name)
 {
-    const ViewDef *def;
-    for (uint32_t i = 0; (def = view__at(i)); i++)
-        if (str_eq(str_from(def->name), name) && str_eq(str_from(def->schema), schema))
-            return def;
+    for (uint32_t i = 0; i < view__def_count; i++)
+        if (str_eq(str_from(view__defs[i].name), name) &&
+            str_eq(str_from(view__defs[i].schema), schema))
+            return &view__defs[i];
     return NULL;
 }
 
@@ -154,13 +254,19 @@ const VirtualTable *catalog_view_make(CatalogViews *views, Str schema, Str name)
     if (!def)
         return NULL;
     ViewTable *table = ARENA_NEW(views->arena, ViewTable);
-    Field *fields = ARENA_NEW_ARRAY(views->arena, Field, def->column_count);
-    for (uint32_t i = 0; i < def->column_count; i++)
-        fields[i] = (Field){.name = str_from(def->columns[i].name),
-                            .type = def->columns[i].type,
+    uint32_t count = view__column_count(def);
+    Field *fields = ARENA_NEW_ARRAY(views->arena, Field, count);
+    const char *columns = def->columns;
+    ViewColumn column;
+    table->not_null = ARENA_NEW_ARRAY(views->arena, bool, count);
+    for (uint32_t i = 0; i < count && view__next_column(&columns, &column); i++) {
+        fields[i] = (Field){.name = column.name,
+                            .type = column.type,
                             .table_oid = def->oid,
                             .attnum = (int16_t)(i + 1)};
-    table->schema = (Schema){fields, def->column_count};
+        table->not_null[i] = column.not_null;
+    }
+    table->schema = (Schema){fields, count};
     table->def = def;
     table->views = views;
     table->table = (VirtualTable){.schema = str_from(def->schema),
@@ -180,11 +286,10 @@ uint32_t catalog_view_oid(Str schema, Str name)
 
 bool catalog_view_name(uint32_t oid, Str *ret_schema, Str *ret_name)
 {
-    const ViewDef *def;
-    for (uint32_t i = 0; (def = view__at(i)); i++)
-        if (def->oid == oid) {
-            *ret_schema = str_from(def->schema);
-            *ret_name = str_from(def->name);
+    for (uint32_t i = 0; i < view__def_count; i++)
+        if (view__defs[i].oid == oid) {
+            *ret_schema = str_from(view__defs[i].schema);
+            *ret_name = str_from(view__defs[i].name);
             return true;
         }
     return false;
