@@ -128,7 +128,7 @@ Status engine__apply_changes(Engine *engine, const CatalogChange *changes, size_
     engine->catalog = next;
     mutex_unlock(&engine->catalog_lock);
     catalog_version_unref(old);
-    engine->catalog_changes += change_count;
+    (void)__atomic_add_fetch(&engine->catalog_changes, change_count, __ATOMIC_RELAXED);
     follow_indexes(engine, changes, change_count);
     return STATUS_OK;
 }

@@ -96,7 +96,7 @@ Status engine__save_catalog(Engine *engine, Lsn lsn, Error *err)
                                  count, lsn, err);
     catalog_version_unref(catalog);
     TRY(status);
-    engine->catalog_changes = 0;
+    __atomic_store_n(&engine->catalog_changes, 0, __ATOMIC_RELAXED);
     return STATUS_OK;
 }
 

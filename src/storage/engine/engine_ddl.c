@@ -76,6 +76,7 @@ static Status check_changes(Engine *engine, const WriteBatch *batch, Error *err)
 typedef struct Closing {
     RowTable **tables; /* references */
     uint64_t *read_lsns;
+    uint32_t *own; /* writers that are the batch itself */
     uint32_t count;
 } Closing;
 
@@ -85,6 +86,7 @@ static void find_replaced(Engine *engine, const WriteBatch *batch, Arena *arena,
 
     ret->tables = ARENA_NEW_ARRAY(arena, RowTable *, batch->change_count);
     ret->read_lsns = ARENA_NEW_ARRAY(arena, uint64_t, batch->change_count);
+    ret->own = ARENA_NEW_ARRAY(arena, uint32_t, batch->change_count);
     for (size_t i = 0; i < batch->change_count; i++) {
         const CatalogChange *change = &batch->changes[i];
         if (change->op != CATALOG_PUT || change->kind != CATALOG_TABLE || !change->read_lsn)
@@ -97,24 +99,33 @@ static void find_replaced(Engine *engine, const WriteBatch *batch, Arena *arena,
         if (!store)
             continue;
         ret->read_lsns[ret->count] = change->read_lsn;
+        ret->own[ret->count] = engine__changes(batch, old->store_id) != NULL;
         ret->tables[ret->count++] = store;
     }
     catalog_version_unref(catalog);
 }
 
-/* What is under way already becomes visible first; then nothing may have changed since it was read.
- */
+static bool has_writers(const Closing *closing)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < closing->count; i++)
+        any |= row_table_writers(closing->tables[i]) > closing->own[i];
+    return any;
+}
+
+/* What is under way already ends first; then nothing may have changed since it was read. A write
+ * that is waited for is counted before it gets its LSN, so the log cannot tell. */
 static Status close_stores(Engine *engine, const Closing *closing, Error *err)
 {
     enum { WAITS_MAX = 100, WAIT_NS = 10 * 1000 * 1000 };
 
     for (uint32_t i = 0; i < closing->count; i++)
         row_table_close(closing->tables[i], true);
-    Lsn end = closing->count ? wal_next_lsn(engine->wal) : 0;
-    for (int i = 0; i < WAITS_MAX && engine_visible_lsn(engine) + 1 < end; i++)
+    for (int i = 0; i < WAITS_MAX && has_writers(closing); i++)
         engine_wait_write(engine, engine_visible_lsn(engine), WAIT_NS);
+    bool busy = has_writers(closing);
     for (uint32_t i = 0; i < closing->count; i++)
-        if (row_table_changed_lsn(closing->tables[i]) > closing->read_lsns[i])
+        if (busy || row_table_changed_lsn(closing->tables[i]) > closing->read_lsns[i])
             return error_set_sql(err, STATUS_CONFLICT, "40001", 0,
                                  "could not serialize access due to concurrent update");
     return STATUS_OK;
@@ -150,7 +161,8 @@ Status engine__write_ddl(Engine *engine, WriteBatch *batch, Lsn *ret_lsn, Error 
         (void)write_batch_free(batch);
     end_closing(&closing, status);
     /* Ours is the last change until the turn ends. The log has it, so a failure loses nothing. */
-    if (status == STATUS_OK && engine->catalog_changes >= CATALOG_SAVE_CHANGES)
+    if (status == STATUS_OK &&
+        __atomic_load_n(&engine->catalog_changes, __ATOMIC_RELAXED) >= CATALOG_SAVE_CHANGES)
         (void)engine__save_catalog(engine, lsn, NULL);
     end_turn(engine);
     if (status == STATUS_OK && ret_lsn)

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "base/thread.h"
 #include "engine_fixture.h"
 
 static CatalogChange put(CatalogKind kind, const void *object, uint32_t version_before)
@@ -187,12 +188,150 @@ static void test_a_rewrite_is_whole_after_a_crash_and_meets_no_later_write(void 
     fixture_done(&f);
 }
 
+/* A write that has reserved its rows is in nobody's snapshot yet and would go into the old store. */
+static void test_a_rewrite_waits_for_writes_under_way(void **state)
+{
+    EngineFixture f;
+    Snapshot *snapshot;
+    Error err = {0};
+
+    fixture_init(&f, NULL);
+    fixture_create_table(&f, false);
+    write_t(&f, 0, 5);
+    WriteBatch *late = fixture_batch(&f);
+    assert_int_equal(fixture_rows(&f, late, 5, 1, &err), STATUS_OK);
+    assert_int_equal(write_batch_reserve(late, &err), STATUS_OK);
+    assert_int_equal(engine_snapshot(f.engine, &snapshot, NULL), STATUS_OK);
+    assert_int_equal(rewrite(&f, snapshot_lsn(snapshot), find_t(snapshot), 0, 5, &err),
+                     STATUS_CONFLICT);
+    snapshot_free(snapshot);
+    assert_int_equal(engine_write_wait(f.engine, late, NULL, &err), STATUS_OK);
+    fixture_expect_rows(&f, 0, 6);
+    fixture_check(&f);
+    fixture_done(&f);
+}
+
+/* ---------------------------------------------------------------- sequences beside DROP */
+
+typedef struct Taker {
+    Engine *engine;
+    const CatalogSequence *sequence;
+    bool stop; /* atomic */
+} Taker;
+
+static void take_values(void *arg)
+{
+    Taker *taker = arg;
+    int64_t values[64]; /* more than the log is ahead: each call waits for the log */
+    Error err;
+
+    while (!__atomic_load_n(&taker->stop, __ATOMIC_ACQUIRE))
+        (void)engine_sequence_next(taker->engine, taker->sequence, 64, values, &err);
+}
+
+static void test_a_sequence_is_dropped_while_values_are_taken(void **state)
+{
+    enum { ROUNDS = 200, TAKERS = 2 };
+    EngineFixture f;
+    Thread threads[TAKERS];
+
+    fixture_init(&f, NULL);
+    CatalogSequence sequence = sequence_named(f.engine, STR("s"), 1);
+    sequence.max = INT64_MAX;
+    Taker taker = {.engine = f.engine, .sequence = &sequence};
+    for (int i = 0; i < TAKERS; i++)
+        assert_int_equal(thread_start(&threads[i], "taker", take_values, &taker, NULL), STATUS_OK);
+    for (int i = 0; i < ROUNDS; i++) {
+        CatalogChange changes[] = {put(CATALOG_SEQUENCE, &sequence, 0),
+                                   {.op = CATALOG_DROP,
+                                    .kind = CATALOG_SEQUENCE,
+                                    .id = sequence.id,
+                                    .version_before = 1}};
+        for (int k = 0; k < 2; k++) {
+            WriteBatch *batch = fixture_batch(&f);
+            assert_int_equal(write_batch_catalog(batch, &changes[k], NULL), STATUS_OK);
+            assert_int_equal(engine_write_wait(f.engine, batch, NULL, NULL), STATUS_OK);
+        }
+    }
+    __atomic_store_n(&taker.stop, true, __ATOMIC_RELEASE);
+    for (int i = 0; i < TAKERS; i++)
+        thread_join(&threads[i]);
+    fixture_done(&f);
+}
+
+/* ---------------------------------------------------------------- temporary tables */
+
+static uint32_t count_rows(Snapshot *snapshot, const Table *table)
+{
+    static const uint16_t columns[] = {0};
+    CLEANUP(arena_done) Arena arena = {0};
+    ScanSpec spec = {
+        .table = table, .columns = columns, .column_count = 1, .row_limit = INT64_MAX};
+    Scan *scan;
+    Morsel *morsel;
+    RecordBatch batch;
+    uint32_t count = 0;
+
+    arena_init(&arena, NULL);
+    assert_int_equal(engine_scan(snapshot, &spec, &scan, NULL), STATUS_OK);
+    while (scan_next_morsel(scan, &morsel, NULL) == STATUS_OK && morsel) {
+        while (morsel_next(morsel, &arena, &batch, NULL) == STATUS_OK && batch.row_count)
+            count += batch.row_count;
+        morsel_close(morsel);
+    }
+    scan_free(scan);
+    return count;
+}
+
+/* Nothing has an LSN yet. */
+static void test_rows_of_a_temporary_table_go_in_an_empty_directory(void **state)
+{
+    static const TableColumn column = {
+        .name = STR_INIT("id"), .type = {.id = TYPE_INT8, .typmod = -1}};
+    static const uint64_t row_id = 0;
+    EngineFixture f;
+    Snapshot *snapshot;
+    int64_t value = 7;
+    Column values = {.type = column.type, .len = 1, .values = &value};
+    RecordBatch rows = {.columns = &values, .column_count = 1, .row_count = 1};
+
+    fixture_init(&f, NULL);
+    Table table = {.id = engine_new_temporary_id(f.engine),
+                   .schema_version = 1,
+                   .name = STR("temporary"),
+                   .kind = TABLE_USER,
+                   .columns = &column,
+                   .column_count = 1};
+    table.store_id = table.id;
+    engine_open_store(f.engine, &table);
+    for (int truncate = 0; truncate < 2; truncate++) {
+        WriteBatch *batch = fixture_batch(&f);
+        assert_int_equal(write_batch_rows(batch, &table, &rows, NULL), STATUS_OK);
+        assert_int_equal(engine_write_wait(f.engine, batch, NULL, NULL), STATUS_OK);
+        batch = fixture_batch(&f);
+        if (truncate)
+            assert_int_equal(write_batch_truncate(batch, &table, NULL), STATUS_OK);
+        else
+            assert_int_equal(write_batch_delete(batch, &table, &row_id, 1, NULL), STATUS_OK);
+        assert_int_equal(engine_write_wait(f.engine, batch, NULL, NULL), STATUS_OK);
+        assert_int_equal(engine_snapshot(f.engine, &snapshot, NULL), STATUS_OK);
+        assert_int_equal(snapshot_lsn(snapshot), 0);
+        assert_int_equal(count_rows(snapshot, &table), 0);
+        snapshot_free(snapshot);
+    }
+    engine_drop_store(f.engine, table.store_id);
+    fixture_done(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sequences_never_repeat_after_a_crash),
         cmocka_unit_test(test_a_sequence_ends_or_cycles),
         cmocka_unit_test(test_a_rewrite_is_whole_after_a_crash_and_meets_no_later_write),
+        cmocka_unit_test(test_a_rewrite_waits_for_writes_under_way),
+        cmocka_unit_test(test_a_sequence_is_dropped_while_values_are_taken),
+        cmocka_unit_test(test_rows_of_a_temporary_table_go_in_an_empty_directory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -54,7 +54,7 @@ struct Engine {
 
     Mutex catalog_lock;
     CatalogVersion *catalog;  /* guarded by catalog_lock: a reference to the current version */
-    uint64_t catalog_changes; /* the applier's: since catalog.db was written */
+    uint64_t catalog_changes; /* atomic: relaxed; since catalog.db was written */
 
     uint32_t next_id;           /* atomic: relaxed; of objects of the catalog */
     uint32_t next_temporary_id; /* atomic: relaxed */

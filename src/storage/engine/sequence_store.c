@@ -12,6 +12,7 @@ typedef struct SequenceState {
     bool is_called;
     int64_t log_count;      /* values that can be given before the log gets another */
     bool busy;              /* somebody works on it: wait */
+    bool dropped;           /* no longer in the map: who works on it frees it */
     int64_t durable_value;  /* as the log has it */
     bool durable_is_called;
     bool durable;
@@ -95,6 +96,8 @@ static void leave(SequenceStore *store, SequenceState *state)
 {
     MUTEX_GUARD(&store->lock);
     state->busy = false;
+    if (state->dropped)
+        mem_free(state);
     cond_broadcast(&store->idle);
 }
 
@@ -206,18 +209,18 @@ void sequence_store_apply(SequenceStore *store, uint32_t state_id, int64_t value
     state->log_count = 0;
 }
 
+/* Whoever works on the state may be waiting for the applier, which calls this: it is not waited for.
+ */
 void sequence_store_drop(SequenceStore *store, uint32_t state_id)
 {
     MUTEX_GUARD(&store->lock);
-    SequenceState *state = map_get(&store->states, str_make(&state_id, sizeof state_id));
-    while (state && state->busy) {
-        cond_wait(&store->idle, &store->lock);
-        state = map_get(&store->states, str_make(&state_id, sizeof state_id));
-    }
-    if (state) {
-        (void)map_remove(&store->states, str_make(&state_id, sizeof state_id));
+    SequenceState *state = map_remove(&store->states, str_make(&state_id, sizeof state_id));
+
+    if (state && state->busy)
+        state->dropped = true;
+    else
         mem_free(state);
-    }
+    cond_broadcast(&store->idle);
 }
 
 static bool has_state(const CatalogVersion *version, uint32_t state_id)

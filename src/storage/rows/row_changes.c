@@ -52,7 +52,7 @@ RowKeyState row_changes__key_state(const RowChanges *changes, const RowKeySlot *
         return ROW_KEY_BUSY;
     if (slot->row_id == ROW_ID_NONE || changes->truncated ||
         !row_table__locate(changes->table, slot->row_id, &segment, &row) ||
-        segment->truncated_lsn || row_changes__deletes(changes, slot->row_id))
+        segment->truncated || row_changes__deletes(changes, slot->row_id))
         return ROW_KEY_FREE;
     uint64_t deleted = row_deletes_get(row_segment_deletes(segment), row);
     return !deleted                        ? ROW_KEY_TAKEN
@@ -171,7 +171,7 @@ static bool is_live(const RowChanges *changes, uint64_t row_id)
     const RowSegment *segment;
     uint32_t row;
 
-    return row_table__locate(changes->table, row_id, &segment, &row) && !segment->truncated_lsn &&
+    return row_table__locate(changes->table, row_id, &segment, &row) && !segment->truncated &&
            !row_deletes_get(row_segment_deletes(segment), row);
 }
 

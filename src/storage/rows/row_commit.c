@@ -12,7 +12,7 @@ static Status reserve_deletes(RowChanges *changes, Error *err)
     MUTEX_GUARD(&table->lock);
     for (; changes->reserved_deletes < changes->deleted_count; changes->reserved_deletes++) {
         uint64_t row_id = changes->deleted[changes->reserved_deletes].row_id;
-        if (!row_table__locate_mutable(table, row_id, &segment, &row) || segment->truncated_lsn)
+        if (!row_table__locate_mutable(table, row_id, &segment, &row) || segment->truncated)
             return row_changes__conflict(err);
         RowDeletes *deletes = row_table__deletes(table, segment);
         if (row_deletes_get(deletes, row))
@@ -117,13 +117,32 @@ static Status find_left(RowChanges *changes, Error *err)
     return STATUS_OK;
 }
 
+/* Rows that are about to be replaced take no more writes; those under way are waited for. */
+static Status enter(RowChanges *changes, Error *err)
+{
+    RowTable *table = changes->table;
+
+    MUTEX_GUARD(&table->lock);
+    if (table->closed)
+        return error_set_sql(err, STATUS_CONFLICT, "40001", 0,
+                             "could not serialize access due to concurrent schema changes");
+    table->writers++;
+    changes->entered = true;
+    return STATUS_OK;
+}
+
+/* Under the lock. */
+static void leave(RowChanges *changes)
+{
+    changes->table->writers -= changes->entered;
+    changes->entered = false;
+}
+
 Status row_changes_reserve(RowChanges *changes, Error *err)
 {
     if (changes->reserved)
         return STATUS_OK;
-    if (__atomic_load_n(&changes->table->closed, __ATOMIC_RELAXED))
-        return error_set_sql(err, STATUS_CONFLICT, "40001", 0,
-                             "could not serialize access due to concurrent schema changes");
+    TRY(enter(changes, err));
     Status status = find_left(changes, err);
     if (status == STATUS_OK)
         status = reserve_deletes(changes, err);
@@ -154,6 +173,7 @@ void row_changes_release(RowChanges *changes)
                          changes->left[i].rows.row_count * changes->table->schema.key_count);
     changes->reserved_deletes = changes->reserved_batches = 0;
     changes->reserved = false;
+    leave(changes);
 }
 
 /* ---------------------------------------------------------------- for the log */
@@ -226,4 +246,6 @@ void row_changes_apply(RowChanges *changes, Lsn lsn)
         apply_batch(changes, lsn, &changes->left[i]);
     changes->reserved_deletes = changes->reserved_batches = 0;
     changes->reserved = false;
+    MUTEX_GUARD(&table->lock);
+    leave(changes);
 }

@@ -1,7 +1,8 @@
 /* row_deletes.h - which rows of a segment are deleted, and since when.
  *
  * One LSN per row beside a segment that has deleted rows: 0 = live, ROW_DELETE_RESERVED = a write
- * under way is about to delete it, else the LSN of the write that did. A snapshot at LSN L does not
+ * under way is about to delete it, else row_delete_value of the LSN of the write that did (temporary
+ * tables of an empty directory are written at LSN 0). A snapshot at LSN L does not
  * see the row from its delete's LSN on. An open segment and the sealed copy that replaces it share
  * one RowDeletes, so a reader of either sees the same.
  *
@@ -63,10 +64,15 @@ static inline void row_deletes_set(RowDeletes *deletes, uint32_t row, uint64_t l
     __atomic_store_n(&deletes->lsns[row], lsn, __ATOMIC_RELAXED);
 }
 
+static inline uint64_t row_delete_value(uint64_t lsn)
+{
+    return lsn + 1;
+}
+
 /* Is a row with this value gone for a snapshot at `lsn`? Live (0) and reserved ones are not. */
 static inline bool row_delete_seen(uint64_t value, uint64_t lsn)
 {
-    return value - 1 < lsn;
+    return value - 1 <= lsn;
 }
 
 #endif

@@ -29,8 +29,9 @@ struct RowTable {
     uint32_t segment_count;
     uint32_t segment_cap;
     uint64_t row_count; /* atomic: relaxed; live rows; written by the applier */
+    uint32_t writers; /* guarded by lock: writes that are reserved and not applied */
     Lsn changed_lsn;    /* atomic: relaxed; of the last write of any kind */
-    bool closed;        /* atomic: relaxed; no write may be reserved any more */
+    bool closed;        /* guarded by lock: no write may be reserved any more */
 };
 
 /* References to all segments, in an arena array; release each with row_segment_unref. */

@@ -44,8 +44,8 @@ void row_table__delete(RowTable *table, Lsn lsn, uint64_t row_id)
     uint64_t before = row_deletes_get(deletes, row);
     if (before && before != ROW_DELETE_RESERVED)
         return;
-    row_deletes_set(deletes, row, lsn);
-    if (segment->truncated_lsn)
+    row_deletes_set(deletes, row, row_delete_value(lsn));
+    if (segment->truncated)
         return;
     table->dead_rows++;
     (void)__atomic_add_fetch(&deletes->dead_count, 1, __ATOMIC_RELAXED);

@@ -23,7 +23,7 @@ static uint32_t rows_left(const RowSegment *segment, Lsn horizon, Arena *arena, 
     uint32_t *rows = ARENA_NEW_ARRAY(arena, uint32_t, segment->row_count);
     uint32_t count = 0;
 
-    if (!segment->truncated_lsn || segment->truncated_lsn > horizon)
+    if (!row_delete_seen(segment->truncated, horizon))
         for (uint32_t i = 0; i < segment->row_count; i++)
             if (!row_delete_seen(row_deletes_get(deletes, i), horizon))
                 rows[count++] = i;
@@ -99,7 +99,7 @@ static RowSegment *write_anew(RowTable *table, const RowSegment *old, const Reco
     sealed->row_id_base = row_ids[0];
     sealed->row_ids = row_ids;
     sealed->write_ids = write_ids;
-    sealed->truncated_lsn = old->truncated_lsn;
+    sealed->truncated = old->truncated;
     row_index_build(sealed, table->index_kinds, table->schema.column_count, table->builder);
     return sealed;
 }
@@ -130,7 +130,7 @@ static void replace(RowTable *table, uint32_t at, RowSegment *anew, const Record
     if (anew)
         (void)segment_map_insert(table->map, &anew->base);
     mutex_lock(&table->lock);
-    if (!old->truncated_lsn)
+    if (!old->truncated)
         forget_keys(table, old, rows, left, count);
     if (anew) {
         carry_deletes(table, old, anew, left);
@@ -172,7 +172,7 @@ static bool is_worth_it(const RowSegment *segment, Lsn horizon)
 
     if (!segment->sealed)
         return false;
-    if (segment->truncated_lsn && segment->truncated_lsn <= horizon)
+    if (row_delete_seen(segment->truncated, horizon))
         return true;
     return deletes && __atomic_load_n(&deletes->dead_count, __ATOMIC_RELAXED) >
                           segment->row_count / 2;

@@ -82,9 +82,9 @@ static Status check_spec(const RowScanSpec *spec, Error *err)
 /* Rows that the snapshot sees when nothing in the segment is deleted. */
 static uint32_t visible_rows(const RowScan *scan, const RowSegment *segment)
 {
-    Lsn truncated = __atomic_load_n(&segment->truncated_lsn, __ATOMIC_RELAXED);
+    uint64_t truncated = __atomic_load_n(&segment->truncated, __ATOMIC_RELAXED);
 
-    if ((truncated && truncated <= scan->spec.lsn) || !segment_may_match(scan, segment))
+    if (row_delete_seen(truncated, scan->spec.lsn) || !segment_may_match(scan, segment))
         return 0;
     uint32_t visible = row_segment_visible(segment, scan->spec.lsn);
     if (scan->spec.after_lsn && row_segment_visible(segment, scan->spec.after_lsn) >= visible)

@@ -69,7 +69,8 @@ typedef struct RowSegment {
     uint64_t first_write_id; /* id of the first row that the write of mark 0 put into the table */
     uint64_t *row_ids;       /* owned; NULL = from row_id_base on without gaps */
     uint64_t *write_ids;     /* owned, with row_ids: first_write_id of every mark */
-    Lsn truncated_lsn;       /* atomic: relaxed; TRUNCATE deleted all rows, 0 = it did not */
+    uint64_t truncated; /* atomic: relaxed; row_delete_value of the TRUNCATE that deleted all rows,
+                           0 = none did */
     RowDeletes *deletes;     /* owned reference, atomic: published once under the table's lock */
     uint32_t column_count;
     RowColumn columns[];

@@ -164,7 +164,14 @@ Status row_table_check(const RowTable *table, const RecordBatch *rows, Error *er
 
 void row_table_close(RowTable *table, bool closed)
 {
-    __atomic_store_n(&table->closed, closed, __ATOMIC_RELAXED);
+    MUTEX_GUARD(&table->lock);
+    table->closed = closed;
+}
+
+uint32_t row_table_writers(RowTable *table)
+{
+    MUTEX_GUARD(&table->lock);
+    return table->writers;
 }
 
 Lsn row_table_changed_lsn(RowTable *table)
@@ -257,8 +264,9 @@ void row_table_truncate(RowTable *table, Lsn lsn)
     row_keys_init(&kept, table->budget);
     mutex_lock(&table->lock);
     for (uint32_t i = 0; i < table->segment_count; i++)
-        if (!table->segments[i]->truncated_lsn)
-            __atomic_store_n(&table->segments[i]->truncated_lsn, lsn, __ATOMIC_RELAXED);
+        if (!table->segments[i]->truncated)
+            __atomic_store_n(&table->segments[i]->truncated, row_delete_value(lsn),
+                             __ATOMIC_RELAXED);
     for (size_t i = 0; i < table->keys.slot_count; i++)
         if (table->keys.slots[i].hash.low && table->keys.slots[i].owner)
             row_keys_put(&kept, table->keys.slots[i].hash)->owner = table->keys.slots[i].owner;

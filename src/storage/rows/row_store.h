@@ -58,6 +58,8 @@ uint64_t row_table_row_count(RowTable *table);
 /* While it is closed writes that are not reserved yet get CONFLICT: another store is to take its
  * place. */
 void row_table_close(RowTable *table, bool closed);
+/* Writes that are reserved and neither applied nor given up. */
+uint32_t row_table_writers(RowTable *table);
 /* The last write that changed anything since the start of the process, 0 = none. */
 Lsn row_table_changed_lsn(RowTable *table);
 
