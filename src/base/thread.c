@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/allocator.h"
 #include "base/clock.h"
 #include "base/mem.h"
 
@@ -89,6 +90,7 @@ static void *thread_main(void *raw)
 {
     ThreadStart start = *(ThreadStart *)raw;
     mem_free(raw);
+    allocator_thread_begin();
     (void)pthread_setname_np(pthread_self(), start.name);
     start.fn(start.arg);
     return NULL;
