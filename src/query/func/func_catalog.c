@@ -531,6 +531,7 @@ static const Function functions[] = {
     STABLE("pg_get_function_arguments", 2162, pg_get_function_arguments, TEXT, 1, T(OID)),
     STABLE("pg_get_function_identity_arguments", 2232, pg_get_function_arguments, TEXT, 1, T(OID)),
     STABLE("pg_get_functiondef", 2098, no_definition, TEXT, 1, T(OID)),
+    STABLE("pg_get_function_sqlbody", 6197, no_definition, TEXT, 1, T(OID)),
     STABLE("pg_get_statisticsobjdef_columns", 6174, no_definition, TEXT, 1, T(OID)),
     STABLE("pg_get_partkeydef", 3352, no_definition, TEXT, 1, T(OID)),
     STABLE("pg_get_partition_constraintdef", 3408, no_definition, TEXT, 1, T(OID)),

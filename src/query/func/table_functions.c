@@ -249,6 +249,26 @@ Status func__rows_from_array(Type type, Str array, Arena *arena, FuncRows *rows,
     return STATUS_OK;
 }
 
+/* information_schema._pg_expandarray: the elements and their places, counted from 1. */
+static Status expand_open(const EvalContext *ctx, const Column *args, uint32_t arg_count,
+                          Arena *arena, void **ret_state, Error *err)
+{
+    FuncRows *rows;
+    TRY(func__rows_new(arena, &rows, err));
+    *ret_state = rows;
+    TRY(arena_try_alloc(arena, sizeof *rows->columns * 2, &rows->columns, err));
+    rows->column_count = 2;
+    TRY(column_init(&rows->columns[0], arena, T(INT2), 0, false, err));
+    TRY(column_init(&rows->columns[1], arena, T(INT4), 0, false, err));
+    if (any_null(args, arg_count))
+        return STATUS_OK;
+    TRY(func__rows_from_array(args[0].type, column_str(&args[0], 0), arena, rows, err));
+    TRY(column_init(&rows->columns[1], arena, T(INT4), rows->rows, false, err));
+    for (uint32_t i = 0; i < rows->rows; i++)
+        ((int32_t *)column_values(&rows->columns[1]))[i] = (int32_t)i + 1;
+    return STATUS_OK;
+}
+
 static Status unnest_open(const EvalContext *ctx, const Column *args, uint32_t arg_count,
                           Arena *arena, void **ret_state, Error *err)
 {
@@ -317,6 +337,9 @@ static const Field each_text[] = KEY_AND(TEXT);
         .next = func__json_members_next                                                            \
     }
 
+static const Field expanded[] = {{.name = {"x", 1}, .type = T(INT2)},
+                                 {.name = {"n", 1}, .type = T(INT4)}};
+
 static const TableFunction functions[] = {
     JSON_SET("json_array_elements", 3955, T(JSON), T(JSON), json_elements),
     JSON_SET("jsonb_array_elements", 3219, T(JSONB), T(JSONB), json_elements),
@@ -336,6 +359,14 @@ static const TableFunction functions[] = {
     SERIES(3259, numeric_series, T(NUMERIC), 3, T(NUMERIC), T(NUMERIC), T(NUMERIC)),
     SERIES(938, time_series, T(TIMESTAMP), 3, T(TIMESTAMP), T(TIMESTAMP), T(INTERVAL)),
     SERIES(939, time_series, T(TIMESTAMPTZ), 3, T(TIMESTAMPTZ), T(TIMESTAMPTZ), T(INTERVAL)),
+    {.name = "_pg_expandarray",
+     .arg_count = 1,
+     .args = {AT(INT2)},
+     .ret = T(RECORD),
+     .columns = expanded,
+     .column_count = 2,
+     .open = expand_open,
+     .next = func__rows_next},
     {.name = "unnest",
      .oid = 2331,
      .arg_count = 1,

@@ -686,6 +686,7 @@ static PlanNode *restore(Plan *plan, const Built *built, const Schema *schema)
 static PlanNode *order_region(Plan *plan, const Estimator *e, PlanNode *root)
 {
     JoinGraph *g = ARENA_NEW(plan->arena, JoinGraph);
+    const Schema schema = root->schema; /* an attached root gets the new order's */
     g->plan = plan;
     g->estimator = *e;
     collect(g, root, 0);
@@ -699,7 +700,7 @@ static PlanNode *order_region(Plan *plan, const Estimator *e, PlanNode *root)
     Built built = build_tree(g, join_search(g));
     built = build_attached(g, built);
     built = filter_late(g, built);
-    return restore(plan, &built, &root->schema);
+    return restore(plan, &built, &schema);
 }
 
 /* ---------------------------------------------------------------- the walk */

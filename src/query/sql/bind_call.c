@@ -250,6 +250,13 @@ static uint32_t select_candidate(Candidate *list, uint32_t n, const Type *types,
     return kept;
 }
 
+static Type vector_array(Type type)
+{
+    if (type.is_array || (type.id != TYPE_INT2VECTOR && type.id != TYPE_OIDVECTOR))
+        return type;
+    return type.id == TYPE_INT2VECTOR ? TYPE_ARRAY_OF(INT2) : TYPE_ARRAY_OF(OID);
+}
+
 /* Brings the arguments to what the candidate takes and finds the type of its result. */
 static Status coerce_args(Binder *b, const Candidate *c, Expr **args, uint32_t count,
                           Type *ret_type)
@@ -259,6 +266,8 @@ static Status coerce_args(Binder *b, const Candidate *c, Expr **args, uint32_t c
     bool polymorphic = is_polymorphic(c->ret);
     for (uint32_t i = 0; i < count; i++) {
         types[i] = args[i]->type;
+        if (candidate_arg(c, i).id == TYPE_ANYARRAY)
+            types[i] = vector_array(types[i]);
         polymorphic |= is_polymorphic(candidate_arg(c, i));
     }
     (void)polymorphic_element(c, types, count, &element); /* accepts() has checked it */
@@ -274,6 +283,15 @@ static Status coerce_args(Binder *b, const Candidate *c, Expr **args, uint32_t c
     if (!c->ret.is_array && c->ret.id == TYPE_ANYARRAY)
         *ret_type = (Type){.id = element.id, .is_array = true, .typmod = -1};
     return STATUS_OK;
+}
+
+/* int2vector and oidvector are arrays to functions of any array. */
+static void vectors_as_arrays(const Candidate *list, uint32_t n, Type *types, uint32_t count)
+{
+    for (uint32_t k = 0; k < n; k++)
+        for (uint32_t i = 0; i < count && takes_count(&list[k], count); i++)
+            if (candidate_arg(&list[k], i).id == TYPE_ANYARRAY)
+                types[i] = vector_array(types[i]);
 }
 
 static void types_of(Expr *const *args, uint32_t count, Type *types)
@@ -453,6 +471,7 @@ __attribute__((noinline)) static Status resolve(Binder *b, Lookup lookup, Str sc
                  : lookup == LOOKUP_AGGREGATE ? aggregate_candidates(name, list)
                                               : table_candidates(name, list);
     types_of(args, count, types);
+    vectors_as_arrays(list, n, types, count);
     n = select_candidate(list, n, types, count);
     *ret_found = n == 1;
     if (n == 1)

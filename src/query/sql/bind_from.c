@@ -225,12 +225,12 @@ static PlanNode *virtual_scan(Binder *b, const VirtualTable *table)
 
 /* ---- system columns */
 
-void sql__add_table_oid(Binder *b, ScopeRel *rel, const Table *table)
+void sql__add_table_oid(Binder *b, ScopeRel *rel, uint32_t oid)
 {
     ScopeColumn *column = ARENA_NEW_ARRAY(b->arena, ScopeColumn, 2);
     *column = (ScopeColumn){.name = STR("tableoid"),
                             .type = TYPE_OF(OID),
-                            .merged = expr_const_i64(b->arena, TYPE_OF(OID), table->id)};
+                            .merged = expr_const_i64(b->arena, TYPE_OF(OID), oid)};
     rel->system = column;
     rel->system_count = 1;
 }
@@ -260,7 +260,7 @@ static Status row_id_text(Binder *b, Expr *row_id, Expr **ret)
 static Status add_system_columns(Binder *b, ScopeRel *rel, const Table *table, const PlanNode *scan,
                                  bool row_id)
 {
-    sql__add_table_oid(b, rel, table);
+    sql__add_table_oid(b, rel, table->id);
     if (!row_id)
         return STATUS_OK;
     ScopeColumn *column = &rel->system[rel->system_count++];
@@ -353,7 +353,10 @@ static Status bind_table(Binder *b, const AstFrom *from, Item *ret)
     else
         ret->plan = virtual_scan(b, relation.virtual_table);
     ret->plan->position = from->position;
-    return name_item(b, ret, name->name, relation.schema, &from->alias, from->position);
+    TRY(name_item(b, ret, name->name, relation.schema, &from->alias, from->position));
+    if (relation.virtual_table && relation.virtual_table->oid)
+        sql__add_table_oid(b, &ret->rels[0], relation.virtual_table->oid);
+    return STATUS_OK;
 }
 
 /* ---------------------------------------------------------------- subqueries */

@@ -254,7 +254,7 @@ bool sql__plan_escapes(PlanNode *plan);
 Status sql__from(Binder *b, Scope *scope, const AstSelect *select, PlanNode **ret_plan);
 /* With `row_id` behind the live columns. */
 Status sql__table_scan(Binder *b, const Table *table, bool row_id, PlanNode **ret_plan);
-void sql__add_table_oid(Binder *b, ScopeRel *rel, const Table *table);
+void sql__add_table_oid(Binder *b, ScopeRel *rel, uint32_t oid);
 /* The table of COPY; NULL for a system catalog, refused when it should be written. */
 Status sql__copy_table(Binder *b, const AstName *name, bool from, const Table **ret_table);
 Status sql__copy(Binder *b, const AstCopy *copy, SqlCopy *ret);

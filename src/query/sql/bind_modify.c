@@ -60,7 +60,7 @@ ScopeRel sql__target_rel(Binder *b, const ModifyTarget *target, Str name, uint32
                                        .table_oid = field.table_oid,
                                        .attnum = field.attnum};
     }
-    sql__add_table_oid(b, &rel, target->table);
+    sql__add_table_oid(b, &rel, target->table->id);
     return rel;
 }
 

@@ -432,10 +432,13 @@ static Status bind_subscript(Binder *b, Scope *scope, const AstExpr *ast, Expr *
             TRY(sql__coerce(b, &key, TYPE_OF(TEXT), CAST_IMPLICIT, 0));
         return sql__operator(b, STR("->"), array, key, ast->position, ret_expr);
     }
+    /* Vectors are arrays whose subscripts begin at 0. */
     if (!array->type.is_array &&
         (array->type.id == TYPE_INT2VECTOR || array->type.id == TYPE_OIDVECTOR))
-        return BIND_UNSUPPORTED(b, ast->position, "subscripts of %s are not supported",
-                                type_name(array->type, name));
+        TRY(sql__coerce(
+            b, &array,
+            array->type.id == TYPE_INT2VECTOR ? TYPE_ARRAY_OF(INT2) : TYPE_ARRAY_OF(OID),
+            CAST_IMPLICIT, 0));
     if (!array->type.is_array)
         return BIND_ERROR(b, "42804", ast->position,
                           "cannot subscript type %s because it does not support subscripting",

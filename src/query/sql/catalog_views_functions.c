@@ -53,8 +53,11 @@ static void add_proc(ViewRows *rows, const ProcRow *p)
     view__name(rows, "prosrc", p->name);
 }
 
+/* Texts and streams of bytes are of pseudo-types here, which no expression has. */
 static void add_io_function(ViewRows *rows, uint32_t oid, const char *name, Type arg, Type ret)
 {
+    enum { CSTRING = 2275, INTERNAL = 2281 };
+    int64_t argument = arg.id == TYPE_TEXT ? CSTRING : arg.id == TYPE_BYTEA ? INTERNAL : 0;
     ProcRow p = {.oid = oid,
                  .name = name,
                  .kind = 'f',
@@ -63,8 +66,13 @@ static void add_io_function(ViewRows *rows, uint32_t oid, const char *name, Type
                  .args = &arg,
                  .arg_count = 1,
                  .ret = ret};
-    if (oid)
-        add_proc(rows, &p);
+    if (!oid)
+        return;
+    add_proc(rows, &p);
+    if (argument && !str_ends(str_from(name), STR("out")) && !str_ends(str_from(name), STR("send")))
+        view__numbers(rows, "proargtypes", &argument, 1);
+    if (str_ends(str_from(name), STR("out")))
+        view__number(rows, "prorettype", CSTRING);
 }
 
 /* Input and output functions of types: nobody calls them, clients look for them. */

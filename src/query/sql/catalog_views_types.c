@@ -182,10 +182,36 @@ static void add_user_type(ViewRows *rows, const CatalogType *type, bool array)
         view__text(rows, "typdefault", type->default_text);
 }
 
+/* Types that no value has and no expression is of; clients look for them by name. */
+static void add_pseudo_types(ViewRows *rows)
+{
+    static const struct {
+        uint32_t oid;
+        const char *name;
+    } types[] = {{2275, "cstring"}, {2279, "trigger"}, {2281, "internal"}, {2776, "anynonarray"},
+                 {3500, "anyenum"}, {3831, "anyrange"}};
+    for (size_t i = 0; i < LUMA_ARRAY_LEN(types); i++) {
+        view__row(rows);
+        view__number(rows, "oid", types[i].oid);
+        view__name(rows, "typname", types[i].name);
+        view__number(rows, "typnamespace", OID_SCHEMA_PG_CATALOG);
+        view__number(rows, "typowner", OID_ROLE);
+        view__number(rows, "typlen", types[i].oid == 2275 ? -2 : 4);
+        view__number(rows, "typtype", 'p');
+        view__number(rows, "typcategory", 'P');
+        view__bool(rows, "typisdefined", true);
+        view__number(rows, "typdelim", ',');
+        view__number(rows, "typalign", 'i');
+        view__number(rows, "typstorage", 'p');
+        view__number(rows, "typtypmod", -1);
+    }
+}
+
 void view__fill_type(ViewRows *rows)
 {
     size_t pos = 0;
     const CatalogType *type;
+    add_pseudo_types(rows);
     for (int id = 0; id < TYPE_COUNT_; id++) {
         Type plain = {.id = (uint8_t)id, .typmod = -1};
         Type array = {.id = (uint8_t)id, .is_array = true, .typmod = -1};
