@@ -1,11 +1,12 @@
 """The crash rig: a load whose every acknowledgement is written down, kill -9, restart, compare.
 
 A request is a remote write of SLOTS samples with one timestamp, or PARTS rows by one INSERT or by a transaction
-of several, or PARTS log records or spans by OTLP, and has a number of its own. The ledger knows of each whether it was sent and whether it was
+of several, by COPY or by REST, or PARTS log records or spans by OTLP, and has a number of its own. Some transactions
+make a table, too, which is there when their rows are. The ledger knows of each whether it was sent and whether it was
 acknowledged; nothing is ever sent twice. After a restart every acknowledged request is there entirely and once,
 any other entirely (once) or not at all, a transaction that was rolled back not at all, and nothing else is there.
 """
-import http.client, os, random, re, socket, struct, sys, threading, time
+import http.client, json, os, random, re, socket, struct, sys, threading, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'lib'))
 import luma
@@ -14,6 +15,7 @@ from luma import Server
 
 SLOTS, PARTS = 5, 3
 STEP_MS = 10
+INGEST, COPY, TABLES = 100, 200, 300  # numbers of the writers that send rows in other ways than INSERT
 
 
 class Postgres:
@@ -61,6 +63,17 @@ class Postgres:
     def query(self, text):
         body = text.encode() + b'\0'
         self.socket.sendall(b'Q' + struct.pack('>I', len(body) + 4) + body)
+        return self.until_ready()
+
+    def copy(self, text, data):
+        body = text.encode() + b'\0'
+        self.socket.sendall(b'Q' + struct.pack('>I', len(body) + 4) + body)
+        kind, length = struct.unpack('>cI', self.take(5))
+        answer = self.take(length - 4)
+        if kind == b'E':  # known before any row was sent
+            self.until_ready()
+            raise RuntimeError(answer.replace(b'\0', b' ').decode('utf-8', 'replace'))
+        self.socket.sendall(b'd' + struct.pack('>I', len(data) + 4) + data.encode() + b'c\0\0\0\4')
         return self.until_ready()
 
     def close(self):
@@ -170,12 +183,18 @@ class Rig:
             number += 1
 
     def writer_sql(self, cycle, writer):
+        self.run_sql(self.insert, cycle, writer, 1 << 30)
+
+    def writer_copy(self, cycle, writer):
+        self.run_sql(self.copy, cycle, TABLES if writer else COPY, 12 if writer else 1 << 30)
+
+    def run_sql(self, request, cycle, writer, count):
         number, connection = 0, None
-        while not self.stopping.is_set():
+        while not self.stopping.is_set() and number < count:
             try:
                 if not connection:
                     connection = Postgres(self.server.port('postgres'))
-                self.insert(connection, cycle, writer, number)
+                request(connection, cycle, writer, number)
             except (OSError, struct.error):
                 connection = None
                 if self.stopping.is_set():
@@ -208,17 +227,60 @@ class Rig:
         if not rolled_back:
             self.ledger.ack('row', cycle, writer, number)
 
+    def writer_ingest(self, cycle, writer):
+        port, number, connection = self.server.port('http'), 0, None
+        while not self.stopping.is_set():
+            rows = ''.join(json.dumps({'cycle': cycle, 'writer': INGEST + writer, 'number': number, 'part': part,
+                                       'note': f'text {number} {part}'}) + '\n' for part in range(PARTS))
+            self.ledger.send('row', cycle, INGEST + writer, number)
+            try:
+                connection = connection or http.client.HTTPConnection('127.0.0.1', port, timeout=20)
+                connection.request('POST', '/api/v1/ingest/crash_rows', rows, {'Content-Type': 'application/x-ndjson'})
+                answer = connection.getresponse()
+                text = answer.read()
+                if answer.status == 200:
+                    self.ledger.ack('row', cycle, INGEST + writer, number)
+                elif answer.status == 503:
+                    self.ledger.refused += 1
+                    time.sleep(0.01)
+                else:
+                    self.mistakes.append(f'ingest: HTTP {answer.status} {text[:200]!r}')
+                    return
+            except (OSError, http.client.HTTPException):
+                connection = None  # whether it was stored is not known
+                if self.stopping.is_set():
+                    return
+                time.sleep(0.01)
+            number += 1
+
+    def copy(self, connection, cycle, writer, number):
+        """COPY of one request; every third of the other writer's makes a table in the same transaction."""
+        rows = ''.join(f'{cycle}\t{writer}\t{number}\t{part}\ttext {number} {part}\n' for part in range(PARTS))
+        with_table = writer == TABLES
+        rolled_back = with_table and number % 3 == 2
+        self.ledger.send('row', cycle, writer, number, rolled_back)
+        if with_table:
+            connection.query('BEGIN')
+            connection.query(f'CREATE TABLE made_{cycle}_{number} (n int)')
+        connection.copy('COPY crash_rows FROM STDIN', rows)
+        if with_table:
+            connection.query('ROLLBACK' if rolled_back else 'COMMIT')
+        if not rolled_back:
+            self.ledger.ack('row', cycle, writer, number)
+
     def create_table(self):
         connection = Postgres(self.server.port('postgres'))
         connection.query('CREATE TABLE crash_rows (cycle int4, writer int4, number int4, part int4, note text)')
         connection.close()
 
-    def cycle(self, cycle, seconds, metric_writers=3, row_writers=2, otlp_writers=2, kill=None):
+    def cycle(self, cycle, seconds, metric_writers=3, row_writers=2, otlp_writers=2, copy_writers=2, ingest_writers=1,
+              kill=None):
         """Load for a while, then kill -9 in the midst of it."""
         self.stopping.clear()
         threads = [threading.Thread(target=f, args=(cycle, w)) for f, n in
                    ((self.writer_remote, metric_writers), (self.writer_sql, row_writers),
-                    (self.writer_otlp, otlp_writers)) for w in range(n)]
+                    (self.writer_otlp, otlp_writers), (self.writer_copy, copy_writers),
+                    (self.writer_ingest, ingest_writers)) for w in range(n)]
         for t in threads:
             t.start()
         time.sleep(seconds)
@@ -257,10 +319,20 @@ class Rig:
                 if note != f'text {number} {part}':
                     self.mistakes.append(f'a {kind} nobody sent: {cycle} {writer} {number} {part} {note!r}')
                 found[kind, int(cycle)].setdefault((int(writer), int(number)), []).append(int(part))
+        self.check_tables(connection, found, wanted)
         self.check_indexes(connection, wanted)
         connection.close()
         for key, requests in found.items():
             self.compare(key, requests, self.ledger.sent.get(key, {}))
+
+    def check_tables(self, connection, found, wanted):
+        """A table made in a transaction is there exactly when the rows of the transaction are."""
+        made = {tuple(map(int, name.split('_')[1:])) for name, in connection.query(
+            "SELECT table_name FROM information_schema.tables WHERE table_name LIKE 'made%'")}
+        rows = {(c, number) for c in wanted for writer, number in found['row', c] if writer == TABLES}
+        odd = {t for t in made if t[0] in wanted} ^ rows
+        if odd:
+            self.mistakes.append(f'tables without their rows, or rows without their table: {sorted(odd)[:5]}')
 
     def check_indexes(self, connection, wanted):
         """Some of what was acknowledged is found by its words as well, once."""
