@@ -88,7 +88,7 @@ Status ddl__check_owner(Query *query, CatalogKind kind, const CatalogHead *head,
 {
     const Session *session = query->session;
     uint32_t owner = owner_of(kind, head);
-    if (session->role == ROLE_ADMIN || !session->user_id ||
+    if (session->role == ROLE_ADMIN || (!session->user_id && kind != CATALOG_USER) ||
         (owner && is_member(ddl__catalog(query), session->user_id, owner, 0)))
         return STATUS_OK;
     return error_set_sql(err, STATUS_DENIED, "42501", 0, "must be owner of %.*s",
@@ -104,6 +104,15 @@ static Status check_may_create(Query *query, Error *err)
     if (query->session->role == ROLE_ADMIN || (self && self->create_role))
         return STATUS_OK;
     return error_set_sql(err, STATUS_DENIED, "42501", 0, "permission denied to create role");
+}
+
+/* Whoever may create roles may still not make an admin of one, nor touch one that is. */
+static Status check_may_be(Query *query, const CatalogUser *user, Error *err)
+{
+    if (query->session->role == ROLE_ADMIN || user->role != ROLE_ADMIN)
+        return STATUS_OK;
+    return error_set_sql(err, STATUS_DENIED, "42501", 0,
+                         "must be superuser to create, change or grant superuser roles");
 }
 
 static Status set_password(Query *query, CatalogUser *user, const AstOption *option, Error *err)
@@ -173,6 +182,7 @@ static Status create_role(Query *query, const AstDdl *ast, Error *err)
     }
     for (uint32_t i = 0; i < ast->option_count; i++)
         TRY(apply_role_option(query, &user, &ast->options[i], err));
+    TRY(check_may_be(query, &user, err));
     return ddl__put(query, CATALOG_USER, &user, err);
 }
 
@@ -192,14 +202,17 @@ static Status alter_role(Query *query, const AstDdl *ast, Error *err)
     const CatalogUser *old;
     query__set_tag(query, "ALTER ROLE");
     TRY(find_role(query, ast->name.name, &old, err));
-    if (old->id != query->session->user_id)
+    if (old->id != query->session->user_id) {
         TRY(check_may_create(query, err));
+        TRY(check_may_be(query, old, err));
+    }
     CatalogUser *user = catalog_copy(CATALOG_USER, old, &query->arena);
     for (uint32_t i = 0; i < ast->option_count; i++) {
         if (query->session->role != ROLE_ADMIN &&
             !str_eq(ast->options[i].name, STR("password")))
             TRY(check_may_create(query, err));
         TRY(apply_role_option(query, user, &ast->options[i], err));
+        TRY(check_may_be(query, user, err));
     }
     return ddl__put(query, CATALOG_USER, user, err);
 }
@@ -217,6 +230,7 @@ static Status drop_role(Query *query, const AstDdl *ast, Error *err)
             continue;
         }
         TRY(find_role(query, ast->names.names[i], &user, err));
+        TRY(check_may_be(query, user, err));
         if (user->id == query->session->user_id)
             return error_set_sql(err, STATUS_INVALID, "55006", 0, "current user cannot be dropped");
         for (int kind = 0; kind < CATALOG_KIND_COUNT_; kind++) {
@@ -247,6 +261,8 @@ static Status grant_role(Query *query, const AstDdl *ast, Error *err)
             uint32_t count = 0;
             TRY(find_role(query, ast->names.names[i], &granted, err));
             TRY(find_role(query, ast->roles.names[k], &to, err));
+            TRY(check_may_be(query, granted, err));
+            TRY(check_may_be(query, to, err));
             if (!ast->revoke && is_member(ddl__catalog(query), granted->id, to->id, 0))
                 return error_set_sql(err, STATUS_INVALID, "0LP01", 0,
                                      "role \"%.*s\" is a member of role \"%.*s\"",

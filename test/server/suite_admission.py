@@ -348,6 +348,22 @@ def test_users_made_by_sql_log_in_with_their_password():
         equal(told, [['create user ann'], ['alter user ann']])
 
 
+def test_who_makes_roles_makes_no_admins():
+    with Server(config=USERS) as s:
+        admin = basic('boss', 'b-secret')
+        for statement in ("create user maker createrole password 'm'", "create user chief superuser password 'c'",
+                          "create user clerk password 'd'", 'create table wages (a int)'):
+            equal(sql(s, statement, admin)[0], 200, statement)
+        for statement in ("create user evil superuser password 'e'", 'alter user maker superuser', "alter user chief password 'mine'",
+                          'alter user clerk superuser', 'grant chief to maker', 'grant clerk to chief', 'drop user chief'):
+            code, _, error = psql(s, statement, 'maker', 'm')
+            assert code and '42501' in error, (statement, error)
+        equal(psql(s, "create user temp password 't'; alter user temp password 'u'; grant clerk to temp", 'maker', 'm')[0], 0)
+        assert '42501' in psql(s, 'alter user chief rename to nobody', 'writer', 'w-secret')[2]
+        assert '42501' in psql(s, 'select * from wages', 'maker', 'm')[2]
+        equal(psql(s, 'select 1', 'chief', 'c')[0], 0, 'it is as it was')
+
+
 def test_the_audit_log_tells_who_did_what():
     with Server(config=USERS) as s:
         def records(where):
