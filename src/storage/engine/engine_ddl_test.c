@@ -175,6 +175,11 @@ static void test_a_rewrite_is_whole_after_a_crash_and_meets_no_later_write(void 
     write_t(&f, 15, 1); /* the old store is open again */
     assert_int_equal(engine_snapshot(f.engine, &after, NULL), STATUS_OK);
     assert_int_equal(rewrite(&f, snapshot_lsn(after), find_t(after), 0, 16, &err), STATUS_OK);
+    /* Whoever knows the old definition may try again. */
+    WriteBatch *late = fixture_batch(&f);
+    uint64_t row_id = 0;
+    assert_int_equal(write_batch_delete(late, find_t(after), &row_id, 1, &err), STATUS_CONFLICT);
+    (void)write_batch_free(late);
     snapshot_free(before);
     snapshot_free(after);
     fixture_expect_rows(&f, 0, 16);

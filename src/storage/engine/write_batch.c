@@ -202,6 +202,20 @@ RowChanges *engine__changes(const WriteBatch *batch, uint32_t store_id)
     return NULL;
 }
 
+/* The store is gone: with its table, or because the table has another one now. */
+static Status no_store(Engine *engine, const Table *table, Error *err)
+{
+    CatalogVersion *catalog = engine__catalog(engine);
+    bool replaced = catalog_table_by_id(catalog, table->id) != NULL;
+
+    catalog_version_unref(catalog);
+    if (replaced)
+        return error_set_sql(err, STATUS_CONFLICT, "40001", 0,
+                             "could not serialize access due to concurrent schema changes");
+    return error_set_sql(err, STATUS_NOT_FOUND, "42P01", 0, "table \"%.*s\" does not exist",
+                         STR_FMT(table->name));
+}
+
 static Status need_changes(WriteBatch *batch, const Table *table, RowChanges **ret, Error *err)
 {
     *ret = engine__changes(batch, table->store_id);
@@ -209,8 +223,7 @@ static Status need_changes(WriteBatch *batch, const Table *table, RowChanges **r
         return STATUS_OK;
     RowTable *rows = row_store_find(batch->engine->rows, table->store_id);
     if (!rows)
-        return error_set_sql(err, STATUS_NOT_FOUND, "42P01", 0, "table \"%.*s\" does not exist",
-                             STR_FMT(table->name));
+        return no_store(batch->engine, table, err);
     *ret = row_changes_new(rows, &batch->arena);
     MEM_GROW(batch->tables, batch->table_cap, batch->table_count + 1);
     batch->tables[batch->table_count++] = (WriteTable){.store_id = table->store_id,
