@@ -4,7 +4,7 @@
 set -euo pipefail
 
 build="build-essential meson ninja-build pkg-config libpg-query-dev postgresql-server-dev-15 libuv1-dev
-  libssl-dev libnghttp2-dev libcurl4-openssl-dev zlib1g-dev libsnappy-dev libzstd-dev liblz4-dev
+  libssl-dev libnghttp2-dev libcurl4-openssl-dev zlib1g-dev libsnappy-dev libzstd-dev liblz4-dev libbrotli-dev
   libxxhash-dev libroaring-dev libre2-dev libutf8proc-dev libyaml-dev libsqlite3-dev libjemalloc-dev
   tzdata ca-certificates"
 test="ccache python3 libcmocka-dev clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 libhttp-parser-dev

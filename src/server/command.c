@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "server/config.h"
+#include "server/part_command.h"
 #include "server/server.h"
 #include "server/wal_command.h"
 
@@ -54,6 +55,12 @@ static int run_wal(const char *const *args, int arg_count)
     return wal_command_run(args, arg_count, &err) == STATUS_OK ? 0 : fail(&err);
 }
 
+static int run_part(const char *const *args, int arg_count)
+{
+    Error err = {0};
+    return part_command_run(args, arg_count, &err) == STATUS_OK ? 0 : fail(&err);
+}
+
 static int run_version(const char *const *args, int arg_count)
 {
     puts("lumadb " LUMADB_VERSION);
@@ -66,6 +73,7 @@ static const Command commands[] = {
     {"serve", "run the server: lumadb serve [--config FILE] [--key=value ...]", run_serve},
     {"config", "print every setting with its value, default and help", run_config},
     {"wal", "wal dump PATH: print a write-ahead log as JSON lines", run_wal},
+    {"part", "part FILE [--json]: describe a Parquet file", run_part},
     {"version", "print the version", run_version},
     {"help", "print this", run_help},
 };
