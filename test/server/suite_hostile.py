@@ -110,6 +110,27 @@ def test_slow_readers_leave_the_workers_to_others():
         equal(sum(kind == b'D' for kind, _ in sessions[0].until_ready()), 2000000)
 
 
+def test_clients_that_do_not_read_hold_little_together():
+    sql = "select g, repeat('x', 100) from generate_series(1, 200000) g"
+    with Server('--memory.queries_bytes=64MiB') as s:
+        readers = [post_unread(s, sql) for _ in range(60)]
+        sessions = [Pg(s) for _ in range(60)]
+        for pg in sessions:
+            pg.send(b'Q', sql.encode() + b'\0')
+        started = eventually(lambda: s.request('GET', '/metrics')[2].decode().count('lumadb_queries_total{language="sql"} 120\n'))
+        equal(started, 1)
+        time.sleep(1)
+        with open(f'/proc/{s.process.pid}/status', encoding='ascii') as f:
+            peak = next(int(line.split()[1]) for line in f if line.startswith('VmHWM')) >> 10
+        assert peak < 192, f'{peak} MiB resident'
+        equal(ask(s, 'select 1'), '1')
+        # Whoever reads after all gets everything.
+        assert read_all(readers[0]).endswith(b'\r\n0\r\n\r\n')
+        equal(sum(kind == b'D' for kind, _ in sessions[0].until_ready()), 200000)
+        for x in readers + sessions:
+            x.close()
+
+
 def test_queries_of_clients_that_went_away_end():
     with Server('--query.threads=2', '--query.timeout=0s') as s:
         for _ in range(3):

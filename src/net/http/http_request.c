@@ -27,6 +27,7 @@ Request *http__request_free(Request *r)
         return NULL;
     if (r->charged_bytes)
         mem_budget_release(r->server->options.budget, r->charged_bytes);
+    loop_output_count(r->pub.loop, -r->output_bytes);
     buf_done(&r->body);
     buf_done(&r->headers);
     buf_done(&r->trailers);
@@ -89,13 +90,15 @@ void http__request_drained(Request *r)
 
 void http__request_count(Request *r, int64_t delta)
 {
+    int64_t mark = loop_output_mark(r->pub.loop, r->output_bytes_high);
     bool drained = false;
 
+    loop_output_count(r->pub.loop, delta);
     mutex_lock(&r->lock);
     r->output_bytes += delta;
-    if (!r->slow && r->output_bytes > r->output_bytes_high) {
+    if (!r->slow && r->output_bytes > mark) {
         __atomic_store_n(&r->slow, true, __ATOMIC_RELAXED);
-    } else if (r->slow && r->output_bytes <= r->output_bytes_high / 4) {
+    } else if (r->slow && r->output_bytes <= mark / 4) {
         __atomic_store_n(&r->slow, false, __ATOMIC_RELAXED);
         cond_broadcast(&r->writable);
         drained = true;

@@ -67,15 +67,16 @@ Connection *conn_unref(Connection *conn)
 
 void loop__conn_count(Connection *conn, int64_t delta)
 {
-    const ListenerOptions *o = &conn->listener->options;
+    int64_t mark = loop_output_mark(conn->loop, (int64_t)conn->listener->options.output_bytes_high);
     bool drained = false;
 
+    loop_output_count(conn->loop, delta);
     mutex_lock(&conn->lock);
     int64_t bytes = conn->output_bytes + delta;
     __atomic_store_n(&conn->output_bytes, bytes, __ATOMIC_RELAXED);
-    if (!conn->congested && bytes > (int64_t)o->output_bytes_high) {
+    if (!conn->congested && bytes > mark) {
         __atomic_store_n(&conn->congested, true, __ATOMIC_RELAXED);
-    } else if (conn->congested && bytes <= (int64_t)(o->output_bytes_high / 4)) {
+    } else if (conn->congested && bytes <= mark / 4) {
         __atomic_store_n(&conn->congested, false, __ATOMIC_RELAXED);
         cond_broadcast(&conn->writable);
         drained = true;
@@ -127,6 +128,7 @@ static void on_handle_closed(uv_handle_t *handle)
         conn->ops->on_close(conn);
     list_remove(&conn->node);
     loop__listener_release(conn->listener, &conn->peer);
+    loop_output_count(loop, -(int64_t)(conn->plain.bytes + conn->wire.bytes));
     loop__queue_clear(&conn->plain);
     loop__queue_clear(&conn->wire);
     buf_done(&conn->in);

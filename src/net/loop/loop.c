@@ -14,6 +14,10 @@
 
 #include "base/clock.h"
 
+enum {
+    OUTPUT_BYTES_TIGHT = 64 << 10, /* a connection's mark when all together hold too much */
+};
+
 static _Thread_local Loop *current_loop;
 
 struct LoopTimer {
@@ -274,6 +278,26 @@ void loop__count(Loop *loop, int delta)
     MUTEX_GUARD(&loop->loops->lock);
     loop->loops->alive_count += delta;
     cond_broadcast(&loop->loops->changed);
+}
+
+void loops_set_output_max(Loops *loops, int64_t bytes)
+{
+    loops->output_bytes_max = bytes;
+}
+
+void loop_output_count(Loop *loop, int64_t delta)
+{
+    (void)__atomic_fetch_add(&loop->loops->output_bytes, delta, __ATOMIC_RELAXED);
+}
+
+int64_t loop_output_mark(const Loop *loop, int64_t bytes)
+{
+    const Loops *loops = loop->loops;
+
+    if (!loops->output_bytes_max ||
+        __atomic_load_n(&loops->output_bytes, __ATOMIC_RELAXED) <= loops->output_bytes_max)
+        return bytes;
+    return LUMA_MIN(bytes, OUTPUT_BYTES_TIGHT);
 }
 
 int loops_count(const Loops *loops)

@@ -34,6 +34,13 @@ typedef struct Tls Tls;
 
 /* Starts `count` loops; 0 = min(2, cores). */
 Status loops_new(int count, Loops **ret_loops, Error *err);
+/* Bounds the output that waits in all connections together: above `bytes` (0 = no bound) a
+ * connection is congested by 64 KiB. Before the first listener. */
+void loops_set_output_max(Loops *loops, int64_t bytes);
+/* Counts output that waits elsewhere for a connection of this loop. Any thread. */
+void loop_output_count(Loop *loop, int64_t delta);
+/* The mark above which a producer of output waits; `bytes` while all is well. Any thread. */
+int64_t loop_output_mark(const Loop *loop, int64_t bytes);
 /* Closes every listener and connection at once, runs tasks posted so far, ends the threads. Threads
  * that post must have ended before. NULL is fine; returns NULL. */
 Loops *loops_free(Loops *loops);

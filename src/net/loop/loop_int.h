@@ -38,8 +38,10 @@ struct Loop {
 struct Loops {
     Loop *loops;
     int count;
-    unsigned next; /* atomic, relaxed: turns of loops_next */
-    int draining;  /* atomic, relaxed: set once by loops_drain */
+    unsigned next;            /* atomic, relaxed: turns of loops_next */
+    int64_t output_bytes;     /* atomic, relaxed: of all connections */
+    int64_t output_bytes_max; /* immutable; 0 = no bound */
+    int draining;             /* atomic, relaxed: set once by loops_drain */
     Mutex lock;
     Cond changed;       /* a connection was freed */
     int alive_count;    /* guarded by lock: connections accepted and not yet freed */
