@@ -481,6 +481,8 @@ ROW_KERNEL_NULLABLE(set_config)
     Str value = column_is_null(&args[1], row) ? STR("") : ARG_STR(1);
     bool local = !column_is_null(&args[2], row) && ARG_BOOL(2);
     TRY(catalog->set(ctx->settings->catalog_ctx, ARG_STR(0), value, local, err));
+    if (ctx->settings->setting) /* as SHOW prints it */
+        (void)ctx->settings->setting(ctx->settings->setting_ctx, ARG_STR(0), &value);
     return func__set_copy(ctx, ret, row, value, err);
 }
 

@@ -1,5 +1,7 @@
 /* func_to_number.c - to_number(text, format): digits are taken where the format has places, other
  * characters of the format pass over one character of the text. */
+#include <math.h>
+
 #include "query/func/func_int.h"
 
 typedef struct Reader {
@@ -68,6 +70,9 @@ static void take_format_char(Reader *r, char c)
     case 'l':
         r->at += peek(r) == '$';
         break;
+    case 'V':
+    case 'v':
+        break;
     default:
         r->at += r->at < r->text.len;
         break;
@@ -99,17 +104,32 @@ ROW_KERNEL(to_number)
     CLEANUP(buf_done) Buf text = {0};
     Reader r = {.text = ARG_STR(0)};
     Str format = ARG_STR(1);
-    if (str_find_byte(format, 'V') >= 0 || str_find_byte(format, 'v') >= 0 ||
-        str_find(format, STR("EEEE")) >= 0 || str_find(format, STR("RN")) >= 0)
+    if (str_find(format, STR("EEEE")) >= 0 || str_find(format, STR("eeee")) >= 0)
         return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", 0,
-                             "to_number with V, EEEE or RN is not supported");
+                             "\"EEEE\" not supported for input");
+    if (str_find(format, STR("RN")) >= 0 || str_find(format, STR("rn")) >= 0)
+        return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", 0,
+                             "\"RN\" not supported for input");
+    int places = 0; /* digit places after V: the number is that many powers of ten smaller */
+    for (size_t i = 0, v = 0; i < format.len; i++) {
+        char c = format.ptr[i];
+        v |= c == 'V' || c == 'v';
+        places += v && (c == '9' || c == '0');
+    }
     read_all(&r, format);
     buf_append_str(&text, r.negative ? STR("-") : STR(""));
     buf_append_str(&text, r.digits.len ? buf_str(&r.digits) : STR(" "));
-    Status status =
-        numeric_parse(buf_str(&text), -1, ctx->arena, (View *)column_values(ret) + row, err);
     buf_done(&r.digits);
-    return status;
+    View n, factor;
+    TRY(numeric_parse(buf_str(&text), -1, ctx->arena, &n, err));
+    if (places) {
+        buf_clear(&text);
+        buf_printf(&text, "%.*f", LUMA_MAX(places, 16), pow(10, -LUMA_MIN(places, 300)));
+        TRY(numeric_parse(buf_str(&text), -1, ctx->arena, &factor, err));
+        TRY(numeric_mul(&n, &factor, ctx->arena, &n, err));
+    }
+    SET(View, n);
+    return STATUS_OK;
 }
 
 static const Function functions[] = {
