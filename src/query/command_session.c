@@ -7,9 +7,13 @@
 static Status value_text(const AstExpr *ast, bool quote, Buf *out, Error *err)
 {
     bool plain = true;
-    if (ast->kind == AST_CAST && ast->arg_count == 1 && str_eq(ast->type->name, STR("interval")))
-        return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", ast->position,
-                             "SET TIME ZONE INTERVAL is not supported; give the hours as a number");
+    if (ast->kind == AST_CAST && ast->arg_count == 1 && str_eq(ast->type->name, STR("interval")) &&
+        ast->args[0]->kind == AST_CONST) {
+        buf_append_lit(out, "interval '");
+        buf_append_str(out, ast->args[0]->text);
+        buf_append_byte(out, '\'');
+        return STATUS_OK;
+    }
     if (ast->kind != AST_CONST)
         return error_set_sql(err, STATUS_INVALID, "42601", ast->position,
                              "SET takes constants only");

@@ -259,10 +259,7 @@ static Status check_enum(const SettingDef *def, Str value, Buf *out, Error *err)
 
 static Status check_zone(const SettingDef *def, Str value, Buf *out, Error *err)
 {
-    double hours;
-    const TimeZone *zone = str_to_f64(value, &hours) && hours >= -168 && hours <= 168
-                               ? timezone_fixed((int32_t)(hours * 3600))
-                               : timezone_find_zone(value);
+    const TimeZone *zone = pg_time_zone_of_setting(value);
     if (!zone)
         return bad_value(def->name, value, err);
     buf_append_str(out, timezone_name(zone));

@@ -85,16 +85,33 @@ static Status set_interval_style(PgSettings *settings, Str value, Error *err)
     return bad_setting(err, "IntervalStyle", value);
 }
 
-/* A name, or a number of hours east of UTC. */
-static Status set_time_zone(PgSettings *settings, Str value, Error *err)
+const TimeZone *pg_time_zone_of_setting(Str value)
 {
     double hours;
-    const TimeZone *tz = NULL;
+    Interval span;
+    PgSettings plain;
+    Error ignored = {0};
 
+    if (value.len > 8 && str_eq_nocase(str_sub(value, 0, 8), STR("interval"))) {
+        Str text = str_trim(str_sub(value, 8, value.len));
+        if (text.len < 2 || text.ptr[0] != '\'' || text.ptr[text.len - 1] != '\'')
+            return NULL;
+        pg_settings_init(&plain);
+        if (interval_parse(str_sub(text, 1, text.len - 2), &plain, -1, &span, &ignored) !=
+                STATUS_OK ||
+            span.months || span.days || span.us > 168 * US_PER_HOUR ||
+            span.us < -168 * US_PER_HOUR)
+            return NULL;
+        return timezone_fixed((int32_t)(span.us / US_PER_SEC));
+    }
     if (str_to_f64(value, &hours))
-        tz = hours >= -167 && hours <= 167 ? timezone_fixed((int32_t)(hours * 3600)) : NULL;
-    else
-        tz = timezone_find_zone(value);
+        return hours >= -167 && hours <= 167 ? timezone_fixed((int32_t)(hours * 3600)) : NULL;
+    return timezone_find_zone(value);
+}
+
+static Status set_time_zone(PgSettings *settings, Str value, Error *err)
+{
+    const TimeZone *tz = pg_time_zone_of_setting(value);
     if (!tz)
         return bad_setting(err, "TimeZone", value);
     settings->time_zone = tz;

@@ -45,6 +45,10 @@ typedef struct PgSettings {
     void *reg_ctx;
 } PgSettings;
 
+/* What SET timezone takes: a zone's name or POSIX specification, hours east of UTC, or "interval
+ * '+02:00'". NULL when it is none. */
+const TimeZone *pg_time_zone_of_setting(Str value);
+
 /* ISO, MDY, postgres intervals, shortest floats, hex bytea, UTC, now_us = wall clock. */
 void pg_settings_init(PgSettings *settings);
 /* Takes one setting by its SQL name, as SET would (any case): DateStyle, IntervalStyle, TimeZone,

@@ -208,15 +208,9 @@ const TimeZone *timezone_fixed(int32_t offset_sec)
     if (east % 3600)
         len += snprintf(abbrev + len, sizeof abbrev - (size_t)len, ":%02d", east / 60 % 60);
     if (east % 60)
-        len += snprintf(abbrev + len, sizeof abbrev - (size_t)len, ":%02d", east % 60);
-    /* The specification has no colon inside <...>, the sign after it is POSIX's: west. */
-    char plain[24];
-    size_t n = 0;
-    for (int i = 0; i < len; i++)
-        if (abbrev[i] != ':')
-            plain[n++] = abbrev[i];
-    plain[n] = 0;
-    (void)snprintf(name, sizeof name, "<%c%s>%c%s", sign, plain, offset_sec < 0 ? '+' : '-',
+        (void)snprintf(abbrev + len, sizeof abbrev - (size_t)len, ":%02d", east % 60);
+    /* The sign after <...> is POSIX's: west. */
+    (void)snprintf(name, sizeof name, "<%c%s>%c%s", sign, abbrev, offset_sec < 0 ? '+' : '-',
                    abbrev);
     return timezone_find_zone(str_from(name));
 }

@@ -56,7 +56,7 @@ static bool read_clock(Str *s, int32_t *ret_sec)
     return true;
 }
 
-/* Letters, or anything in <...>. */
+/* Letters, or anything in <...>. None at all is taken, too ("-08:00"), as PostgreSQL does. */
 static bool read_abbrev(Str *s, char ret[TIMEZONE_ABBREV_BYTES])
 {
     bool quoted = skip(s, '<');
@@ -65,12 +65,11 @@ static bool read_abbrev(Str *s, char ret[TIMEZONE_ABBREV_BYTES])
     while (n < s->len) {
         char c = s->ptr[n];
         bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-        bool sign = quoted && ((c >= '0' && c <= '9') || c == '+' || c == '-');
-        if (!letter && !sign)
+        if (quoted ? c == '>' : !letter)
             break;
         n++;
     }
-    if (n < (quoted ? 1 : 3) || n >= TIMEZONE_ABBREV_BYTES)
+    if (n < (quoted ? 1 : 0) || n >= TIMEZONE_ABBREV_BYTES)
         return false;
     memcpy(ret, s->ptr, n);
     ret[n] = 0;
@@ -111,7 +110,7 @@ bool timezone__parse_rule(Str text, TimeZoneRule *ret_rule)
     if (s.len) {
         rule.has_dst = true;
         rule.dst_offset = rule.std_offset + 3600;
-        if (!read_abbrev(&s, rule.dst_abbrev))
+        if (!read_abbrev(&s, rule.dst_abbrev) || !rule.dst_abbrev[0])
             return false;
         if (s.len && s.ptr[0] != ',') {
             if (!read_clock(&s, &west))
