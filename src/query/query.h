@@ -86,6 +86,8 @@ typedef struct QueryOptions {
 Status query_engine_new(const QueryOptions *options, QueryEngine **ret_engine, Error *err);
 QueryEngine *query_engine_free(QueryEngine *engine);
 Pool *query_engine_pool(QueryEngine *engine);
+/* A budget as a query has one, for what is read on the way to a query. */
+void query_engine_budget(QueryEngine *engine, MemBudget *ret_budget);
 /* Changes what can be changed while running (SIGHUP). */
 void query_engine_set_limits(QueryEngine *engine, int64_t query_bytes_max, int64_t timeout_ns);
 

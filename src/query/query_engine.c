@@ -30,6 +30,12 @@ Status query_engine_new(const QueryOptions *options, QueryEngine **ret_engine, E
     return STATUS_OK;
 }
 
+void query_engine_budget(QueryEngine *engine, MemBudget *ret_budget)
+{
+    mem_budget_init(ret_budget, engine->options.budget, "query memory",
+                    __atomic_load_n(&engine->query_bytes_max, __ATOMIC_RELAXED));
+}
+
 QueryEngine *query_engine_free(QueryEngine *engine)
 {
     mem_free(engine);

@@ -111,5 +111,30 @@ def test_arrow_stream_of_apache_arrow():
         equal(s.sql('select count(*) from a'), [[3]])
 
 
+def peak_mib(server):
+    with open(f'/proc/{server.process.pid}/status') as f:
+        return next(int(line.split()[1]) // 1024 for line in f if line.startswith('VmHWM'))
+
+
+NULLS = '''
+const arrow = require("apache-arrow"), fs = require("fs");
+const nulls = arrow.makeVector(arrow.makeData({type: new arrow.Null(), length: 1 << 24}));
+fs.writeFileSync(process.argv[1], arrow.tableToIPC(new arrow.Table({a: nulls, b: nulls, c: nulls, d: nulls}), "stream"));'''
+
+
+def test_a_small_stream_of_many_rows_is_within_the_memory_of_queries():
+    with Server('--memory.queries_bytes=64MiB', '--query.bytes_max=32MiB') as s, tempfile.TemporaryDirectory() as d:
+        s.sql('create table a (a text, b text, c text, d text)')
+        node(NULLS, d + '/t.arrows')
+        with open(d + '/t.arrows', 'rb') as f:
+            stream = f.read()
+        assert len(stream) < 4096
+        before = peak_mib(s)
+        status, answer = ingest(s, stream, 'application/vnd.apache.arrow.stream', 'a')
+        assert peak_mib(s) - before < 400, peak_mib(s)
+        assert status in (422, 429, 500, 503) and answer['sqlstate'] == '53200', (status, answer)
+        equal(s.sql('select count(*) from a'), [[0]])
+
+
 if __name__ == '__main__':
     run_suite(globals())

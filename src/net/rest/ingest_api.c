@@ -20,6 +20,7 @@ typedef struct IngestTask {
     Str name;
     const Table *table;
     Arena arena;
+    MemBudget budget; /* of the arena */
     Session *session;
     uint64_t rows;
 } IngestTask;
@@ -354,7 +355,8 @@ static void on_ingest(HttpRequest *req, void *ctx)
     task->req = req;
     task->schema = dot < 0 ? STR("public") : str_sub(table, 0, (size_t)dot);
     task->name = dot < 0 ? table : str_sub(table, (size_t)dot + 1, table.len);
-    arena_init(&task->arena, NULL);
+    query_engine_budget(task->api->queries, &task->budget);
+    arena_init(&task->arena, &task->budget);
     pool_submit(task->api->pool, &task->task);
 }
 

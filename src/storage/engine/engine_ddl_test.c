@@ -252,6 +252,10 @@ static void test_a_sequence_is_dropped_while_values_are_taken(void **state)
                                     .kind = CATALOG_SEQUENCE,
                                     .id = sequence.id,
                                     .version_before = 1}};
+        int64_t value, log_count;
+        bool is_called;
+        engine_sequence_get(f.engine, &sequence, &value, &log_count, &is_called);
+        assert_in_range(log_count, 0, 32);
         for (int k = 0; k < 2; k++) {
             WriteBatch *batch = fixture_batch(&f);
             assert_int_equal(write_batch_catalog(batch, &changes[k], NULL), STATUS_OK);

@@ -78,23 +78,32 @@ static SequenceState *state_of(SequenceStore *store, const CatalogSequence *sequ
     return state;
 }
 
-/* Takes the state for itself: others wait, so no lock is held while the log is written. */
-static SequenceState *enter(SequenceStore *store, const CatalogSequence *sequence)
+/* Takes the state for itself: others wait, so no lock is held while the log is written. How it
+ * stands is in *ret_now; what others read of it changes in `leave`. */
+static SequenceState *enter(SequenceStore *store, const CatalogSequence *sequence,
+                            SequenceState *ret_now)
 {
     MUTEX_GUARD(&store->lock);
     for (;;) {
         SequenceState *state = state_of(store, sequence);
         if (!state->busy) {
             state->busy = true;
+            *ret_now = *state;
             return state;
         }
         cond_wait(&store->idle, &store->lock);
     }
 }
 
-static void leave(SequenceStore *store, SequenceState *state)
+/* `now` = how it stands from here on, NULL = as before. */
+static void leave(SequenceStore *store, SequenceState *state, const SequenceState *now)
 {
     MUTEX_GUARD(&store->lock);
+    if (now) {
+        state->value = now->value;
+        state->is_called = now->is_called;
+        state->log_count = now->log_count;
+    }
     state->busy = false;
     if (state->dropped)
         mem_free(state);
@@ -146,8 +155,8 @@ static Status take_values(const CatalogSequence *s, SequenceState *state, uint32
 Status sequence_store_next(SequenceStore *store, const CatalogSequence *sequence, uint32_t count,
                            int64_t *ret_values, Error *err)
 {
-    SequenceState *state = enter(store, sequence);
-    SequenceState next = *state;
+    SequenceState next;
+    SequenceState *state = enter(store, sequence, &next);
     Status status = take_values(sequence, &next, count, ret_values, err);
 
     if (status == STATUS_OK && next.log_count < 0) {
@@ -158,29 +167,21 @@ Status sequence_store_next(SequenceStore *store, const CatalogSequence *sequence
         if (sequence->state_id < TABLE_ID_FIRST_TEMPORARY)
             status = store->log(store->ctx, sequence->state_id, ahead, true, err);
     }
-    if (status == STATUS_OK) {
-        state->value = next.value;
-        state->is_called = next.is_called;
-        state->log_count = next.log_count;
-    }
-    leave(store, state);
+    leave(store, state, status == STATUS_OK ? &next : NULL);
     return status;
 }
 
 Status sequence_store_set(SequenceStore *store, const CatalogSequence *sequence, int64_t value,
                           bool is_called, Error *err)
 {
-    SequenceState *state = enter(store, sequence);
+    SequenceState next;
+    SequenceState *state = enter(store, sequence, &next);
     Status status = sequence->state_id < TABLE_ID_FIRST_TEMPORARY
                         ? store->log(store->ctx, sequence->state_id, value, is_called, err)
                         : STATUS_OK;
 
-    if (status == STATUS_OK) {
-        state->value = value;
-        state->is_called = is_called;
-        state->log_count = 0;
-    }
-    leave(store, state);
+    next = (SequenceState){.value = value, .is_called = is_called};
+    leave(store, state, status == STATUS_OK ? &next : NULL);
     return status;
 }
 
