@@ -1,4 +1,4 @@
-/* command_ddl.c - statements without a plan of their own: DDL and EXPLAIN; the others are in
+/* command_ddl.c - statements without a plan of their own: DDL; the others are in
  * command_session.c and command_prepared.c. */
 #include "query/ddl_int.h"
 #include "query/sql/sql_deparse.h"
@@ -471,102 +471,6 @@ static Status drop_objects(Query *query, const AstDrop *drop, Error *err)
     return ddl__run_drops(query, &drops, drop->cascade, what, err);
 }
 
-/* ---------------------------------------------------------------- EXPLAIN */
-
-typedef struct ExplainOptions {
-    bool analyze;
-} ExplainOptions;
-
-static bool option_on(const AstOption *option)
-{
-    return !option->has_value || str_eq_nocase(option->value, STR("true")) ||
-           str_eq_nocase(option->value, STR("on")) || str_eq(option->value, STR("1"));
-}
-
-static Status explain_options(const AstExplain *explain, ExplainOptions *ret, Error *err)
-{
-    for (uint32_t i = 0; i < explain->option_count; i++) {
-        const AstOption *option = &explain->options[i];
-        if (str_eq(option->name, STR("analyze"))) {
-            ret->analyze = option_on(option);
-        } else if (str_eq(option->name, STR("format"))) {
-            if (!str_eq_nocase(option->value, STR("text")))
-                return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", option->position,
-                                     "EXPLAIN (FORMAT %.*s) is not supported; FORMAT TEXT is",
-                                     STR_FMT(option->value));
-        } else if (!str_eq(option->name, STR("verbose")) && !str_eq(option->name, STR("costs")) &&
-                   !str_eq(option->name, STR("buffers")) && !str_eq(option->name, STR("timing")) &&
-                   !str_eq(option->name, STR("summary")) &&
-                   !str_eq(option->name, STR("settings")) && !str_eq(option->name, STR("wal"))) {
-            return error_set_sql(err, STATUS_INVALID, "42601", option->position,
-                                 "unrecognized EXPLAIN option \"%.*s\"", STR_FMT(option->name));
-        }
-    }
-    return STATUS_OK;
-}
-
-static Status lines_as_rows(Query *query, Str text, Error *err)
-{
-    Str *lines = NULL;
-    uint32_t count = 0;
-    uint32_t cap = 0;
-    Str line;
-    if (str_ends(text, STR("\n")))
-        text.len--;
-    while (str_split(&text, '\n', &line))
-        ARENA_PUSH(&query->arena, lines, count, cap, line);
-    return query__text_rows(query, lines, count, err);
-}
-
-static Status run_to_end(Query *query, Error *err)
-{
-    RecordBatch batch;
-    TRY(query__open(query, &query->own_plan, err));
-    do
-        TRY(exec_next(query->exec, &batch, err));
-    while (batch.row_count);
-    return STATUS_OK;
-}
-
-static Status explain(Query *query, const AstExplain *ast, Error *err)
-{
-    CLEANUP(buf_done) Buf text = {0};
-    ExplainOptions options = {0};
-    TRY(explain_options(ast, &options, err));
-    TRY(query__snapshot(query, err));
-    query->binding.options.param_max = ast->query->param_max;
-    if (ast->query->kind == AST_STATEMENT_SELECT) {
-        TRY(query__bind(query, ast->query->select, err));
-    } else if ((ast->query->kind == AST_STATEMENT_INSERT ||
-                ast->query->kind == AST_STATEMENT_UPDATE ||
-                ast->query->kind == AST_STATEMENT_DELETE ||
-                ast->query->kind == AST_STATEMENT_MERGE) &&
-               !options.analyze) {
-        static const char *const names[] = {
-            [SQL_INSERT] = "Insert", [SQL_UPDATE] = "Update", [SQL_DELETE] = "Delete", [SQL_MERGE] = "Merge"};
-        SqlModify modify = {0};
-        Status status = sql_bind_modify(&query->binding.options, ast->query, &modify, err);
-        TRY(binding__result(&query->binding, status, err));
-        TRY(query__optimize(&modify.plan, query->binding.snapshot, err));
-        query->own_plan = modify.plan;
-        buf_printf(&text, "%s on %.*s\n", names[modify.kind], STR_FMT(modify.table->name));
-    } else {
-        return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", 0,
-                             "EXPLAIN of this statement is not supported");
-    }
-    if (options.analyze && query->own_plan.param_count)
-        return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", 0,
-                             "EXPLAIN ANALYZE with parameters is not supported");
-    plan_explain(&query->own_plan, &text);
-    if (options.analyze) {
-        TRY(run_to_end(query, err));
-        exec_append_stats(query->exec, &text);
-        query->exec = exec_close(query->exec);
-    }
-    query__set_tag(query, "EXPLAIN");
-    return lines_as_rows(query, arena_str(&query->arena, buf_str(&text)), err);
-}
-
 /* ---------------------------------------------------------------- all */
 
 static Status run_ddl(Query *query, const AstDdl *ast, Error *err)
@@ -671,7 +575,7 @@ Status command__run(Query *query, const AstStatement *ast, Error *err)
         return run_schema_change(query, ast, err);
     switch (ast->kind) {
     case AST_STATEMENT_EXPLAIN:
-        return explain(query, ast->explain, err);
+        return explain__run(query, ast->explain, err);
     case AST_STATEMENT_SET:
         return command__set(query, ast->set, err);
     case AST_STATEMENT_SHOW:

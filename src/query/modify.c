@@ -233,7 +233,7 @@ Status modify__take_batch(Modify *m, const RecordBatch *from, SqlModifyKind kind
 }
 
 /* Runs a plan to its end on the query's snapshot. */
-Status modify__run_plan(Query *query, const Plan *plan,
+Status modify__run_plan(Query *query, const Plan *plan, const SqlModify *shown,
                         Status (*on_batch)(void *ctx, const RecordBatch *batch, Error *err),
                         void *ctx, Error *err)
 {
@@ -242,6 +242,8 @@ Status modify__run_plan(Query *query, const Plan *plan,
     TRY(query__open(query, plan, err));
     while ((status = exec_next(query->exec, &batch, err)) == STATUS_OK && batch.row_count)
         TRY(on_batch(ctx, &batch, err));
+    if (query->explain && shown)
+        explain__show(query, plan, shown);
     query->exec = exec_close(query->exec);
     query->mode = QUERY_NONE;
     return status;
@@ -313,22 +315,41 @@ static Status compute_returning(Modify *m, Error *err)
         return STATUS_OK;
     modify__read_list(m->bound->changed, &m->returned);
     TRY(query__optimize(&m->bound->returning, m->query->binding.snapshot, err));
-    return modify__run_plan(m->query, &m->bound->returning, on_returned, m, err);
+    return modify__run_plan(m->query, &m->bound->returning, NULL, on_returned, m, err);
+}
+
+static uint32_t needed_privileges(const SqlModify *bound)
+{
+    static const uint32_t of_merge[] = {[SQL_MERGE_INSERT] = PRIVILEGE_INSERT,
+                                        [SQL_MERGE_UPDATE] = PRIVILEGE_UPDATE,
+                                        [SQL_MERGE_DELETE] = PRIVILEGE_DELETE};
+    uint32_t needed = PRIVILEGE_SELECT;
+    switch (bound->kind) {
+    case SQL_INSERT:
+        return PRIVILEGE_INSERT;
+    case SQL_UPDATE:
+        return PRIVILEGE_UPDATE;
+    case SQL_DELETE:
+        return PRIVILEGE_DELETE;
+    case SQL_MERGE:
+        for (uint32_t i = 0; i < LUMA_ARRAY_LEN(of_merge); i++)
+            if (bound->merge_actions >> i & 1)
+                needed |= of_merge[i];
+        break;
+    }
+    return needed;
 }
 
 static Status gather(Modify *m, Error *err)
 {
     SqlModify *bound = m->bound;
-    static const uint32_t privileges[] = {[SQL_INSERT] = PRIVILEGE_INSERT,
-                                          [SQL_UPDATE] = PRIVILEGE_UPDATE,
-                                          [SQL_DELETE] = PRIVILEGE_DELETE};
-    TRY(ddl__check_table(&m->query->binding, m->bound->table, privileges[m->bound->kind], err));
+    TRY(ddl__check_table(&m->query->binding, bound->table, needed_privileges(bound), err));
     TRY(query__optimize(&bound->plan, m->query->binding.snapshot, err));
     if (bound->on_conflict) {
-        TRY(modify__run_plan(m->query, &bound->plan, on_proposed, m, err));
+        TRY(modify__run_plan(m->query, &bound->plan, bound, on_proposed, m, err));
         TRY(modify__resolve_conflicts(m, err));
     } else {
-        TRY(modify__run_plan(m->query, &bound->plan,
+        TRY(modify__run_plan(m->query, &bound->plan, bound,
                              bound->kind == SQL_MERGE ? on_merged : on_changed, m, err));
     }
     return compute_returning(m, err);
@@ -459,7 +480,7 @@ static Status run_select(ModifyRun *run, const AstSelect *select, Error *err)
     TRY(gather_with(run, err));
     rows.bound = ARENA_NEW(&run->arena, SqlModify);
     rows.bound->returning = query->own_plan;
-    TRY(modify__run_plan(query, &query->own_plan, on_returned, &rows, err));
+    TRY(modify__run_plan(query, &query->own_plan, NULL, on_returned, &rows, err));
     TRY(store(run, err));
     query__set_tag(query, "SELECT %lu", (unsigned long)rows.results.row_count);
     give_batches(query, &rows.results);

@@ -143,5 +143,5 @@ Status modify__resolve_conflicts(Modify *m, Error *err)
         return STATUS_OK;
     modify__read_list(bound->conflicting, pairs);
     TRY(query__optimize(&bound->conflict, m->query->binding.snapshot, err));
-    return modify__run_plan(m->query, &bound->conflict, on_updated, m, err);
+    return modify__run_plan(m->query, &bound->conflict, NULL, on_updated, m, err);
 }

@@ -54,7 +54,8 @@ Status modify__resolve_conflicts(Modify *m, Error *err);
 /* Is it the first time that the statement meets the stored row? */
 bool modify__first_time(Modify *m, uint64_t row_id);
 Status modify__take_batch(Modify *m, const RecordBatch *from, SqlModifyKind kind, Error *err);
-Status modify__run_plan(Query *query, const Plan *plan,
+/* `shown` is the statement that the plan is the main one of, for EXPLAIN ANALYZE, or NULL. */
+Status modify__run_plan(Query *query, const Plan *plan, const SqlModify *shown,
                         Status (*on_batch)(void *ctx, const RecordBatch *batch, Error *err),
                         void *ctx, Error *err);
 /* Scans of the virtual table read the list. */

@@ -443,6 +443,7 @@ Query *query_free(Query *query)
     report__query(query);
     query->exec = exec_close(query->exec);
     copy__done(query);
+    explain__done(query);
     binding__done(&query->binding);
     query->inner = query_free(query->inner);
     query->executed = statement_free(query->executed);

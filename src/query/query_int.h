@@ -183,6 +183,7 @@ typedef enum QueryMode {
 } QueryMode;
 
 typedef struct QueryCopy QueryCopy;
+typedef struct QueryExplain QueryExplain;
 
 struct Query {
     Session *session;
@@ -216,6 +217,7 @@ struct Query {
     bool is_inner;       /* of an EXECUTE, which reports for it */
     Statement *executed; /* QUERY_INNER: owned */
     QueryCopy *copy;     /* COPY: copy.c's */
+    QueryExplain *explain; /* EXPLAIN: explain.c's; owned */
     Query *inner;        /* atomic: published once, read by query_cancel */
 };
 
@@ -313,6 +315,16 @@ Script *script__ref(Script *script);
 Status statement__bind(Session *session, Script *script, const AstStatement *ast,
                        const Type *param_types, uint32_t param_count, Statement **ret_statement,
                        Error *err);
+
+/* ---- explain.c */
+/* EXPLAIN: the answer becomes the query's rows. */
+Status explain__run(Query *query, const AstExplain *ast, Error *err);
+/* Notes a plan, with the figures of query->exec (which it ends) if there is one; the last one noted
+ * is shown. modify: the statement that the plan's rows are for, or NULL. */
+void explain__show(Query *query, const Plan *plan, const SqlModify *modify);
+void explain__done(Query *query);
+ExplainFormat explain__format(const AstExplain *ast);
+bool explain__analyzes(const AstExplain *ast);
 
 /* ---- command.c: DDL;  command_session.c: SET, transactions;  command_prepared.c: PREPARE, cursors
  */

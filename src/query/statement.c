@@ -60,6 +60,7 @@ static bool ast_writes(const AstStatement *ast)
     case AST_STATEMENT_COPY:
         return ast->copy->from;
     case AST_STATEMENT_EXPLAIN:
+        return explain__analyzes(ast->explain) && ast_writes(ast->explain->query);
     case AST_STATEMENT_SELECT:
     case AST_STATEMENT_SET:
     case AST_STATEMENT_SHOW:
@@ -78,12 +79,11 @@ static bool ast_writes(const AstStatement *ast)
     return false;
 }
 
-static const Schema *one_text_column(Arena *arena, Str name, Schema *ret)
+static void one_column(Arena *arena, Str name, Type type, Schema *ret)
 {
     Field *field = ARENA_NEW(arena, Field);
-    *field = (Field){.name = arena_str(arena, name), .type = TYPE_OF(TEXT)};
+    *field = (Field){.name = arena_str(arena, name), .type = type};
     *ret = (Schema){field, 1};
-    return ret;
 }
 
 static Str show_name(Session *session, Str name)
@@ -101,7 +101,7 @@ static void show_schema(Session *session, Arena *arena, Str name, Schema *ret)
 {
     static const char *const columns[] = {"name", "setting", "description"};
     if (!str_eq_nocase(name, STR("all"))) {
-        one_text_column(arena, show_name(session, name), ret);
+        one_column(arena, show_name(session, name), TYPE_OF(TEXT), ret);
         return;
     }
     Field *fields = ARENA_NEW_ARRAY(arena, Field, 3);
@@ -201,7 +201,9 @@ static Status bind_by_kind(Session *session, Statement *statement, const Type *p
         return STATUS_OK;
     case AST_STATEMENT_EXPLAIN:
         statement->kind = STATEMENT_QUERY;
-        one_text_column(&statement->arena, STR("QUERY PLAN"), &statement->schema);
+        one_column(&statement->arena, STR("QUERY PLAN"),
+                   explain__format(ast->explain) == EXPLAIN_JSON ? TYPE_OF(JSON) : TYPE_OF(TEXT),
+                   &statement->schema);
         return STATUS_OK;
     case AST_STATEMENT_EXECUTE:
         return bind_execute(session, statement, err);

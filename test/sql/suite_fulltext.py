@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Conditions that the indexes of logs answer give what the same conditions give where no index can help."""
-import os, sys
+import os, re, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'lib'))
 from luma import Server, equal, run_suite
@@ -71,7 +71,7 @@ def test_indexes_are_there_after_a_restart():
         s.start()
         equal(s.sql(ask), before)
         plan = '\n'.join(row[0] for row in s.sql('explain analyze ' + ask))
-        assert 'Index Cond: matches(body' in plan and ' index' in plan.splitlines()[-1], plan
+        assert re.search(r'Index Cond: matches\(body.*Scanned: segments=[^\n]* index', plan, re.S), plan
 
 
 if __name__ == '__main__':

@@ -76,7 +76,10 @@ Status operator_open(Exec *exec, const PlanNode *node, const OuterFrame *outer, 
     arena_init(&op->arena, &exec->budget);
     arena_init(&op->batch_arena, &exec->budget);
     expr_eval_init(&op->eval, exec, outer, &op->batch_arena, &op->arena);
+    op->is_helper = shared && shared->is_opened;
+    int64_t begin = clock_mono_ns();
     Status status = ops->open(op, err);
+    op->time_ns = clock_mono_ns() - begin;
     if (status != STATUS_OK) {
         (void)operator_close(op);
         return status;
@@ -95,17 +98,69 @@ Status operator_next(Operator *op, RecordBatch *ret_batch, Error *err)
     TRY(exec_check(op->exec, err));
     arena_reset(&op->batch_arena);
     *ret_batch = (RecordBatch){0};
-    TRY(op->ops->next(op, ret_batch, err));
+    int64_t begin = clock_mono_ns();
+    Status status = op->ops->next(op, ret_batch, err);
+    op->time_ns += clock_mono_ns() - begin;
+    if (!op->startup_ns)
+        op->startup_ns = op->time_ns;
+    TRY(status);
     ret_batch->schema = &op->node->schema;
     op->rows_out += ret_batch->row_count;
-    op->batches_out++;
     return STATUS_OK;
+}
+
+/* The note of a node; scan_lock is held. Correlated subqueries ask for few of them over and over. */
+static NodeNote *find_note(Exec *exec, const PlanNode *node)
+{
+    NodeNote **at = &exec->notes;
+    while (*at && (*at)->node != node)
+        at = &(*at)->next;
+    NodeNote *note = *at;
+    if (note) {
+        *at = note->next;
+    } else {
+        note = MEM_NEW(NodeNote);
+        note->node = node;
+    }
+    note->next = exec->notes;
+    exec->notes = note;
+    return note;
+}
+
+/* Helpers add rows; the time is that of the instance that began. */
+static void note_operator(const Operator *op)
+{
+    MUTEX_GUARD(&op->exec->scan_lock);
+    PlanActual *actual = &find_note(op->exec, op->node)->actual;
+    actual->rows += op->rows_out;
+    if (op->is_helper)
+        return;
+    actual->loops++;
+    actual->startup_ns += op->startup_ns ? op->startup_ns : op->time_ns;
+    actual->total_ns += op->time_ns;
+}
+
+void exec__note_workers(Exec *exec, const PlanNode *chain, uint32_t workers)
+{
+    MUTEX_GUARD(&exec->scan_lock);
+    for (const PlanNode *node = chain; node; node = node->children[0]) {
+        PlanActual *actual = &find_note(exec, node)->actual;
+        actual->workers = LUMA_MAX(actual->workers, workers);
+    }
+}
+
+void exec__note_spill(Exec *exec, const PlanNode *node, int64_t bytes)
+{
+    __atomic_add_fetch(&exec->spilled_bytes, bytes, __ATOMIC_RELAXED);
+    MUTEX_GUARD(&exec->scan_lock);
+    find_note(exec, node)->actual.spilled_bytes += bytes;
 }
 
 Operator *operator_close(Operator *op)
 {
     if (!op)
         return NULL;
+    note_operator(op);
     if (op->ops->close)
         op->ops->close(op);
     (void)operator_close(op->child);
@@ -255,9 +310,9 @@ Exec *exec_close(Exec *exec)
     if (!exec)
         return NULL;
     (void)operator_close(exec->root);
-    while (exec->scans) {
-        ScanNote *note = exec->scans;
-        exec->scans = note->next;
+    while (exec->notes) {
+        NodeNote *note = exec->notes;
+        exec->notes = note->next;
         mem_free(note);
     }
     while (exec->tops) {
@@ -298,18 +353,11 @@ Scan *exec__end_scan(Exec *exec, const PlanNode *node, Scan *scan)
     if (!stats.segments)
         return NULL;
     MUTEX_GUARD(&exec->scan_lock);
-    ScanNote *note = exec->scans;
-    while (note && note->node != node)
-        note = note->next;
-    if (!note) {
-        note = MEM_NEW(ScanNote);
-        *note = (ScanNote){.next = exec->scans, .node = node};
-        exec->scans = note;
-    }
-    note->stats.segments += stats.segments;
-    note->stats.segments_skipped += stats.segments_skipped;
-    note->stats.rows_looked_at += stats.rows_looked_at;
-    note->stats.index_used |= stats.index_used;
+    PlanActual *actual = &find_note(exec, node)->actual;
+    actual->segments += stats.segments;
+    actual->segments_skipped += stats.segments_skipped;
+    actual->rows_looked_at += stats.rows_looked_at;
+    actual->index_used |= stats.index_used;
     return NULL;
 }
 
@@ -336,23 +384,36 @@ Status exec_eval_const(const Expr *expr, const EvalSettings *settings, const Col
     return status;
 }
 
-static void append_operator(const Operator *op, int indent, Buf *out)
+/* ---------------------------------------------------------------- figures */
+
+void exec_end(Exec *exec)
 {
-    buf_printf(out, "%*s%s rows=%llu batches=%llu\n", indent, "", op->ops->name,
-               (unsigned long long)op->rows_out, (unsigned long long)op->batches_out);
-    if (op->child)
-        append_operator(op->child, indent + 2, out);
+    exec->root = operator_close(exec->root);
+}
+
+bool exec_node_stats(const Exec *exec, const PlanNode *node, PlanActual *ret)
+{
+    for (const NodeNote *note = exec->notes; note; note = note->next) {
+        if (note->node != node)
+            continue;
+        *ret = note->actual;
+        return true;
+    }
+    return false;
+}
+
+static bool node_stats(void *ctx, const PlanNode *node, PlanActual *ret)
+{
+    return exec_node_stats(ctx, node, ret);
 }
 
 void exec_append_stats(Exec *exec, Buf *out)
 {
-    append_operator(exec->root, 0, out);
-    exec->root = operator_close(exec->root); /* scans tell when they end */
-    for (const ScanNote *note = exec->scans; note; note = note->next)
-        buf_printf(out, "Scan of %.*s.%.*s: segments=%llu skipped=%llu rows_looked_at=%llu%s\n",
-                   STR_FMT(note->node->table->schema), STR_FMT(note->node->table->name),
-                   (unsigned long long)note->stats.segments,
-                   (unsigned long long)note->stats.segments_skipped,
-                   (unsigned long long)note->stats.rows_looked_at,
-                   note->stats.index_used ? " index" : "");
+    PlanExplainOptions options = {.timing = true, .actual = node_stats, .ctx = exec};
+    exec_end(exec);
+    ExplainWriter *w = MEM_NEW(ExplainWriter);
+    explain_begin(w, EXPLAIN_TEXT, out);
+    plan_explain_with(exec->plan, &options, w);
+    explain_end(w);
+    mem_free(w);
 }

@@ -16,6 +16,7 @@
 #define LUMA_QUERY_EXEC_EXEC_H
 
 #include "query/plan/plan.h"
+#include "query/plan/plan_explain.h"
 #include "storage/engine/engine.h"
 
 typedef struct Exec Exec;
@@ -61,8 +62,11 @@ Status exec_eval_const(const Expr *expr, const EvalSettings *settings, const Col
 /* Bytes written to temporary files so far. */
 uint64_t exec_spilled_bytes(const Exec *exec);
 
-/* EXPLAIN ANALYZE: a line per operator, indented, and a line per scanned table; after the end.
- * Closes the operators. */
+/* Closes the operators, so that their figures are whole; nothing more can be read. */
+void exec_end(Exec *exec);
+/* What the operators of a node did, after exec_end; false = none ran. */
+bool exec_node_stats(const Exec *exec, const PlanNode *node, PlanActual *ret);
+/* The plan with these figures, a line per node. Ends the execution. */
 void exec_append_stats(Exec *exec, Buf *out);
 
 #endif

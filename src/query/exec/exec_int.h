@@ -39,14 +39,15 @@ typedef struct Shared {
 
 typedef struct SharedList {
     Shared *first;
+    bool is_opened; /* the first instance is there: more are its helpers */
 } SharedList;
 
-/* What the finished scans of a plan node did, for EXPLAIN ANALYZE. */
-typedef struct ScanNote {
-    struct ScanNote *next;
+/* What the closed operators of a plan node did, for EXPLAIN ANALYZE. */
+typedef struct NodeNote {
+    struct NodeNote *next;
     const PlanNode *node;
-    ScanStats stats;
-} ScanNote;
+    PlanActual actual;
+} NodeNote;
 
 /* How good rows must be for a top-N: told by its operator, read by the scan below. */
 typedef struct TopBound {
@@ -68,7 +69,7 @@ struct Exec {
     uint64_t rows_written;
     Mutex scan_lock;
     TopBound *tops;        /* guarded by scan_lock; owned */
-    ScanNote *scans;       /* guarded by scan_lock; owned, one per plan node */
+    NodeNote *notes;       /* guarded by scan_lock; owned, one per plan node, last used first */
     int64_t spilled_bytes; /* atomic: relaxed; written to temporary files */
     Mutex lock;
     struct RuntimeFilter *filters; /* guarded by lock */
@@ -142,9 +143,10 @@ struct Operator {
     Arena batch_arena;
     ExprEval eval;
     Operator *child; /* the instance of children[0] that most operators have */
+    bool is_helper; /* another instance counts the execution */
     uint64_t rows_out;
-    uint64_t batches_out;
-    int64_t time_ns;
+    int64_t startup_ns; /* until the first batch; 0 = there was none */
+    int64_t time_ns;    /* in open and next, the child's included */
 };
 
 /* Makes and opens an operator for `node`. */
@@ -192,6 +194,10 @@ void fragment_close(Fragment *fragment);
 /* The bound of a top-N node, for its operator and the scan below it. Both must be outside of
  * correlated subqueries, where a node has several operators at a time. */
 ScanBound *exec__top_bound(Exec *exec, const PlanNode *top);
+/* Figures of EXPLAIN ANALYZE: so many threads share the chain of nodes; the node wrote bytes to
+ * temporary files. Any thread. */
+void exec__note_workers(Exec *exec, const PlanNode *chain, uint32_t workers);
+void exec__note_spill(Exec *exec, const PlanNode *node, int64_t bytes);
 /* Ends a scan and keeps its figures. NULL is fine; returns NULL. */
 Scan *exec__end_scan(Exec *exec, const PlanNode *node, Scan *scan);
 

@@ -88,9 +88,11 @@ Status fragment_open(Fragment *fragment, Exec *exec, const PlanNode *node, const
             return status;
         }
         fragment->count++;
+        fragment->shared.is_opened = true;
         if (fragment->count == 1 && scanned_rows(&fragment->shared) < PARALLEL_ROWS_MIN)
             want = 1;
     } while (fragment->count < want);
+    exec__note_workers(exec, node, fragment->count);
     return STATUS_OK;
 }
 

@@ -1,21 +1,21 @@
 #include "query/exec/join_spill.h"
 
-static Status append(JoinSpill *spill, Exec *exec, const Column *columns, uint32_t column_count,
-                     uint32_t p, const uint32_t *rows, uint32_t count, Error *err)
+static Status append(JoinSpill *spill, Exec *exec, const PlanNode *node, const Column *columns,
+                     uint32_t column_count, uint32_t p, const uint32_t *rows, uint32_t count, Error *err)
 {
     if (!spill->files[p]) {
         Type *types = MEM_NEW_ARRAY(Type, column_count + 1);
         for (uint32_t i = 0; i < column_count; i++)
             types[i] = columns[i].type;
-        Status status = spill_file_new(exec, types, column_count, &spill->files[p], err);
+        Status status = spill_file_new(exec, node, types, column_count, &spill->files[p], err);
         mem_free(types);
         TRY(status);
     }
     return spill_file_append(spill->files[p], columns, rows, count, err);
 }
 
-Status join_spill_add(JoinSpill *spill, Exec *exec, const Column *columns, uint32_t column_count,
-                      const Column *keys, uint32_t key_count, uint32_t rows, Arena *scratch,
+Status join_spill_add(JoinSpill *spill, Exec *exec, const PlanNode *node, const Column *columns,
+                      uint32_t column_count, const Column *keys, uint32_t key_count, uint32_t rows, Arena *scratch,
                       Error *err)
 {
     uint64_t *hashes;
@@ -36,7 +36,7 @@ Status join_spill_add(JoinSpill *spill, Exec *exec, const Column *columns, uint3
             count += (hashes[i] >> 40) % JOIN_PARTITIONS == p;
         }
         if (count)
-            TRY(append(spill, exec, columns, column_count, p, picked, count, err));
+            TRY(append(spill, exec, node, columns, column_count, p, picked, count, err));
     }
     return STATUS_OK;
 }

@@ -64,7 +64,7 @@ static Status start_spilled(Operator *op, HashJoin *j, Error *err)
             break;
         arena_reset(&op->batch_arena);
         TRY(left_keys(op, &op->eval, &in, &keys, err));
-        TRY(join_spill_add(&j->left, op->exec, in.columns, in.column_count, keys,
+        TRY(join_spill_add(&j->left, op->exec, op->node, in.columns, in.column_count, keys,
                            op->node->join_key_count, in.row_count, &op->batch_arena, err));
     }
     TRY(join_spill_end(&j->left, err));

@@ -142,8 +142,7 @@ static Status write_run(Operator *op, SortState *s, Error *err)
     arena_init(&scratch, &op->exec->budget);
     if (!s->runs) {
         TRY(row_types(op, &types, err));
-        s->runs = sort_runs_new(op->exec, types, op->node->schema.field_count, op->node->keys,
-                                op->node->key_count);
+        s->runs = sort_runs_new(op->exec, op->node, types, op->node->schema.field_count);
     }
     TRY(sort_columns(op->node, &s->rows, &scratch, &keys, err));
     TRY(exec__sort_rows(op->exec, keys, op->node->key_count, s->rows.row_count, &scratch, &order,

@@ -11,6 +11,7 @@ typedef struct Cursor {
 
 struct SortRuns {
     Exec *exec;
+    const PlanNode *node;
     const Type *types;
     uint32_t value_count;
     uint32_t key_count;
@@ -24,11 +25,13 @@ struct SortRuns {
     uint32_t picks[BATCH_ROWS];
 };
 
-SortRuns *sort_runs_new(Exec *exec, const Type *types, uint32_t value_count, const SortKey *keys,
-                        uint32_t key_count)
+SortRuns *sort_runs_new(Exec *exec, const PlanNode *node, const Type *types, uint32_t value_count)
 {
+    const SortKey *keys = node->keys;
+    uint32_t key_count = node->key_count;
     SortRuns *r = MEM_NEW(SortRuns);
     r->exec = exec;
+    r->node = node;
     r->types = types;
     r->value_count = value_count;
     r->key_count = key_count;
@@ -172,7 +175,7 @@ static Status merge_all(SortRuns *r, Error *err)
     SpillFile *merged;
     TRY(init_out(r, err));
     TRY(open_cursors(r, err));
-    TRY(spill_file_new(r->exec, r->types, r->value_count + r->key_count, &merged, err));
+    TRY(spill_file_new(r->exec, r->node, r->types, r->value_count + r->key_count, &merged, err));
     r->files[r->count++] = merged; /* ours to free, whatever happens */
     for (;;) {
         RecordBatch rows;
@@ -196,7 +199,7 @@ Status sort_runs_add(SortRuns *r, const RowSet *rows, const uint32_t *order, Err
     RecordBatch all = rowset_batch(rows);
     if (r->count == SORT_RUNS_MAX)
         TRY(merge_all(r, err));
-    TRY(spill_file_new(r->exec, r->types, r->value_count + r->key_count, &file, err));
+    TRY(spill_file_new(r->exec, r->node, r->types, r->value_count + r->key_count, &file, err));
     r->files[r->count++] = file;
     TRY(spill_file_append(file, all.columns, order, all.row_count, err));
     return spill_file_end(file, err);

@@ -13,9 +13,8 @@ enum { SORT_RUNS_MAX = 24 };
 
 typedef struct SortRuns SortRuns;
 
-/* `types` are those of value_count columns and of the keys, borrowed. */
-SortRuns *sort_runs_new(Exec *exec, const Type *types, uint32_t value_count, const SortKey *keys,
-                        uint32_t key_count);
+/* By the keys of `node`; `types` are those of value_count columns and of the keys, borrowed. */
+SortRuns *sort_runs_new(Exec *exec, const PlanNode *node, const Type *types, uint32_t value_count);
 SortRuns *sort_runs_free(SortRuns *runs); /* NULL is fine; returns NULL */
 /* Writes all rows in the given order as one run. */
 Status sort_runs_add(SortRuns *runs, const RowSet *rows, const uint32_t *order, Error *err);

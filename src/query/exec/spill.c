@@ -20,6 +20,7 @@ enum {
 
 struct SpillFile {
     Exec *exec;
+    const PlanNode *node;
     int fd; /* -1 = not made yet */
     int64_t bytes;
     uint64_t rows;
@@ -47,11 +48,12 @@ bool spill_wanted(const Exec *exec, int64_t more)
     return false;
 }
 
-Status spill_file_new(Exec *exec, const Type *types, uint32_t column_count, SpillFile **ret_file,
-                      Error *err)
+Status spill_file_new(Exec *exec, const PlanNode *node, const Type *types, uint32_t column_count,
+                      SpillFile **ret_file, Error *err)
 {
     SpillFile *file = MEM_NEW(SpillFile);
     file->exec = exec;
+    file->node = node;
     file->fd = -1;
     file->column_count = column_count;
     file->types = MEM_NEW_ARRAY(Type, column_count + 1);
@@ -162,7 +164,7 @@ static Status charge_disk(SpillFile *file, int64_t bytes, Error *err)
     if (budget && mem_budget_charge(budget, bytes, NULL) != STATUS_OK)
         return error_set_sql(err, STATUS_LIMIT, "53100", 0,
                              "queries need more temporary disk space than query.spill_bytes_max");
-    __atomic_add_fetch(&file->exec->spilled_bytes, bytes, __ATOMIC_RELAXED);
+    exec__note_spill(file->exec, file->node, bytes);
     return STATUS_OK;
 }
 

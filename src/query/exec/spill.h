@@ -24,9 +24,9 @@ static inline int64_t spill_growth(const RowSet *rows)
     return rows->row_count + BATCH_ROWS > rows->row_cap ? rows->charged_bytes : 0;
 }
 
-/* No file is made before rows come. */
-Status spill_file_new(Exec *exec, const Type *types, uint32_t column_count, SpillFile **ret_file,
-                      Error *err);
+/* No file is made before rows come. `node` is whose bytes they are. */
+Status spill_file_new(Exec *exec, const PlanNode *node, const Type *types, uint32_t column_count,
+                      SpillFile **ret_file, Error *err);
 SpillFile *spill_file_free(SpillFile *file); /* NULL is fine; returns NULL */
 /* Rows of `columns`: all of them, or those picked by `rows`. */
 Status spill_file_append(SpillFile *file, const Column *columns, const uint32_t *rows,

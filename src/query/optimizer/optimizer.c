@@ -1,4 +1,5 @@
 /* optimizer.c - runs the rules and has the helpers they share. */
+#include "query/optimizer/estimate.h"
 #include "query/optimizer/optimizer_int.h"
 
 void optimizer__split(Arena *arena, Expr *predicate, Conjuncts *list)
@@ -182,4 +183,42 @@ Status optimize(Plan *plan, const OptimizerOptions *options, Error *err)
     optimizer__push_projections(plan, plan->root);
     optimizer__mark_once(plan->root);
     return plan_verify(plan, err);
+}
+
+typedef struct EstimateWalk {
+    Estimator estimator;
+    int depth;
+} EstimateWalk;
+
+static void set_estimates(PlanNode *node, EstimateWalk *walk);
+
+static bool estimate_subplan(Expr *expr, void *ctx)
+{
+    if (expr->kind == EXPR_SUBQUERY && expr->subplan)
+        set_estimates(expr->subplan, ctx);
+    return true;
+}
+
+static bool estimate_slot(Expr **slot, void *ctx)
+{
+    return expr_walk(*slot, estimate_subplan, ctx);
+}
+
+static void set_estimates(PlanNode *node, EstimateWalk *walk)
+{
+    enum { DEPTH_MAX = 250 };
+    if (!node || is_series(node) || walk->depth > DEPTH_MAX)
+        return;
+    walk->depth++;
+    (void)plan_walk_exprs(node, estimate_slot, walk);
+    for (int i = 0; i < 2; i++)
+        set_estimates(node->children[i], walk);
+    node->row_estimate = estimate_rows(&walk->estimator, node);
+    walk->depth--;
+}
+
+void optimizer_estimate(const Plan *plan, Snapshot *snapshot)
+{
+    EstimateWalk walk = {.estimator = {.snapshot = snapshot}};
+    set_estimates(plan->root, &walk);
 }

@@ -30,5 +30,7 @@ typedef struct OptimizerOptions {
 } OptimizerOptions;
 
 Status optimize(Plan *plan, const OptimizerOptions *options, Error *err);
+/* Sets row_estimate of all nodes that EXPLAIN shows but those of PromQL. */
+void optimizer_estimate(const Plan *plan, Snapshot *snapshot);
 
 #endif

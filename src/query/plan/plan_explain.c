@@ -1,368 +1,41 @@
-/* plan_explain.c - EXPLAIN: the plan as PostgreSQL prints one, a node a line ("  ->  " before
- * children) and its expressions on the lines below. */
-#include "query/plan/plan.h"
+/* plan_explain.c - EXPLAIN: the plan as PostgreSQL shows one: as text, a node a line ("  ->  "
+ * before children) with its expressions on the lines below, or as JSON, YAML and XML with
+ * PostgreSQL's names of properties.
+ *
+ * Costs are in PostgreSQL's unit (a page read = 1, a row = 0.01) and count rows only. */
+#include "query/plan/plan_explain.h"
 
 #include <stdio.h>
+#include <string.h>
+
+#include "query/plan/plan_explain_int.h"
 
 PlanSeriesExplain plan_series_explainer;
 
-enum { DEPTH_MAX = 2000 };
+enum { DEPTH_MAX = (EXPLAIN_DEPTH_MAX - 12) / 2 }; /* of nodes shown; each is two groups */
+
+static const double ROW_COST = 0.01;
+static const double ROWS_UNKNOWN = 1000; /* of a relation */
+static const int VARIABLE_WIDTH = 32;
 
 static const char *const set_op_names[] = {"Union", "Intersect", "Except"};
+static const char *const join_words[] = {
+    [JOIN_INNER] = "Inner", [JOIN_LEFT] = "Left",
+    [JOIN_RIGHT] = "Right", [JOIN_FULL] = "Full",
+    [JOIN_CROSS] = "Inner", [JOIN_SEMI] = "Semi",
+    [JOIN_ANTI] = "Anti",   [JOIN_NULL_ANTI] = "Null-Aware Anti",
+    [JOIN_MARK] = "Mark",   [JOIN_SINGLE] = "Single",
+};
 
-/* ---------------------------------------------------------------- expressions */
+typedef struct Printer {
+    ExplainWriter *w;
+    const PlanExplainOptions *options;
+    Buf value; /* a property in the making */
+    uint32_t subplan_count;
+    bool plans_open; /* the node's "Plans" */
+} Printer;
 
-static void append_ident(Buf *out, Str name)
-{
-    bool plain = name.len && (name.ptr[0] == '_' || (name.ptr[0] >= 'a' && name.ptr[0] <= 'z'));
-    for (size_t i = 0; plain && i < name.len; i++)
-        plain = (name.ptr[i] >= 'a' && name.ptr[i] <= 'z') || name.ptr[i] == '_' ||
-                (name.ptr[i] >= '0' && name.ptr[i] <= '9');
-    if (plain) {
-        buf_append_str(out, name);
-        return;
-    }
-    buf_append_byte(out, '"');
-    for (size_t i = 0; i < name.len; i++) {
-        if (name.ptr[i] == '"')
-            buf_append_byte(out, '"');
-        buf_append_byte(out, (uint8_t)name.ptr[i]);
-    }
-    buf_append_byte(out, '"');
-}
-
-static void append_type(Buf *out, Type type)
-{
-    char name[64];
-    buf_append_str(out, str_from(type_name(type, name)));
-}
-
-static void append_quoted(Buf *out, Str text)
-{
-    buf_append_byte(out, '\'');
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] == '\'')
-            buf_append_byte(out, '\'');
-        buf_append_byte(out, (uint8_t)text.ptr[i]);
-    }
-    buf_append_byte(out, '\'');
-}
-
-/* A constant as PostgreSQL deparses it: numbers bare, the rest quoted with its type. */
-static void append_const(Buf *out, const Expr *expr)
-{
-    if (expr_is_null_const(expr)) {
-        buf_append_lit(out, "NULL::");
-        append_type(out, expr->type);
-        return;
-    }
-    if (type_eq(expr->type, TYPE_OF(BOOL))) {
-        buf_append_str(out, column_bool(&expr->value, 0) ? STR("true") : STR("false"));
-        return;
-    }
-    Arena scratch;
-    arena_init(&scratch, NULL);
-    Column text = {.type = TYPE_OF(TEXT)};
-    const Cast *cast = func_find_cast(expr->type, TYPE_OF(TEXT));
-    EvalSettings settings = {.date_style = STR("ISO, MDY"),
-                             .interval_style = STR("postgres"),
-                             .extra_float_digits = 1,
-                             .bytea_output = STR("hex")};
-    EvalContext ctx = {.arena = &scratch, .settings = &settings};
-    Str body = STR("?");
-    if (type_is_text(expr->type) || (cast && cast->binary))
-        body = column_str(&expr->value, 0);
-    else if (cast && cast->kernel(&ctx, &expr->value, 1, 1, &text, NULL) == STATUS_OK)
-        body = column_is_null(&text, 0) ? STR("") : column_str(&text, 0);
-    if (type_is_integer(expr->type) || type_eq(expr->type, TYPE_OF(NUMERIC))) {
-        buf_append_str(out, body);
-    } else {
-        append_quoted(out, body);
-        buf_append_lit(out, "::");
-        append_type(out, expr->type);
-    }
-    arena_done(&scratch);
-}
-
-static void append_column(Buf *out, const Expr *expr, const PlanNode *node)
-{
-    const PlanNode *from = node && expr->input < 2 ? node->children[expr->input] : NULL;
-    if (from && expr->column < from->schema.field_count &&
-        from->schema.fields[expr->column].name.len) {
-        append_ident(out, from->schema.fields[expr->column].name);
-        return;
-    }
-    buf_printf(out, "#%u.%u", expr->input, expr->column);
-}
-
-static void append_expr(Buf *out, const Expr *expr, const PlanNode *node, int depth);
-
-static void append_list(Buf *out, Expr *const *args, uint32_t count, const char *separator,
-                        const PlanNode *node, int depth)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        if (i)
-            buf_append_str(out, str_from(separator));
-        append_expr(out, args[i], node, depth);
-    }
-}
-
-static void append_named_list(Buf *out, const char *name, const Expr *expr, const PlanNode *node,
-                              int depth)
-{
-    buf_printf(out, "%s(", name);
-    append_list(out, expr->args, expr->arg_count, ", ", node, depth);
-    buf_append_byte(out, ')');
-}
-
-static void append_keys(Buf *out, const SortKey *keys, uint32_t count, const PlanNode *node,
-                        int depth)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        if (i)
-            buf_append_lit(out, ", ");
-        append_expr(out, keys[i].expr, node, depth);
-        if (keys[i].descending)
-            buf_append_lit(out, " DESC");
-        if (keys[i].nulls_first != keys[i].descending)
-            buf_append_str(out, keys[i].nulls_first ? STR(" NULLS FIRST") : STR(" NULLS LAST"));
-    }
-}
-
-static void append_call(Buf *out, const Expr *expr, const PlanNode *node, int depth)
-{
-    const Function *function = expr->function;
-    if (!function->is_operator) {
-        append_named_list(out, function->name, expr, node, depth);
-        return;
-    }
-    buf_append_byte(out, '(');
-    if (expr->arg_count == 2) {
-        append_expr(out, expr->args[0], node, depth);
-        buf_printf(out, " %s ", function->name);
-        append_expr(out, expr->args[1], node, depth);
-    } else {
-        buf_printf(out, "%s ", function->name);
-        append_list(out, expr->args, expr->arg_count, ", ", node, depth);
-    }
-    buf_append_byte(out, ')');
-}
-
-static void append_case(Buf *out, const Expr *expr, const PlanNode *node, int depth)
-{
-    buf_append_lit(out, "CASE");
-    for (uint32_t i = 0; i + 1 < expr->arg_count; i += 2) {
-        buf_append_lit(out, " WHEN ");
-        append_expr(out, expr->args[i], node, depth);
-        buf_append_lit(out, " THEN ");
-        append_expr(out, expr->args[i + 1], node, depth);
-    }
-    buf_append_lit(out, " ELSE ");
-    append_expr(out, expr->args[expr->arg_count - 1], node, depth);
-    buf_append_lit(out, " END");
-}
-
-static void append_aggregate(Buf *out, const Expr *expr, const PlanNode *node, int depth)
-{
-    buf_printf(out, "%s(", expr->window_function ? expr->window_function : expr->aggregate->name);
-    if (expr->distinct)
-        buf_append_lit(out, "DISTINCT ");
-    bool star = !expr->arg_count && expr->aggregate && !expr->window_function &&
-                !expr->aggregate->ordered_set;
-    if (star)
-        buf_append_byte(out, '*');
-    append_list(out, expr->args, expr->arg_count, ", ", node, depth);
-    bool within = expr->aggregate && expr->aggregate->ordered_set;
-    if (expr->order_count && !within) {
-        buf_append_lit(out, " ORDER BY ");
-        append_keys(out, expr->order, expr->order_count, node, depth);
-    }
-    buf_append_byte(out, ')');
-    if (within) {
-        buf_append_lit(out, " WITHIN GROUP (ORDER BY ");
-        append_keys(out, expr->order, expr->order_count, node, depth);
-        buf_append_byte(out, ')');
-    }
-    if (expr->filter) {
-        buf_append_lit(out, " FILTER (WHERE ");
-        append_expr(out, expr->filter, node, depth);
-        buf_append_byte(out, ')');
-    }
-}
-
-static void append_bool_test(Buf *out, const Expr *expr, const PlanNode *node, int depth)
-{
-    static const char *const names[] = {"TRUE", "FALSE", "UNKNOWN"};
-    buf_append_byte(out, '(');
-    append_expr(out, expr->args[0], node, depth);
-    buf_printf(out, " IS %s%s)", expr->negated ? "NOT " : "", names[expr->test]);
-}
-
-static void append_in(Buf *out, const Expr *expr, const PlanNode *node, int depth)
-{
-    buf_append_byte(out, '(');
-    append_expr(out, expr->args[0], node, depth);
-    buf_append_str(out, expr->negated ? STR(" NOT IN (") : STR(" IN ("));
-    append_list(out, expr->args + 1, expr->arg_count - 1, ", ", node, depth);
-    buf_append_lit(out, "))");
-}
-
-static void append_subscript(Buf *out, const Expr *expr, const PlanNode *node, int depth)
-{
-    buf_append_byte(out, '(');
-    append_expr(out, expr->args[0], node, depth);
-    buf_append_lit(out, ")[");
-    append_list(out, expr->args + 1, expr->arg_count - 1, expr->slice ? ":" : ", ", node, depth);
-    buf_append_byte(out, ']');
-}
-
-static void append_binary(Buf *out, const char *words, const Expr *expr, const PlanNode *node,
-                          int depth)
-{
-    buf_append_byte(out, '(');
-    append_expr(out, expr->args[0], node, depth);
-    buf_append_str(out, str_from(words));
-    append_expr(out, expr->args[1], node, depth);
-    buf_append_byte(out, ')');
-}
-
-static void append_expr(Buf *out, const Expr *expr, const PlanNode *node, int depth)
-{
-    if (depth > DEPTH_MAX) {
-        buf_append_lit(out, "...");
-        return;
-    }
-    depth++;
-    switch (expr->kind) {
-    case EXPR_CONST:
-        append_const(out, expr);
-        break;
-    case EXPR_COLUMN:
-        append_column(out, expr, node);
-        break;
-    case EXPR_OUTER:
-        buf_printf(out, "outer%u.#%u", expr->depth, expr->column);
-        break;
-    case EXPR_PARAM:
-        buf_printf(out, "$%u", expr->param_idx + 1);
-        break;
-    case EXPR_CALL:
-        append_call(out, expr, node, depth);
-        break;
-    case EXPR_CAST:
-        buf_append_byte(out, '(');
-        append_expr(out, expr->args[0], node, depth);
-        buf_append_lit(out, ")::");
-        append_type(out, expr->type);
-        break;
-    case EXPR_AND:
-    case EXPR_OR:
-        buf_append_byte(out, '(');
-        append_list(out, expr->args, expr->arg_count, expr->kind == EXPR_AND ? " AND " : " OR ",
-                    node, depth);
-        buf_append_byte(out, ')');
-        break;
-    case EXPR_NOT:
-        buf_append_lit(out, "(NOT ");
-        append_expr(out, expr->args[0], node, depth);
-        buf_append_byte(out, ')');
-        break;
-    case EXPR_IS_NULL:
-        buf_append_byte(out, '(');
-        append_expr(out, expr->args[0], node, depth);
-        buf_append_str(out, expr->negated ? STR(" IS NOT NULL)") : STR(" IS NULL)"));
-        break;
-    case EXPR_BOOL_TEST:
-        append_bool_test(out, expr, node, depth);
-        break;
-    case EXPR_DISTINCT:
-        append_binary(out, expr->negated ? " IS NOT DISTINCT FROM " : " IS DISTINCT FROM ", expr,
-                      node, depth);
-        break;
-    case EXPR_CASE:
-        append_case(out, expr, node, depth);
-        break;
-    case EXPR_COALESCE:
-        append_named_list(out, "COALESCE", expr, node, depth);
-        break;
-    case EXPR_GREATEST:
-        append_named_list(out, "GREATEST", expr, node, depth);
-        break;
-    case EXPR_LEAST:
-        append_named_list(out, "LEAST", expr, node, depth);
-        break;
-    case EXPR_NULLIF:
-        append_named_list(out, "NULLIF", expr, node, depth);
-        break;
-    case EXPR_IN:
-        append_in(out, expr, node, depth);
-        break;
-    case EXPR_ANY:
-        buf_append_byte(out, '(');
-        append_expr(out, expr->args[0], node, depth);
-        buf_printf(out, " %s %s (", expr->function->name, expr->all ? "ALL" : "ANY");
-        append_expr(out, expr->args[1], node, depth);
-        buf_append_lit(out, "))");
-        break;
-    case EXPR_ARRAY:
-        buf_append_lit(out, "ARRAY[");
-        append_list(out, expr->args, expr->arg_count, ", ", node, depth);
-        buf_append_byte(out, ']');
-        break;
-    case EXPR_SUBSCRIPT:
-        append_subscript(out, expr, node, depth);
-        break;
-    case EXPR_ROW:
-        append_named_list(out, "ROW", expr, node, depth);
-        break;
-    case EXPR_FIELD:
-        buf_append_byte(out, '(');
-        append_expr(out, expr->args[0], node, depth);
-        buf_printf(out, ").f%u", expr->column + 1);
-        break;
-    case EXPR_SUBQUERY:
-        buf_append_lit(out, "(SubPlan)");
-        break;
-    case EXPR_AGGREGATE:
-    case EXPR_WINDOW:
-        append_aggregate(out, expr, node, depth);
-        break;
-    }
-}
-
-void expr_explain(const Expr *expr, const PlanNode *node, Buf *out)
-{
-    append_expr(out, expr, node, 0);
-}
-
-/* ---------------------------------------------------------------- nodes */
-
-static const char *join_name(const PlanNode *node, char buf[64])
-{
-    static const char *const kinds[] = {
-        [JOIN_INNER] = "",       [JOIN_LEFT] = " Left",
-        [JOIN_RIGHT] = " Right", [JOIN_FULL] = " Full",
-        [JOIN_CROSS] = "",       [JOIN_SEMI] = " Semi",
-        [JOIN_ANTI] = " Anti",   [JOIN_NULL_ANTI] = " Null-Aware Anti",
-        [JOIN_MARK] = " Mark",   [JOIN_SINGLE] = " Single",
-    };
-    if (node->kind == PLAN_APPLY)
-        snprintf(buf, 64, "Apply%s", kinds[node->join_kind]);
-    else if (node->join_key_count)
-        snprintf(buf, 64, "Hash%s Join", kinds[node->join_kind]);
-    else if (*kinds[node->join_kind])
-        snprintf(buf, 64, "Nested Loop%s Join", kinds[node->join_kind]);
-    else
-        return "Nested Loop";
-    return buf;
-}
-
-static const char *aggregate_name(const PlanNode *node)
-{
-    if (node->grouping_sets)
-        return "MixedAggregate";
-    return node->group_count ? "HashAggregate" : "Aggregate";
-}
+/* ---------------------------------------------------------------- names */
 
 /* ScanOp of engine.h, in its order; those from SCAN_OP_PLAIN_COUNT on look into texts. */
 static const char *const scan_ops[] = {
@@ -400,127 +73,277 @@ static bool is_key_column(const TableKey *key, uint16_t column)
     return false;
 }
 
-static const char *scan_name(const PlanNode *node, char buf[64])
+/* What a node is called, the text's way and the others'. */
+typedef struct NodeName {
+    const char *type;        /* PostgreSQL's "Node Type" */
+    const char *text;        /* NULL = type */
+    const char *property;    /* "Strategy" and the like: a property that belongs to the name */
+    const char *value;
+    char own[80];
+} NodeName;
+
+static void name_join(const PlanNode *node, NodeName *ret)
+{
+    const char *word = join_words[node->join_kind];
+    bool plain = !strcmp(word, "Inner");
+    ret->type = node->join_key_count && node->kind == PLAN_JOIN ? "Hash Join" : "Nested Loop";
+    ret->property = "Join Type";
+    ret->value = word;
+    ret->text = ret->own;
+    if (node->kind == PLAN_APPLY)
+        snprintf(ret->own, sizeof ret->own, "Apply%s%s", plain ? "" : " ", plain ? "" : word);
+    else if (plain)
+        ret->text = ret->type;
+    else
+        snprintf(ret->own, sizeof ret->own,
+                 node->join_key_count ? "Hash %s Join" : "Nested Loop %s Join", word);
+}
+
+static void name_scan(const PlanNode *node, NodeName *ret)
 {
     const TableKey *key = scan_key(node);
+    ret->type = "Seq Scan";
     if (!key)
-        return "Seq Scan";
-    snprintf(buf, 64, "Index Scan using %.*s", (int)LUMA_MIN(key->name.len, (size_t)40),
-             key->name.ptr);
-    return buf;
+        return;
+    ret->type = "Index Scan";
+    ret->text = ret->own;
+    snprintf(ret->own, sizeof ret->own, "Index Scan using %.*s",
+             (int)LUMA_MIN(key->name.len, (size_t)40), key->name.ptr);
 }
 
-static const char *node_name(const PlanNode *node, char buf[64])
+static void name_aggregate(const PlanNode *node, NodeName *ret)
 {
+    bool mixed = node->kind == PLAN_AGGREGATE && node->grouping_sets;
+    bool plain = node->kind == PLAN_AGGREGATE && !node->group_count;
+    ret->type = "Aggregate";
+    ret->text = mixed ? "MixedAggregate" : plain ? "Aggregate" : "HashAggregate";
+    ret->property = "Strategy";
+    ret->value = mixed ? "Mixed" : plain ? "Plain" : "Hashed";
+}
+
+static void name_node(const PlanNode *node, NodeName *ret)
+{
+    *ret = (NodeName){.type = "?"};
     switch (node->kind) {
     case PLAN_SCAN:
-        return scan_name(node, buf);
+        name_scan(node, ret);
+        return;
     case PLAN_VALUES:
-        return node->schema.field_count ? "Values Scan" : "Result";
+        ret->type = node->schema.field_count ? "Values Scan" : "Result";
+        return;
     case PLAN_EMPTY:
-        return "Empty Result";
+        ret->type = "Result";
+        ret->text = "Empty Result";
+        return;
     case PLAN_FILTER:
-        return "Filter";
+        ret->type = "Filter";
+        return;
     case PLAN_PROJECT:
-        return "Project";
+        ret->type = "Project";
+        return;
     case PLAN_AGGREGATE:
-        return aggregate_name(node);
+        name_aggregate(node, ret);
+        return;
     case PLAN_SORT:
-        return "Sort";
+        ret->type = "Sort";
+        return;
     case PLAN_LIMIT:
-        return node->key_count ? "Top-N Sort" : "Limit";
+        ret->type = node->key_count ? "Top-N Sort" : "Limit";
+        return;
     case PLAN_DISTINCT:
-        return node->group_count ? "Unique" : "HashAggregate";
+        ret->type = "Unique";
+        if (!node->group_count)
+            name_aggregate(node, ret);
+        return;
     case PLAN_JOIN:
     case PLAN_APPLY:
-        return join_name(node, buf);
+        name_join(node, ret);
+        return;
     case PLAN_SET_OP:
-        snprintf(buf, 64, "%s%s", set_op_names[node->set_op], node->all ? " All" : "");
-        return buf;
+        ret->type = node->set_op == SET_OP_UNION && node->all ? "Append" : "SetOp";
+        ret->text = ret->own;
+        ret->property = "Command";
+        ret->value = ret->own;
+        snprintf(ret->own, sizeof ret->own, "%s%s", set_op_names[node->set_op],
+                 node->all ? " All" : "");
+        return;
     case PLAN_WINDOW:
-        return "WindowAgg";
+        ret->type = "WindowAgg";
+        return;
     case PLAN_FUNCTION_SCAN:
-        snprintf(buf, 64, "Function Scan on %.40s",
-                 node->table_function ? node->table_function->name : "?");
-        return buf;
+        ret->type = "Function Scan";
+        ret->text = ret->own;
+        ret->property = "Function Name";
+        ret->value = node->table_function ? node->table_function->name : "?";
+        snprintf(ret->own, sizeof ret->own, "Function Scan on %.40s", ret->value);
+        return;
     case PLAN_PROJECT_SET:
-        return "ProjectSet";
+        ret->type = "ProjectSet";
+        return;
     case PLAN_CTE:
-        snprintf(buf, 64, "CTE %u", node->cte_idx);
-        return buf;
+        ret->type = "CTE";
+        ret->text = ret->own;
+        snprintf(ret->own, sizeof ret->own, "CTE %u", node->cte_idx);
+        return;
     case PLAN_CTE_SCAN:
-        snprintf(buf, 64, "CTE Scan on %u", node->cte_idx);
-        return buf;
+        ret->type = "CTE Scan";
+        ret->text = ret->own;
+        snprintf(ret->own, sizeof ret->own, "CTE Scan on %u", node->cte_idx);
+        return;
     case PLAN_RECURSIVE:
-        return "Recursive Union";
+        ret->type = "Recursive Union";
+        return;
     case PLAN_VIRTUAL_SCAN:
-        return "System Scan";
+        ret->type = "System Scan";
+        return;
     case PLAN_INSERT:
-        return "Insert";
     case PLAN_UPDATE:
-        return "Update";
     case PLAN_DELETE:
-        return "Delete";
+        ret->type = "ModifyTable";
+        ret->text = node->kind == PLAN_INSERT   ? "Insert"
+                    : node->kind == PLAN_UPDATE ? "Update"
+                                                : "Delete";
+        ret->property = "Operation";
+        ret->value = ret->text;
+        return;
     case PLAN_SERIES_ROWS:
-        return "PromQL Rows";
+        ret->type = "PromQL Rows";
+        return;
     case PLAN_SERIES:
-        return "PromQL";
-    }
-    return "?";
-}
-
-static void append_relation(Buf *out, const PlanNode *node)
-{
-    if (node->table) {
-        buf_append_lit(out, " on ");
-        append_ident(out, node->table->schema);
-        buf_append_byte(out, '.');
-        append_ident(out, node->table->name);
-    } else if (node->virtual_table) {
-        buf_append_lit(out, " on ");
-        append_ident(out, node->virtual_table->schema);
-        buf_append_byte(out, '.');
-        append_ident(out, node->virtual_table->name);
+        ret->type = "PromQL";
+        return;
     }
 }
 
-static void detail(Buf *out, int indent, const char *label)
+/* ---------------------------------------------------------------- estimates */
+
+static double children_rows(const PlanNode *node, int depth);
+
+static double rows_of(const PlanNode *node, int depth)
 {
-    buf_printf(out, "%*s%s: ", indent, "", label);
+    if (node->row_estimate >= 0)
+        return node->row_estimate;
+    switch (node->kind) {
+    case PLAN_VALUES:
+        return node->values_rows;
+    case PLAN_EMPTY:
+        return 0;
+    case PLAN_AGGREGATE:
+        if (!node->group_count)
+            return 1;
+        break;
+    case PLAN_LIMIT:
+        if (node->limit && expr_is_const(node->limit) && !expr_is_null_const(node->limit) &&
+            type_is_integer(node->limit->type))
+            return LUMA_MIN((double)column_i64(&node->limit->value, 0),
+                            children_rows(node, depth));
+        break;
+    default:
+        break;
+    }
+    return node->children[0] ? children_rows(node, depth) : ROWS_UNKNOWN;
 }
 
-static void detail_expr(Buf *out, int indent, const char *label, const Expr *expr,
-                        const PlanNode *node)
+static double children_rows(const PlanNode *node, int depth)
+{
+    double rows = 0;
+    if (depth > DEPTH_MAX)
+        return ROWS_UNKNOWN;
+    for (int i = 0; i < 2; i++) {
+        /* The main part of WITH gives the rows. */
+        if (!node->children[i] || (node->kind == PLAN_CTE && i == 0))
+            continue;
+        double child = rows_of(node->children[i], depth + 1);
+        rows = node->kind == PLAN_SET_OP ? rows + child : LUMA_MAX(rows, child);
+    }
+    return rows;
+}
+
+typedef struct Cost {
+    double startup;
+    double total;
+} Cost;
+
+/* Rows taken in and given out; what must see all input first starts with its cost. */
+static Cost cost_of(const PlanNode *node, int depth)
+{
+    Cost cost = {0};
+    if (depth > DEPTH_MAX)
+        return cost;
+    bool blocks = node->kind == PLAN_SORT || node->kind == PLAN_AGGREGATE ||
+                  node->kind == PLAN_DISTINCT || node->kind == PLAN_WINDOW ||
+                  (node->kind == PLAN_LIMIT && node->key_count);
+    for (int i = 0; i < 2; i++) {
+        if (!node->children[i])
+            continue;
+        Cost child = cost_of(node->children[i], depth + 1);
+        cost.startup += blocks || i ? child.total : child.startup;
+        cost.total += child.total;
+    }
+    cost.total += ROW_COST * rows_of(node, depth);
+    if (node->kind == PLAN_SCAN)
+        cost.total += ROW_COST * rows_of(node, depth);
+    return cost;
+}
+
+static unsigned width_of(const PlanNode *node)
+{
+    unsigned width = 0;
+    for (uint32_t i = 0; i < node->schema.field_count; i++) {
+        Layout layout = type_layout(node->schema.fields[i].type);
+        size_t bytes = layout_width(layout);
+        width += layout == LAYOUT_VIEW || !bytes ? (unsigned)VARIABLE_WIDTH : (unsigned)bytes;
+    }
+    return width;
+}
+
+/* ---------------------------------------------------------------- properties */
+
+static void put(Printer *p, const char *label)
+{
+    explain_text(p->w, label, buf_str(&p->value));
+    buf_clear(&p->value);
+}
+
+static void put_expr(Printer *p, const char *label, const Expr *expr, const PlanNode *node)
 {
     if (!expr)
         return;
-    detail(out, indent, label);
-    append_expr(out, expr, node, 0);
-    buf_append_byte(out, '\n');
+    expr_explain(expr, node, &p->value);
+    put(p, label);
 }
 
-static void detail_list(Buf *out, int indent, const char *label, Expr *const *exprs, uint32_t count,
-                        const PlanNode *node)
+static void put_item(Printer *p)
+{
+    explain_list_item(p->w, buf_str(&p->value));
+    buf_clear(&p->value);
+}
+
+static void put_list(Printer *p, const char *label, Expr *const *exprs, uint32_t count,
+                     const PlanNode *node)
 {
     if (!count)
         return;
-    detail(out, indent, label);
-    append_list(out, exprs, count, ", ", node, 0);
-    buf_append_byte(out, '\n');
+    explain_list_open(p->w, label);
+    for (uint32_t i = 0; i < count; i++) {
+        expr_explain(exprs[i], node, &p->value);
+        put_item(p);
+    }
+    explain_list_close(p->w, label);
 }
 
-static void append_matchers(Buf *out, const PlanNode *node, int indent)
+static void put_matchers(Printer *p, const PlanNode *node)
 {
     static const char *const ops[] = {"=", "!=", "=~", "!~"};
     if (!node->matcher_count)
         return;
-    detail(out, indent, "Matchers");
+    explain_list_open(p->w, "Matchers");
     for (uint32_t i = 0; i < node->matcher_count; i++) {
         const LabelMatcher *m = &node->matchers[i];
-        buf_printf(out, "%s%.*s%s\"%.*s\"", i ? ", " : "", STR_FMT(m->name), ops[m->op],
-                   STR_FMT(m->value));
+        buf_printf(&p->value, "%.*s%s\"%.*s\"", STR_FMT(m->name), ops[m->op], STR_FMT(m->value));
+        put_item(p);
     }
-    buf_append_byte(out, '\n');
+    explain_list_close(p->w, "Matchers");
 }
 
 static void append_predicate(Buf *out, const PlanNode *node, const PlanPredicate *p)
@@ -530,14 +353,14 @@ static void append_predicate(Buf *out, const PlanNode *node, const PlanPredicate
 
     buf_append_str(out, as_call ? str_from(op) : STR(""));
     buf_append_byte(out, '(');
-    append_ident(out, node->table->columns[p->column].name);
+    plan__append_ident(out, node->table->columns[p->column].name);
     if (as_call)
         buf_append_byte(out, ',');
     else
         buf_printf(out, " %s", op);
     if (p->value) {
         buf_append_byte(out, ' ');
-        append_expr(out, p->value, node, 0);
+        expr_explain(p->value, node, out);
     }
     buf_append_byte(out, ')');
 }
@@ -556,124 +379,146 @@ static bool is_indexed(const PlanNode *node, const PlanPredicate *p)
            (p->op == SCAN_OP_EQ && type_is_text(table->columns[p->column].type));
 }
 
-static void append_predicates(Buf *out, const PlanNode *node, int indent, bool indexed)
+static void put_predicates(Printer *p, const PlanNode *node, bool indexed)
 {
-    bool any = false;
-
     for (uint32_t i = 0; i < node->predicate_count; i++) {
         if (is_indexed(node, &node->predicates[i]) != indexed)
             continue;
-        if (any)
-            buf_append_lit(out, " AND ");
-        else
-            detail(out, indent, indexed ? "Index Cond" : "Scan Cond");
-        any = true;
-        append_predicate(out, node, &node->predicates[i]);
+        if (p->value.len)
+            buf_append_lit(&p->value, " AND ");
+        append_predicate(&p->value, node, &node->predicates[i]);
     }
-    if (any)
-        buf_append_byte(out, '\n');
+    if (p->value.len)
+        put(p, indexed ? "Index Cond" : "Scan Cond");
 }
 
-static void append_scan(Buf *out, const PlanNode *node, int indent)
+static void put_scan(Printer *p, const PlanNode *node)
 {
-    append_matchers(out, node, indent);
-    append_predicates(out, node, indent, true);
-    append_predicates(out, node, indent, false);
+    put_matchers(p, node);
+    put_predicates(p, node, true);
+    put_predicates(p, node, false);
     if (node->top) {
-        detail(out, indent, "Best First");
-        append_ident(out, node->table->columns[node->top_column].name);
-        buf_append_str(out, node->top_descending ? STR(" DESC\n") : STR("\n"));
+        plan__append_ident(&p->value, node->table->columns[node->top_column].name);
+        buf_append_str(&p->value, node->top_descending ? STR(" DESC") : STR(""));
+        put(p, "Best First");
     }
     if (node->row_limit != INT64_MAX)
-        buf_printf(out, "%*sRow Limit: %lld\n", indent, "", (long long)node->row_limit);
+        explain_number(p->w, "Row Limit", "%lld", (long long)node->row_limit);
 }
 
-static void append_window_partition(Buf *out, const PlanNode *node, int indent)
+static void put_grouping_set(Printer *p, const PlanNode *node, uint64_t set)
 {
-    detail_list(out, indent, "Partition By", node->groups, node->group_count, node);
-    detail_list(out, indent, "Calls", node->aggregates, node->aggregate_count, node);
+    explain_list_open(p->w, "Group Key");
+    if (!set)
+        explain_list_item(p->w, STR("()"));
+    for (uint32_t g = 0; g < node->group_count; g++) {
+        if (!(set >> g & 1))
+            continue;
+        expr_explain(node->groups[g], node, &p->value);
+        put_item(p);
+    }
+    explain_list_close(p->w, "Group Key");
 }
 
-static void append_groups(Buf *out, const PlanNode *node, int indent)
+static void put_groups(Printer *p, const PlanNode *node)
 {
     if (!node->grouping_sets) {
-        detail_list(out, indent, "Group Key", node->groups, node->group_count, node);
+        put_list(p, "Group Key", node->groups, node->group_count, node);
     } else {
+        bool grouped = p->w->format != EXPLAIN_TEXT;
+        if (grouped)
+            explain_open(p->w, "Grouping Sets", true);
         for (uint32_t s = 0; s < node->grouping_set_count; s++) {
-            detail(out, indent, "Group Key");
-            bool first = true;
-            for (uint32_t g = 0; g < node->group_count; g++) {
-                if (!(node->grouping_sets[s] >> g & 1))
-                    continue;
-                if (!first)
-                    buf_append_lit(out, ", ");
-                first = false;
-                append_expr(out, node->groups[g], node, 0);
-            }
-            buf_append_str(out, first ? STR("()\n") : STR("\n"));
+            if (grouped)
+                explain_open(p->w, "Grouping Set", false);
+            put_grouping_set(p, node, node->grouping_sets[s]);
+            if (grouped)
+                explain_close(p->w);
         }
+        if (grouped)
+            explain_close(p->w);
     }
-    detail_list(out, indent, "Aggregates", node->aggregates, node->aggregate_count, node);
+    put_list(p, "Aggregates", node->aggregates, node->aggregate_count, node);
 }
 
-static void append_join_keys(Buf *out, const PlanNode *node, int indent)
+static void put_join_keys(Printer *p, const PlanNode *node)
 {
     if (!node->join_key_count)
         return;
-    detail(out, indent, "Hash Cond");
     for (uint32_t i = 0; i < node->join_key_count; i++) {
-        buf_append_str(out, i ? STR(" AND (") : STR("("));
-        append_expr(out, node->left_keys[i], node, 0);
-        buf_append_str(out, node->null_safe ? STR(" IS NOT DISTINCT FROM ") : STR(" = "));
-        append_expr(out, node->right_keys[i], node, 0);
-        buf_append_byte(out, ')');
+        buf_append_str(&p->value, i ? STR(" AND (") : STR("("));
+        expr_explain(node->left_keys[i], node, &p->value);
+        buf_append_str(&p->value, node->null_safe ? STR(" IS NOT DISTINCT FROM ") : STR(" = "));
+        expr_explain(node->right_keys[i], node, &p->value);
+        buf_append_byte(&p->value, ')');
     }
-    buf_append_byte(out, '\n');
+    put(p, "Hash Cond");
 }
 
-static void append_details(Buf *out, const PlanNode *node, int indent)
+/* The lines of a PromQL plan. */
+static void put_series(Printer *p, const PlanNode *node)
+{
+    if (!plan_series_explainer)
+        return;
+    if (p->w->format == EXPLAIN_TEXT) {
+        plan_series_explainer(node, (int)p->w->indent, p->w->out);
+        return;
+    }
+    Str line;
+    CLEANUP(buf_done) Buf lines = {0};
+    plan_series_explainer(node, 0, &lines);
+    Str text = buf_str(&lines);
+    if (str_ends(text, STR("\n")))
+        text.len--;
+    explain_list_open(p->w, "Series Plan");
+    while (str_split(&text, '\n', &line))
+        explain_list_item(p->w, line);
+    explain_list_close(p->w, "Series Plan");
+}
+
+static void put_details(Printer *p, const PlanNode *node)
 {
     switch (node->kind) {
     case PLAN_SCAN:
-        append_scan(out, node, indent);
+        put_scan(p, node);
         break;
     case PLAN_FILTER:
-        detail_expr(out, indent, "Filter", node->predicate, node);
+        put_expr(p, "Filter", node->predicate, node);
         break;
     case PLAN_PROJECT:
     case PLAN_PROJECT_SET:
-        detail_list(out, indent, "Output", node->exprs, node->expr_count, node);
+        put_list(p, "Output", node->exprs, node->expr_count, node);
         break;
     case PLAN_FUNCTION_SCAN:
-        detail_list(out, indent, "Arguments", node->exprs, node->expr_count, node);
+        put_list(p, "Arguments", node->exprs, node->expr_count, node);
         break;
     case PLAN_AGGREGATE:
-        append_groups(out, node, indent);
+        put_groups(p, node);
         break;
     case PLAN_DISTINCT:
-        detail_list(out, indent, "Group Key", node->groups, node->group_count, node);
+        put_list(p, "Group Key", node->groups, node->group_count, node);
         break;
     case PLAN_WINDOW:
-        append_window_partition(out, node, indent);
+        put_list(p, "Partition By", node->groups, node->group_count, node);
+        put_list(p, "Calls", node->aggregates, node->aggregate_count, node);
         break;
     case PLAN_JOIN:
     case PLAN_APPLY:
-        append_join_keys(out, node, indent);
-        detail_expr(out, indent, "Join Filter", node->predicate, node);
+        put_join_keys(p, node);
+        put_expr(p, "Join Filter", node->predicate, node);
         break;
     case PLAN_INSERT:
     case PLAN_UPDATE:
     case PLAN_DELETE:
-        detail_list(out, indent, "Output", node->returning, node->returning_count, node);
+        put_list(p, "Output", node->returning, node->returning_count, node);
         break;
     case PLAN_SERIES:
     case PLAN_SERIES_ROWS:
-        if (plan_series_explainer)
-            plan_series_explainer(node, indent, out);
+        put_series(p, node);
         break;
     case PLAN_VALUES:
         if (node->schema.field_count)
-            buf_printf(out, "%*sRows: %u\n", indent, "", node->values_rows);
+            explain_number(p->w, "Rows", "%u", node->values_rows);
         break;
     case PLAN_SORT:
     case PLAN_LIMIT:
@@ -686,59 +531,293 @@ static void append_details(Buf *out, const PlanNode *node, int indent)
         break;
     }
     if (node->key_count) {
-        detail(out, indent, "Sort Key");
-        append_keys(out, node->keys, node->key_count, node, 0);
-        buf_append_byte(out, '\n');
+        explain_list_open(p->w, "Sort Key");
+        for (uint32_t i = 0; i < node->key_count; i++) {
+            plan__append_key(&node->keys[i], node, &p->value);
+            put_item(p);
+        }
+        explain_list_close(p->w, "Sort Key");
     }
-    detail_expr(out, indent, "Limit", node->limit, node);
-    detail_expr(out, indent, "Offset", node->offset, node);
+    put_expr(p, "Limit", node->limit, node);
+    put_expr(p, "Offset", node->offset, node);
 }
 
-static bool append_subplans(Expr *expr, void *ctx);
+/* ---------------------------------------------------------------- what happened */
+
+static bool actual_of(const Printer *p, const PlanNode *node, PlanActual *ret)
+{
+    *ret = (PlanActual){0};
+    return p->options->actual && p->options->actual(p->options->ctx, node, ret);
+}
+
+static double per_loop_ms(const PlanActual *a, int64_t ns)
+{
+    return a->loops ? (double)ns / 1e6 / (double)a->loops : 0;
+}
+
+static uint64_t per_loop(const PlanActual *a, uint64_t rows)
+{
+    return a->loops ? (rows + a->loops / 2) / a->loops : 0;
+}
+
+static void put_actual(Printer *p, const PlanNode *node, const PlanActual *a)
+{
+    PlanActual child;
+    if (node->kind == PLAN_FILTER && a->loops && actual_of(p, node->children[0], &child))
+        explain_number(p->w, "Rows Removed by Filter", "%llu",
+                       (unsigned long long)per_loop(a, child.rows - LUMA_MIN(a->rows, child.rows)));
+    if (a->workers > 1) {
+        explain_number(p->w, "Workers Planned", "%u", a->workers - 1);
+        explain_number(p->w, "Workers Launched", "%u", a->workers - 1);
+    }
+    if (a->spilled_bytes)
+        explain_number(p->w, "Disk Usage", p->w->format == EXPLAIN_TEXT ? "%llukB" : "%llu",
+                       (unsigned long long)(a->spilled_bytes + 1023) / 1024);
+    if (!a->segments)
+        return;
+    if (p->w->format == EXPLAIN_TEXT) {
+        buf_printf(&p->value, "segments=%llu skipped=%llu rows=%llu%s",
+                   (unsigned long long)a->segments, (unsigned long long)a->segments_skipped,
+                   (unsigned long long)a->rows_looked_at, a->index_used ? " index" : "");
+        put(p, "Scanned");
+        return;
+    }
+    explain_number(p->w, "Segments", "%llu", (unsigned long long)a->segments);
+    explain_number(p->w, "Segments Skipped", "%llu", (unsigned long long)a->segments_skipped);
+    explain_number(p->w, "Rows Looked At", "%llu", (unsigned long long)a->rows_looked_at);
+    explain_bool(p->w, "Index Used", a->index_used);
+}
+
+/* ---------------------------------------------------------------- nodes */
+
+static Str relation_of(const PlanNode *node, Str *ret_schema)
+{
+    *ret_schema = node->table           ? node->table->schema
+                  : node->virtual_table ? node->virtual_table->schema
+                                        : (Str){0};
+    return node->table           ? node->table->name
+           : node->virtual_table ? node->virtual_table->name
+                                 : (Str){0};
+}
+
+static void text_head(Printer *p, const PlanNode *node, const NodeName *name, bool arrow,
+                      const PlanActual *a, int depth)
+{
+    Buf *out = p->w->out;
+    Str schema;
+    Str relation = relation_of(node, &schema);
+    buf_printf(out, "%*s%s%s", (int)p->w->indent, "", arrow ? "->  " : "",
+               name->text ? name->text : name->type);
+    if (relation.len) {
+        buf_append_lit(out, " on ");
+        if (schema.len) {
+            plan__append_ident(out, schema);
+            buf_append_byte(out, '.');
+        }
+        plan__append_ident(out, relation);
+    }
+    if (p->options->costs) {
+        Cost cost = cost_of(node, depth);
+        buf_printf(out, "  (cost=%.2f..%.2f rows=%.0f width=%u)", cost.startup, cost.total,
+                   rows_of(node, depth), width_of(node));
+    }
+    if (p->options->actual && !a->loops)
+        buf_append_lit(out, " (never executed)");
+    else if (p->options->actual && p->options->timing)
+        buf_printf(out, " (actual time=%.3f..%.3f rows=%llu loops=%llu)",
+                   per_loop_ms(a, a->startup_ns), per_loop_ms(a, a->total_ns),
+                   (unsigned long long)per_loop(a, a->rows), (unsigned long long)a->loops);
+    else if (p->options->actual)
+        buf_printf(out, " (actual rows=%llu loops=%llu)", (unsigned long long)per_loop(a, a->rows),
+                   (unsigned long long)a->loops);
+    buf_append_byte(out, '\n');
+}
+
+static void put_head(Printer *p, const PlanNode *node, const NodeName *name,
+                     const char *relationship, const PlanActual *a, int depth)
+{
+    ExplainWriter *w = p->w;
+    Str schema;
+    Str relation = relation_of(node, &schema);
+    const TableKey *key = node->kind == PLAN_SCAN ? scan_key(node) : NULL;
+
+    explain_text(w, "Node Type", str_from(name->type));
+    if (relationship)
+        explain_text(w, "Parent Relationship", str_from(relationship));
+    if (name->property)
+        explain_text(w, name->property, str_from(name->value));
+    explain_bool(w, "Parallel Aware", a->workers > 1);
+    explain_bool(w, "Async Capable", false);
+    if (key)
+        explain_text(w, "Index Name", key->name);
+    if (relation.len) {
+        explain_text(w, "Relation Name", relation);
+        if (schema.len)
+            explain_text(w, "Schema", schema);
+        explain_text(w, "Alias", relation);
+    }
+    if (p->options->costs) {
+        Cost cost = cost_of(node, depth);
+        explain_number(w, "Startup Cost", "%.2f", cost.startup);
+        explain_number(w, "Total Cost", "%.2f", cost.total);
+        explain_number(w, "Plan Rows", "%.0f", rows_of(node, depth));
+        explain_number(w, "Plan Width", "%u", width_of(node));
+    }
+    if (!p->options->actual)
+        return;
+    if (p->options->timing) {
+        explain_number(w, "Actual Startup Time", "%.3f", per_loop_ms(a, a->startup_ns));
+        explain_number(w, "Actual Total Time", "%.3f", per_loop_ms(a, a->total_ns));
+    }
+    explain_number(w, "Actual Rows", "%llu", (unsigned long long)per_loop(a, a->rows));
+    explain_number(w, "Actual Loops", "%llu", (unsigned long long)a->loops);
+}
+
+static void put_node(Printer *p, const PlanNode *node, const char *relationship, int depth);
+
+/* The node's "Plans" begin with its first child. */
+static void open_plans(Printer *p)
+{
+    if (!p->plans_open)
+        explain_open(p->w, "Plans", true);
+    p->plans_open = true;
+}
 
 typedef struct SubplanPrinter {
-    Buf *out;
-    int indent;
+    Printer *p;
     int depth;
 } SubplanPrinter;
 
-static void append_node(Buf *out, const PlanNode *node, int indent, bool arrow, int depth);
-
-static bool append_subplans(Expr *expr, void *ctx)
+static bool put_subplan(Expr *expr, void *ctx)
 {
-    SubplanPrinter *printer = ctx;
-    if (expr->kind == EXPR_SUBQUERY && expr->subplan) {
-        buf_printf(printer->out, "%*sSubPlan\n", printer->indent, "");
-        append_node(printer->out, expr->subplan, printer->indent + 2, true, printer->depth + 1);
+    SubplanPrinter *s = ctx;
+    if (expr->kind != EXPR_SUBQUERY || !expr->subplan)
+        return true;
+    s->p->subplan_count++;
+    if (s->p->w->format == EXPLAIN_TEXT) {
+        buf_printf(s->p->w->out, "%*sSubPlan\n", (int)s->p->w->indent, "");
+        s->p->w->indent += 2;
+    } else {
+        open_plans(s->p);
     }
+    put_node(s->p, expr->subplan, "SubPlan", s->depth + 1);
+    if (s->p->w->format == EXPLAIN_TEXT)
+        s->p->w->indent -= 2;
     return true;
 }
 
-static bool append_slot_subplans(Expr **slot, void *ctx)
+static bool put_slot_subplans(Expr **slot, void *ctx)
 {
-    return expr_walk(*slot, append_subplans, ctx);
+    return expr_walk(*slot, put_subplan, ctx);
 }
 
-static void append_node(Buf *out, const PlanNode *node, int indent, bool arrow, int depth)
+static void put_children(Printer *p, const PlanNode *node, int depth)
 {
-    char name[64];
-    if (depth > DEPTH_MAX || !node)
-        return;
-    buf_printf(out, "%*s%s%s", indent, "", arrow ? "->  " : "", node_name(node, name));
-    append_relation(out, node);
-    if (node->row_estimate >= 0)
-        buf_printf(out, "  (rows=%.0f)", node->row_estimate);
-    buf_append_byte(out, '\n');
-    int inner = indent + (arrow ? 6 : 2);
-    append_details(out, node, inner);
-    SubplanPrinter printer = {out, inner, depth};
+    static const char *const sides[] = {"Outer", "Inner"};
+    SubplanPrinter subplans = {p, depth};
     PlanNode *walkable = (PlanNode *)(uintptr_t)node; /* the printer only reads */
-    (void)plan_walk_exprs(walkable, append_slot_subplans, &printer);
-    for (int i = 0; i < 2; i++)
-        append_node(out, node->children[i], inner, true, depth + 1);
+    (void)plan_walk_exprs(walkable, put_slot_subplans, &subplans);
+    for (int i = 0; i < 2; i++) {
+        if (!node->children[i])
+            continue;
+        open_plans(p);
+        put_node(p, node->children[i], node->kind == PLAN_SET_OP ? "Member" : sides[i], depth + 1);
+    }
+}
+
+static void put_subplan_name(Printer *p)
+{
+    buf_printf(&p->value, "SubPlan %u", p->subplan_count);
+    put(p, "Subplan Name");
+}
+
+static void put_node(Printer *p, const PlanNode *node, const char *relationship, int depth)
+{
+    ExplainWriter *w = p->w;
+    NodeName name;
+    PlanActual actual;
+    bool outer_open = p->plans_open;
+    uint32_t outer_indent = w->indent;
+
+    if (depth > DEPTH_MAX)
+        return;
+    name_node(node, &name);
+    (void)actual_of(p, node, &actual);
+    explain_open(w, "Plan", false);
+    p->plans_open = false;
+    if (w->format == EXPLAIN_TEXT) {
+        text_head(p, node, &name, relationship != NULL, &actual, depth);
+        w->indent += relationship ? 6 : 2;
+    } else {
+        put_head(p, node, &name, relationship, &actual, depth);
+        if (relationship && !strcmp(relationship, "SubPlan"))
+            put_subplan_name(p);
+    }
+    put_details(p, node);
+    if (p->options->actual)
+        put_actual(p, node, &actual);
+    put_children(p, node, depth);
+    if (p->plans_open)
+        explain_close(w);
+    explain_close(w);
+    p->plans_open = outer_open;
+    w->indent = outer_indent;
+}
+
+static void put_modified(Printer *p, const PlanNode *node)
+{
+    const PlanExplainOptions *options = p->options;
+    ExplainWriter *w = p->w;
+
+    if (w->format == EXPLAIN_TEXT) {
+        buf_printf(w->out, "%s on ", options->operation);
+        plan__append_ident(w->out, options->table->name);
+        if (options->costs) {
+            double cost = cost_of(node, 0).total;
+            buf_printf(w->out, "  (cost=%.2f..%.2f rows=0 width=0)", cost, cost);
+        }
+        buf_append_byte(w->out, '\n');
+        w->indent = 2;
+        put_node(p, node, "Outer", 1);
+        w->indent = 0;
+        return;
+    }
+    explain_open(w, "Plan", false);
+    explain_text(w, "Node Type", STR("ModifyTable"));
+    explain_text(w, "Operation", str_from(options->operation));
+    explain_bool(w, "Parallel Aware", false);
+    explain_bool(w, "Async Capable", false);
+    explain_text(w, "Relation Name", options->table->name);
+    explain_text(w, "Schema", options->table->schema);
+    explain_text(w, "Alias", options->table->name);
+    if (options->costs) {
+        Cost cost = cost_of(node, 0);
+        explain_number(w, "Startup Cost", "%.2f", cost.total);
+        explain_number(w, "Total Cost", "%.2f", cost.total);
+        explain_number(w, "Plan Rows", "0");
+        explain_number(w, "Plan Width", "0");
+    }
+    explain_open(w, "Plans", true);
+    put_node(p, node, "Outer", 1);
+    explain_close(w);
+    explain_close(w);
+}
+
+void plan_explain_with(const Plan *plan, const PlanExplainOptions *options, ExplainWriter *w)
+{
+    Printer p = {.w = w, .options = options};
+    if (options->operation)
+        put_modified(&p, plan->root);
+    else
+        put_node(&p, plan->root, NULL, 0);
+    buf_done(&p.value);
 }
 
 void plan_explain(const Plan *plan, Buf *out)
 {
-    append_node(out, plan->root, 0, false, 0);
+    ExplainWriter *w = MEM_NEW(ExplainWriter);
+    explain_begin(w, EXPLAIN_TEXT, out);
+    plan_explain_with(plan, &(PlanExplainOptions){0}, w);
+    explain_end(w);
+    mem_free(w);
 }

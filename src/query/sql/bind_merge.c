@@ -201,6 +201,9 @@ static Status project_changes(Binder *b, const AstMerge *merge, const ModifyTarg
 
 Status sql__merge(Binder *b, const AstMerge *merge, SqlModify *ret)
 {
+    for (uint32_t i = 0; i < merge->when_count; i++)
+        if (merge->whens[i].action != AST_MERGE_NOTHING)
+            ret->merge_actions |= 1u << merge_action(merge->whens[i].action);
     ModifyTarget target;
     CteFrame frame = {0};
     Scope scope = {.clause = "MERGE"};

@@ -94,6 +94,7 @@ struct SqlModify {
     Plan plan;
     uint32_t extra_count;
     uint32_t check_count;
+    uint32_t merge_actions; /* SQL_MERGE: bit SqlMergeAction = some WHEN does it */
     Plan returning;        /* over `changed`; root NULL = no RETURNING */
     VirtualTable *changed; /* live columns, extra columns; its `next` and `ctx` are to be set */
     /* INSERT ... ON CONFLICT */
