@@ -9,6 +9,7 @@ build="build-essential meson ninja-build pkg-config libpg-query-dev postgresql-s
   tzdata ca-certificates"
 test="ccache python3 libcmocka-dev clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 libhttp-parser-dev
   libjansson-dev libprotobuf-c-dev postgresql-15 postgresql-client-15 python3-psycopg python3-psycopg2
+  python3-sqlalchemy default-jdk-headless libpostgresql-jdbc-java sqlsmith
   prometheus prometheus-node-exporter curl openssl nodejs npm
   nghttp2-client collectd-core libmicrohttpd12 libyajl2"
 

@@ -270,5 +270,174 @@ def test_statement_timeout_and_settings():
               ['SET', '2026-07-01 14:00:00+02', 'Europe/Berlin'])
 
 
+def test_psql_describes_what_there_is():
+    with Server() as s:
+        rows(s, '''create schema app; create table app.m (id bigint primary key, name varchar(20) not null default 'x', n numeric(10,2) check (n > 0),
+                      u int unique, tags text[], ts timestamp(3)); create index m_name on app.m (name desc);
+                      create view app.v as select id, name from app.m; create sequence app.sq; create domain pos as int check (value > 0);
+                      comment on table app.m is 'about m'; comment on column app.m.name is 'its name'; set search_path = app''')
+        code, out, err = psql(s, '\\d app.m')
+        equal(code, 0, err)
+        for line in ('Table "app.m"', ' id     | bigint                         |           | not null | ', "not null | 'x'",
+                     ' n      | numeric(10,2)', ' ts     | timestamp(3) without time zone', ' tags   | text[]', '"m_pkey" PRIMARY KEY, btree (id)',
+                     '"m_name" btree (name DESC)', '"m_u_key" UNIQUE CONSTRAINT, btree (u)', 'CHECK (n > '):
+            assert line in out, (line, out)
+        assert 'its name' in psql(s, '\\d+ app.m')[1]
+        for command in ('\\d', '\\d app.v', '\\d app.sq', '\\d app.m_name', '\\dS pg_class', '\\dt', '\\dt+ app.*', '\\l', '\\l+', '\\du', '\\df', '\\df+ upper',
+                        '\\dn', '\\dn+', '\\dv', '\\di app.*', '\\ds', '\\dT', '\\dT+', '\\dD', '\\dx', '\\dp', '\\z app.m', '\\dO', '\\da sum', '\\do ||',
+                        '\\dC', '\\db', '\\dA', '\\dE', '\\dd', '\\ddp', '\\des', '\\dF', '\\dL', '\\dm', '\\dy', '\\dRp', '\\dRs', '\\drds',
+                        '\\sv app.v', '\\dc', '\\dX', '\\dP', '\\conninfo', 'select 1 as a, now() as b \\gdesc'):
+            code, out, err = psql(s, command)
+            equal((code, 'ERROR' in err), (0, False), f'{command}: {err}')
+        equal(rows(s, '\\dt app.*'), ['app|m|table|luma'])
+        equal(rows(s, '\\dn')[0], 'app|luma')
+        equal(rows(s, 'select 1 as a, now() as b \\gdesc'), ['a|integer', 'b|timestamp with time zone'])
+
+
+def test_pgbench_updates_with_four_clients():
+    with Server() as s:
+        rows(s, '''create table pgbench_branches (bid int primary key, bbalance int, filler char(88));
+                    create table pgbench_tellers (tid int primary key, bid int, tbalance int, filler char(84));
+                    create table pgbench_accounts (aid int primary key, bid int, abalance int, filler char(84));
+                    create table pgbench_history (tid int, bid int, aid int, delta int, mtime timestamp, filler char(22));
+                    insert into pgbench_branches select i, 0 from generate_series(1, 1) i;
+                    insert into pgbench_tellers select i, 1, 0 from generate_series(1, 10) i;
+                    insert into pgbench_accounts select i, 1, 0 from generate_series(1, 1000) i''')
+        with tempfile.NamedTemporaryFile('w', suffix='.sql') as f:
+            f.write('\\set aid random(1, 1000)\n\\set delta random(-5000, 5000)\n'
+                    'update pgbench_accounts set abalance = abalance + :delta where aid = :aid;\n'
+                    'select abalance from pgbench_accounts where aid = :aid;\n')
+            f.flush()
+            for mode in ('simple', 'prepared'):
+                p = subprocess.run([pg_tool('pgbench'), '-n', '-h', '127.0.0.1', '-p', str(s.port('postgres')), '-U', 'luma', '-M', mode,
+                                    '-c', '4', '-t', '25', '--max-tries=100', '-f', f.name, 'lumadb'], capture_output=True, text=True, timeout=120)
+                equal(p.returncode, 0, p.stderr[-500:])
+                assert '100/100' in p.stdout, p.stdout
+        p = subprocess.run([pg_tool('pgbench'), '-n', '-h', '127.0.0.1', '-p', str(s.port('postgres')), '-U', 'luma', '-b', 'tpcb-like',
+                            '-c', '4', '-t', '10', '--max-tries=1000', 'lumadb'], capture_output=True, text=True, timeout=120)
+        equal(p.returncode, 0, p.stderr[-500:])
+        equal(rows(s, '''select (select sum(delta) from pgbench_history) = (select sum(bbalance) from pgbench_branches),
+                              (select count(*) from pgbench_history)'''), ['t|40'])
+
+
+def test_psycopg3_pipeline_server_cursor_and_copy():
+    try:
+        import psycopg
+    except ImportError:
+        raise Skip('python3-psycopg is not installed for this Python')
+    with Server() as s:
+        with psycopg.connect(s.dsn()) as c:
+            c.execute('create table c3 (a int, b text)')
+            c.commit()
+            with c.cursor().copy('copy c3 from stdin') as copy:
+                for i in range(1000):
+                    copy.write_row((i, f'row {i}'))
+            c.commit()
+            with c.cursor(name='srv') as cur:
+                cur.itersize = 100
+                cur.execute('select a from c3 order by a')
+                equal([r[0] for r in cur], list(range(1000)))
+            with c.cursor().copy('copy (select a, b from c3 where a < 2 order by a) to stdout') as copy:
+                equal(b''.join(bytes(x) for x in copy), b'0\trow 0\n1\trow 1\n')
+            c.commit()
+            with c.pipeline():
+                found = [c.execute('select %s::int + 1', (i,)) for i in range(20)]
+            equal([f.fetchone()[0] for f in found], list(range(1, 21)))
+
+
+def test_sqlalchemy_reflection():
+    try:
+        import sqlalchemy as sa
+    except ImportError:
+        raise Skip('python3-sqlalchemy is not installed for this Python')
+    with Server() as s:
+        rows(s, '''create schema app; create table app.m (id bigint primary key, name varchar(20) not null default 'x', n numeric(10,2) check (n > 0),
+                      u int unique, tags text[], at timestamptz, body jsonb); create index m_name on app.m (name);
+                      create view app.v as select id, name from app.m; comment on table app.m is 'about m';''')
+        engine = sa.create_engine(f'postgresql+psycopg2://luma@127.0.0.1:{s.port("postgres")}/lumadb')
+        look = sa.inspect(engine)
+        assert 'app' in look.get_schema_names()
+        equal(look.get_table_names('app'), ['m'])
+        equal(look.get_view_names('app'), ['v'])
+        columns = {c['name']: c for c in look.get_columns('m', 'app')}
+        equal([str(columns[n]['type']) for n in ('id', 'name', 'n', 'tags', 'body')], ['BIGINT', 'VARCHAR(20)', 'NUMERIC(10, 2)', 'ARRAY', 'JSONB'])
+        equal((columns['name']['nullable'], columns['u']['nullable']), (False, True))
+        equal(look.get_pk_constraint('m', 'app')['constrained_columns'], ['id'])
+        equal([(i['name'], i['column_names']) for i in look.get_indexes('m', 'app') if not i['unique']], [('m_name', ['name'])])
+        equal([u['column_names'] for u in look.get_unique_constraints('m', 'app')], [['u']])
+        equal(len(look.get_check_constraints('m', 'app')), 1)
+        equal(look.get_table_comment('m', 'app')['text'], 'about m')
+        equal([c['name'] for c in look.get_columns('v', 'app')], ['id', 'name'])
+        table = sa.Table('m', sa.MetaData(), schema='app', autoload_with=engine)
+        with engine.begin() as c:
+            c.execute(table.insert(), [{'id': 1, 'name': 'a', 'tags': ['x']}, {'id': 2, 'name': 'b', 'tags': None}])
+            equal(c.execute(sa.select(table.c.name).order_by(table.c.id.desc())).scalars().all(), ['b', 'a'])
+
+
+JDBC = '''
+import java.sql.*;
+public class Probe {
+    public static void main(String[] a) throws Exception {
+        try (Connection c = DriverManager.getConnection("jdbc:postgresql://127.0.0.1:" + a[0] + "/lumadb?user=luma")) {
+            try (Statement s = c.createStatement()) {
+                s.execute("create table j (id bigint primary key, name text not null, v float8)");
+                System.out.println(s.executeUpdate("insert into j select i, 'n' || i, i / 4.0 from generate_series(1, 1000) i"));
+                System.out.println(s.executeUpdate("delete from j where id > 990"));
+            }
+            DatabaseMetaData m = c.getMetaData();
+            try (ResultSet r = m.getColumns(null, "public", "j", "%")) { while (r.next()) System.out.println(r.getString("COLUMN_NAME") + " " + r.getString("TYPE_NAME") + " " + r.getInt("NULLABLE")); }
+            try (ResultSet r = m.getPrimaryKeys(null, "public", "j")) { while (r.next()) System.out.println(r.getString("PK_NAME") + " " + r.getString("COLUMN_NAME")); }
+            try (ResultSet r = m.getIndexInfo(null, "public", "j", false, false)) { while (r.next()) System.out.println(r.getString("INDEX_NAME") + " " + r.getString("COLUMN_NAME")); }
+            try (ResultSet r = m.getTables(null, "public", "j", new String[]{"TABLE"})) { while (r.next()) System.out.println(r.getString("TABLE_NAME")); }
+            try (ResultSet r = m.getSchemas()) { int n = 0; while (r.next()) n++; System.out.println(n >= 3); }
+            try (ResultSet r = m.getFunctions(null, null, "upper")) { System.out.println(r.next()); }
+            try (PreparedStatement p = c.prepareStatement("select id, name, v from j where id = ?")) {
+                for (int i = 1; i <= 8; i++) { p.setLong(1, i); try (ResultSet r = p.executeQuery()) { r.next(); if (r.getLong(1) != i || r.getDouble(3) != i / 4.0) throw new Exception("row " + i); } }
+                System.out.println(p.getMetaData().isAutoIncrement(1) + " " + p.getMetaData().getColumnName(2));
+            }
+            c.setAutoCommit(false);
+            try (Statement s = c.createStatement()) {
+                s.setFetchSize(100);
+                int n = 0;
+                try (ResultSet r = s.executeQuery("select * from j")) { while (r.next()) n++; }
+                System.out.println(n);
+            }
+            c.commit();
+            System.out.println(c.isValid(5));
+        }
+    }
+}
+'''
+
+
+def test_jdbc_metadata_prepared_and_cursors():
+    jar = '/usr/share/java/postgresql.jar'
+    if not os.path.exists(jar) or not shutil.which('java'):
+        raise Skip('java or libpostgresql-jdbc-java is not installed')
+    with Server() as s, tempfile.TemporaryDirectory() as d:
+        with open(d + '/Probe.java', 'w') as f:
+            f.write(JDBC)
+        p = subprocess.run(['java', '-cp', jar, d + '/Probe.java', str(s.port('postgres'))], capture_output=True, text=True, timeout=120)
+        equal(p.returncode, 0, p.stderr[-1500:])
+        equal(p.stdout.split('\n'), ['1000', '10', 'id int8 0', 'name text 0', 'v float8 1', 'j_pkey id', 'j_pkey id', 'j', 'true', 'true', 'false name', '990', 'true', ''])
+
+
+def test_postgres_js():
+    with Server() as s:
+        out = node('''
+            const postgres = require("postgres");
+            (async () => {
+                const sql = postgres({host: "127.0.0.1", port: +process.argv[1], user: "luma", database: "lumadb", max: 2});
+                await sql`create table pj (a int, b text, t text[])`;
+                for (let i = 0; i < 5; i++) await sql`insert into pj values (${i}, ${"r" + i}, ${["x", "y"]})`;
+                const found = await sql`select a, b, t from pj where a >= ${3} order by a`;
+                let cursor = 0;
+                await sql`select generate_series(1, 100) as x`.cursor(10, rows => { cursor += rows.length; });
+                console.log(JSON.stringify([found, cursor]));
+                await sql.end();
+            })();''', s.port('postgres'))
+        equal(out.strip(), '[[{"a":3,"b":"r3","t":["x","y"]},{"a":4,"b":"r4","t":["x","y"]}],100]')
+
+
 if __name__ == '__main__':
     run_suite(globals())

@@ -630,7 +630,8 @@ static Built build_attached(JoinGraph *g, Built built)
         AttachedJoin *a = &g->attached[i];
         Shift shift = {g->plan->arena, a->base, 0};
         Placement place = {.arena = g->plan->arena, .inputs = {&built, NULL}, .keep_right = true};
-        uint32_t old_left = a->join->children[0]->schema.field_count;
+        /* Its left child may have been built over more relations by now. */
+        uint32_t old_left = a->right - a->base;
         uint32_t extra = a->join->schema.field_count - old_left;
         uint32_t left = built.node->schema.field_count;
         rebase_join(g->plan, a->join, mark_outer, &shift);
