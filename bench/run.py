@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures LumaDB beside its peers, on the same payloads in one run, and prints ratios.
 
-    bench/run.py [ingest] [promql] [sql] [size] [otlp] [logs] [--rounds N] [--small]
+    bench/run.py [ingest] [promql] [sql] [size] [otlp] [logs] [stream] [--rounds N] [--small]
 
 LumaDB, a release built in build-bench, acknowledges after fdatasync; the peers run as they ship (they
 acknowledge before), but VictoriaMetrics' cache of answers is off, since every question is asked several
@@ -294,7 +294,32 @@ def otlp(rounds, small):
     table(rows, ['signal', 'records/CPU-s', 'rate', 'protobuf/record', 'RSS/record', 'of the target, 400 k'])
 
 
-PARTS = {'ingest': ingest, 'promql': promql, 'sql': sql, 'size': size, 'otlp': otlp, 'logs': logs}
+def stream(rounds, small):
+    """Rows over the wire of PostgreSQL, COPY out and in, against PostgreSQL as it ships."""
+    import stream as bench
+    count = 100_000 if small else 1_000_000
+    pieces = bench.pieces_of(count)
+    sides = {}
+    for kind, database in ((Luma, 'lumadb'), (bench.Postgres, 'postgres')):
+        if kind.missing():
+            print(f'{kind.name}: left out, {kind.missing()}')
+            continue
+        server = kind().start()
+        try:
+            sides[kind.name] = bench.time_side(server, database, count, rounds, pieces)
+        finally:
+            server.clean()
+    ours, theirs = sides['LumaDB'], sides.get('PostgreSQL', {})
+    rows = []
+    for name, (wall, cpu) in ours.items():
+        their_wall, their_cpu = theirs.get(name, (0, 0))
+        rows.append([name, f'{1 / wall:.2f} M/s', f'{cpu:.3f}', f'{1 / their_wall:.2f} M/s' if their_wall else '-', f'{their_cpu:.3f}',
+                     ratio(their_wall, wall), ratio(their_cpu, cpu)])
+    print(f'\n{count} rows of int8, timestamptz, float8, text over the wire; CPU-seconds of the server per million rows')
+    table(rows, ['', 'LumaDB', 'CPU', 'PostgreSQL', 'CPU', 'faster', 'less CPU'])
+
+
+PARTS = {'ingest': ingest, 'promql': promql, 'sql': sql, 'size': size, 'otlp': otlp, 'logs': logs, 'stream': stream}
 
 
 def main():

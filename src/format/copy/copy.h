@@ -85,7 +85,7 @@ typedef struct CopyWriter {
     uint32_t column_count;
     const PgSettings *settings; /* borrowed */
     PgPrintFn *print;           /* one per column; in the arena */
-    bool *plain;                /* what the column prints needs no escapes; in the arena */
+    PgPutFn *plain;             /* of columns that need no escapes, else NULL; in the arena */
 } CopyWriter;
 
 /* `options` and `columns` are borrowed. */

@@ -1,22 +1,30 @@
 /* copy_writer.c - rows to the bytes of COPY TO. */
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "format/copy/copy_int.h"
 
-static bool is_digit_or_sign(char c)
+/* May `c` stand in a number or an ISO date or time? Letters of NaN, infinity, BC and exponents. */
+static bool is_plain_byte(char c)
 {
-    return (c >= '0' && c <= '9') || c == '-';
+    return (c >= '0' && c <= '9') || (c && strchr("+-.: NaIinftyeBC", c));
 }
 
-/* Digits and signs need no escapes, unless the options gave them a meaning. */
-static bool prints_plain(const CopyOptions *o, Type type)
+/* Numbers and ISO times need no escapes, unless the options gave their bytes a meaning. */
+static bool prints_plain(const CopyOptions *o, Type type, const PgSettings *settings)
 {
-    if (!type_is_integer(type) && !type_eq(type, TYPE_OF(OID)))
+    bool time = type.id == TYPE_DATE || type.id == TYPE_TIMESTAMP || type.id == TYPE_TIMESTAMPTZ;
+
+    if (!pgtype_text_put_fn(type) || type.id == TYPE_BOOL ||
+        (time && settings->date_style != PG_DATE_ISO))
         return false;
-    if (is_digit_or_sign(o->delimiter))
+    if (is_plain_byte(o->delimiter))
         return false;
-    if (o->format == COPY_CSV && (is_digit_or_sign(o->quote) || is_digit_or_sign(o->escape)))
+    if (o->format == COPY_CSV && (is_plain_byte(o->quote) || is_plain_byte(o->escape)))
         return false;
     for (size_t i = 0; i < o->null_text.len; i++)
-        if (!is_digit_or_sign(o->null_text.ptr[i]))
+        if (!is_plain_byte(o->null_text.ptr[i]))
             return true;
     return o->format == COPY_TEXT || !o->null_text.len;
 }
@@ -29,15 +37,44 @@ void copy_writer_init(CopyWriter *w, const CopyOptions *options, const CopyColum
                       .column_count = column_count,
                       .settings = settings,
                       .print = ARENA_NEW_ARRAY(arena, PgPrintFn, column_count + 1),
-                      .plain = ARENA_NEW_ARRAY(arena, bool, column_count + 1)};
+                      .plain = ARENA_NEW_ARRAY(arena, PgPutFn, column_count + 1)};
     for (uint32_t i = 0; i < column_count; i++) {
         w->print[i] = options->format == COPY_BINARY ? pgtype_binary_fn(columns[i].type)
                                                      : pgtype_text_fn(columns[i].type);
-        w->plain[i] = !columns[i].force_quote && prints_plain(options, columns[i].type);
+        if (options->format == COPY_BINARY)
+            w->plain[i] = pgtype_binary_put_fn(columns[i].type);
+        else if (!columns[i].force_quote && prints_plain(options, columns[i].type, settings))
+            w->plain[i] = pgtype_text_put_fn(columns[i].type);
     }
 }
 
 /* ---------------------------------------------------------------- text */
+
+/* Is one of the four marks, or a byte of 8 to 13 if `controls`, in the text? */
+static bool has_mark(Str text, const char marks[4], bool controls)
+{
+    size_t i = 0;
+#ifdef __SSE2__
+    for (; i + 16 <= text.len; i += 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(text.ptr + i));
+        __m128i hit = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(marks[0]));
+        for (int m = 1; m < 4; m++)
+            hit = _mm_or_si128(hit, _mm_cmpeq_epi8(bytes, _mm_set1_epi8(marks[m])));
+        __m128i low = _mm_subs_epu8(_mm_sub_epi8(bytes, _mm_set1_epi8(8)), _mm_set1_epi8(5));
+        if (controls)
+            hit = _mm_or_si128(hit, _mm_cmpeq_epi8(low, _mm_setzero_si128()));
+        if (_mm_movemask_epi8(hit))
+            return true;
+    }
+#endif
+    for (; i < text.len; i++) {
+        char c = text.ptr[i];
+        if (c == marks[0] || c == marks[1] || c == marks[2] || c == marks[3] ||
+            (controls && c >= 8 && c <= 13))
+            return true;
+    }
+    return false;
+}
 
 static char text_escape(const CopyOptions *o, char c)
 {
@@ -62,11 +99,14 @@ static char text_escape(const CopyOptions *o, char c)
 /* Escapes what stands in `out` from `at` on. */
 void copy_escape_text(const CopyOptions *o, size_t at, Buf *out)
 {
+    const char marks[4] = {'\\', o->delimiter, o->delimiter, o->delimiter};
     size_t count = 0;
 
+    if (!has_mark((Str){out->ptr + at, out->len - at}, marks, true))
+        return;
     for (size_t i = at; i < out->len; i++)
         count += text_escape(o, out->ptr[i]) != 0;
-    if (!count || !buf_reserve(out, count))
+    if (!buf_reserve(out, count))
         return;
     /* From the end, so that one pass moves everything. */
     size_t from = out->len;
@@ -91,11 +131,8 @@ static bool needs_quotes(const CopyWriter *w, Str text)
         return true;
     if (w->column_count == 1 && str_eq(text, STR("\\.")))
         return true;
-    for (size_t i = 0; i < text.len; i++)
-        if (text.ptr[i] == o->delimiter || text.ptr[i] == o->quote || text.ptr[i] == '\n' ||
-            text.ptr[i] == '\r')
-            return true;
-    return false;
+    const char marks[4] = {o->delimiter, o->quote, '\n', '\r'};
+    return has_mark(text, marks, false);
 }
 
 static void quote_csv(const CopyWriter *w, bool force, size_t at, Buf *out)
@@ -154,6 +191,14 @@ void copy_writer_header(const CopyWriter *w, Buf *out)
     buf_append_byte(out, '\n');
 }
 
+/* What needs no second look. */
+static void put_plain(const CopyWriter *w, const Column *column, uint32_t c, uint32_t row, Buf *out)
+{
+    char *p = buf_reserve(out, PG_PUT_BYTES_MAX);
+    if (p)
+        out->len += (size_t)(w->plain[c](column, row, w->settings, p) - p);
+}
+
 static void binary_row(const CopyWriter *w, const RecordBatch *batch, uint32_t row, Buf *out)
 {
     buf_append_be16(out, (uint16_t)w->column_count);
@@ -165,7 +210,10 @@ static void binary_row(const CopyWriter *w, const RecordBatch *batch, uint32_t r
         }
         size_t at = out->len;
         buf_append_be32(out, 0);
-        w->print[c](column, row, w->settings, out);
+        if (w->plain[c])
+            put_plain(w, column, c, row, out);
+        else
+            w->print[c](column, row, w->settings, out);
         if (out->overflowed)
             return;
         uint32_t len = __builtin_bswap32((uint32_t)(out->len - at - 4));
@@ -188,9 +236,12 @@ void copy_writer_row(const CopyWriter *w, const RecordBatch *batch, uint32_t row
             continue;
         }
         size_t at = out->len;
+        if (w->plain[c]) {
+            put_plain(w, column, c, row, out);
+            continue;
+        }
         w->print[c](column, row, w->settings, out);
-        if (!w->plain[c])
-            finish_field(w, w->columns[c].force_quote, at, out);
+        finish_field(w, w->columns[c].force_quote, at, out);
     }
     buf_append_byte(out, '\n');
 }

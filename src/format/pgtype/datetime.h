@@ -77,6 +77,11 @@ void time_append(Buf *out, int64_t us);
 void timetz_append(Buf *out, const TimeTz *value);
 void timestamp_append(Buf *out, int64_t us, const PgSettings *settings);
 void timestamptz_append(Buf *out, int64_t us, const PgSettings *settings);
+/* The same into memory of DATETIME_BYTES_MAX bytes; they return the byte behind the text. */
+enum { DATETIME_BYTES_MAX = 128 };
+char *date_put(char *out, int32_t days, const PgSettings *settings);
+char *timestamp_put(char *out, int64_t us, const PgSettings *settings);
+char *timestamptz_put(char *out, int64_t us, const PgSettings *settings);
 /* ISO 8601 with T, as to_json prints timestamps. */
 void timestamp_append_json(Buf *out, int64_t us);
 void timestamptz_append_json(Buf *out, int64_t us, const PgSettings *settings);

@@ -2,28 +2,12 @@
 #include <stdlib.h>
 
 #include "format/pgtype/datetime_int.h"
-
-enum { TEXT_MAX = 128 };
+#include "format/pgtype/digits.h"
 
 /* Writers return the next free byte. */
 static char *put_two(char *p, int32_t v)
 {
-    p[0] = (char)('0' + v / 10 % 10);
-    p[1] = (char)('0' + v % 10);
-    return p + 2;
-}
-
-static char *put_number(char *p, uint64_t v)
-{
-    char digits[20];
-    size_t n = 0;
-
-    do
-        digits[n++] = (char)('0' + v % 10);
-    while (v /= 10);
-    while (n)
-        *p++ = digits[--n];
-    return p;
+    return digits_put_two(p, (uint32_t)v);
 }
 
 /* At least four digits. */
@@ -31,7 +15,7 @@ static char *put_year(char *p, int32_t year)
 {
     int32_t shown = year > 0 ? year : 1 - year;
     if (shown > 9999)
-        return put_number(p, (uint64_t)shown);
+        return digits_put(p, (uint64_t)shown);
     p = put_two(p, shown / 100);
     return put_two(p, shown % 100);
 }
@@ -48,10 +32,11 @@ static char *put_fraction(char *p, int32_t us)
     if (us == 0)
         return p;
     *p++ = '.';
-    for (int32_t unit = 100000; us; unit /= 10) {
-        *p++ = (char)('0' + us / unit);
-        us %= unit;
-    }
+    p = put_two(p, us / 10000);
+    p = put_two(p, us / 100 % 100);
+    p = put_two(p, us % 100);
+    while (p[-1] == '0')
+        p--;
     return p;
 }
 
@@ -124,24 +109,29 @@ static void finish(Buf *out, const char *text, const char *end)
     buf_append(out, text, (size_t)(end - text));
 }
 
+static char *put_infinity(char *p, bool positive)
+{
+    return put_text(p, positive ? "infinity" : "-infinity");
+}
+
+char *date_put(char *p, int32_t days, const PgSettings *settings)
+{
+    if (!date_is_finite(days))
+        return put_infinity(p, days == DATE_INFINITY);
+    CivilDate d = date_to_civil(days);
+    p = put_date(p, d, settings);
+    return d.year <= 0 ? put_text(p, " BC") : p;
+}
+
 void date_append(Buf *out, int32_t days, const PgSettings *settings)
 {
-    char text[TEXT_MAX];
-
-    if (!date_is_finite(days)) {
-        buf_append_str(out, days == DATE_INFINITY ? STR("infinity") : STR("-infinity"));
-        return;
-    }
-    CivilDate d = date_to_civil(days);
-    char *p = put_date(text, d, settings);
-    if (d.year <= 0)
-        p = put_text(p, " BC");
-    finish(out, text, p);
+    char text[DATETIME_BYTES_MAX];
+    finish(out, text, date_put(text, days, settings));
 }
 
 void time_append(Buf *out, int64_t us)
 {
-    char text[TEXT_MAX];
+    char text[DATETIME_BYTES_MAX];
     int32_t sec = (int32_t)(us / US_PER_SEC);
     finish(out, text,
            put_clock(text, sec / 3600, sec / 60 % 60, sec % 60, (int32_t)(us % US_PER_SEC)));
@@ -149,7 +139,7 @@ void time_append(Buf *out, int64_t us)
 
 void timetz_append(Buf *out, const TimeTz *value)
 {
-    char text[TEXT_MAX];
+    char text[DATETIME_BYTES_MAX];
 
     time_append(out, value->us);
     finish(out, text, put_offset(text, -value->zone_sec, false));
@@ -184,12 +174,10 @@ static char *put_postgres(char *p, const CivilTime *c, const PgSettings *s)
 }
 
 /* `offset` NULL = without a zone. */
-static void append_timestamp(Buf *out, int64_t local_us, const TimeZoneOffset *offset,
-                             const PgSettings *s)
+static char *put_timestamp(char *p, int64_t local_us, const TimeZoneOffset *offset,
+                           const PgSettings *s)
 {
-    char text[TEXT_MAX];
     CivilTime c = timestamp_to_civil(local_us);
-    char *p = text;
 
     if (s->date_style == PG_DATE_POSTGRES) {
         p = put_postgres(p, &c, s);
@@ -204,9 +192,7 @@ static void append_timestamp(Buf *out, int64_t local_us, const TimeZoneOffset *o
         *p++ = ' ';
         p = put_text(p, offset->abbrev);
     }
-    if (c.date.year <= 0)
-        p = put_text(p, " BC");
-    finish(out, text, p);
+    return c.date.year <= 0 ? put_text(p, " BC") : p;
 }
 
 static bool append_infinite(Buf *out, int64_t us)
@@ -217,10 +203,16 @@ static bool append_infinite(Buf *out, int64_t us)
     return true;
 }
 
+char *timestamp_put(char *p, int64_t us, const PgSettings *settings)
+{
+    return timestamp_is_finite(us) ? put_timestamp(p, us, NULL, settings)
+                                   : put_infinity(p, us == TIMESTAMP_INFINITY);
+}
+
 void timestamp_append(Buf *out, int64_t us, const PgSettings *settings)
 {
-    if (!append_infinite(out, us))
-        append_timestamp(out, us, NULL, settings);
+    char text[DATETIME_BYTES_MAX];
+    finish(out, text, timestamp_put(text, us, settings));
 }
 
 /* An instant near the ends of the range may have no local time of 64 bits. */
@@ -230,17 +222,23 @@ static int64_t local_of(int64_t us, const TimeZoneOffset *offset)
     return __builtin_add_overflow(us, offset->offset_sec * US_PER_SEC, &local) ? us : local;
 }
 
+char *timestamptz_put(char *p, int64_t us, const PgSettings *settings)
+{
+    if (!timestamp_is_finite(us))
+        return put_infinity(p, us == TIMESTAMP_INFINITY);
+    TimeZoneOffset offset = timezone_at_utc(settings->time_zone, us);
+    return put_timestamp(p, local_of(us, &offset), &offset, settings);
+}
+
 void timestamptz_append(Buf *out, int64_t us, const PgSettings *settings)
 {
-    if (append_infinite(out, us))
-        return;
-    TimeZoneOffset offset = timezone_at_utc(settings->time_zone, us);
-    append_timestamp(out, local_of(us, &offset), &offset, settings);
+    char text[DATETIME_BYTES_MAX];
+    finish(out, text, timestamptz_put(text, us, settings));
 }
 
 static void append_json(Buf *out, int64_t local_us, const TimeZoneOffset *offset)
 {
-    char text[TEXT_MAX];
+    char text[DATETIME_BYTES_MAX];
     CivilTime c = timestamp_to_civil(local_us);
     char *p = put_iso_date(text, c.date);
 
@@ -297,13 +295,13 @@ static char *put_signed(char *p, int64_t v)
 {
     if (v < 0)
         *p++ = '-';
-    return put_number(p, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
+    return digits_put(p, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
 }
 
 static char *put_seconds(char *p, int64_t second, int64_t us, bool two_digits)
 {
     second = llabs(second);
-    p = two_digits ? put_two(p, (int32_t)second) : put_number(p, (uint64_t)second);
+    p = two_digits ? put_two(p, (int32_t)second) : digits_put(p, (uint64_t)second);
     return put_fraction(p, (int32_t)llabs(us));
 }
 
@@ -313,7 +311,7 @@ static char *put_span_clock(char *p, const SpanFields *f, bool two_digit_hour)
     uint64_t hour = (uint64_t)llabs(f->hour);
     if (two_digit_hour && hour < 10)
         *p++ = '0';
-    p = put_number(p, hour);
+    p = digits_put(p, hour);
     *p++ = ':';
     p = put_two(p, (int32_t)llabs(f->minute));
     *p++ = ':';
@@ -455,12 +453,12 @@ static char *put_span_sql(char *p, const Interval *v, const SpanFields *f)
         return put_text(p, "0");
     if ((negative && positive) || (v->months && (v->days || v->us))) {
         *p++ = v->months < 0 ? '-' : '+';
-        p = put_number(p, (uint64_t)llabs(f->year));
+        p = digits_put(p, (uint64_t)llabs(f->year));
         *p++ = '-';
-        p = put_number(p, (uint64_t)llabs(f->month));
+        p = digits_put(p, (uint64_t)llabs(f->month));
         *p++ = ' ';
         *p++ = v->days < 0 ? '-' : '+';
-        p = put_number(p, (uint64_t)llabs(f->day));
+        p = digits_put(p, (uint64_t)llabs(f->day));
         *p++ = ' ';
         *p++ = v->us < 0 ? '-' : '+';
         return put_span_clock(p, f, false);
@@ -468,12 +466,12 @@ static char *put_span_sql(char *p, const Interval *v, const SpanFields *f)
     if (negative)
         *p++ = '-';
     if (v->months) {
-        p = put_number(p, (uint64_t)llabs(f->year));
+        p = digits_put(p, (uint64_t)llabs(f->year));
         *p++ = '-';
-        return put_number(p, (uint64_t)llabs(f->month));
+        return digits_put(p, (uint64_t)llabs(f->month));
     }
     if (v->days) {
-        p = put_number(p, (uint64_t)llabs(f->day));
+        p = digits_put(p, (uint64_t)llabs(f->day));
         *p++ = ' ';
     }
     return put_span_clock(p, f, false);
@@ -481,7 +479,7 @@ static char *put_span_sql(char *p, const Interval *v, const SpanFields *f)
 
 void interval_append(Buf *out, const Interval *span, PgIntervalStyle style)
 {
-    char text[2 * TEXT_MAX];
+    char text[2 * DATETIME_BYTES_MAX];
     SpanFields f = span_fields(span);
     char *p = text;
 

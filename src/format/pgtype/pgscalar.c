@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "format/pgtype/digits.h"
 #include "format/pgtype/pgtype.h"
 #include "format/pgtype/shortest.h"
 
@@ -100,28 +101,8 @@ Status pgtype_parse_oid(Str text, uint32_t *ret, Error *err)
 
 void pgtype_append_i64(Buf *out, int64_t value)
 {
-    static const char pairs[] =
-        "00010203040506070809101112131415161718192021222324252627282930313233"
-        "34353637383940414243444546474849505152535455565758596061626364656667"
-        "6869707172737475767778798081828384858687888990919293949596979899";
-    char text[24];
-    size_t at = sizeof text;
-    uint64_t v = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-
-    while (v >= 100) {
-        at -= 2;
-        memcpy(text + at, pairs + 2 * (v % 100), 2);
-        v /= 100;
-    }
-    if (v >= 10) {
-        at -= 2;
-        memcpy(text + at, pairs + 2 * v, 2);
-    } else {
-        text[--at] = (char)('0' + v);
-    }
-    if (value < 0)
-        text[--at] = '-';
-    buf_append(out, text + at, sizeof text - at);
+    char text[DIGITS_MAX + 1];
+    buf_append(out, text, (size_t)(digits_put_i64(text, value) - text));
 }
 
 /* ---------------------------------------------------------------- floats */

@@ -66,6 +66,15 @@ typedef void (*PgPrintFn)(const Column *column, size_t row, const PgSettings *se
  * the length). Never NULL. */
 PgPrintFn pgtype_text_fn(Type type);
 PgPrintFn pgtype_binary_fn(Type type);
+/* Writes the same into memory of PG_PUT_BYTES_MAX bytes; returns the byte behind. */
+typedef char *(*PgPutFn)(const Column *column, size_t row, const PgSettings *settings, char *out);
+enum { PG_PUT_BYTES_MAX = 128 };
+/* For types whose values are short; NULL for others. */
+PgPutFn pgtype_text_put_fn(Type type);
+PgPutFn pgtype_binary_put_fn(Type type);
+/* Is what the value's text (resp. binary form) holds the bytes of its view? */
+bool pgtype_text_is_view(Type type);
+bool pgtype_binary_is_view(Type type);
 static inline void pgtype_append_text(const Column *column, size_t row, const PgSettings *settings,
                                       Buf *out)
 {

@@ -82,6 +82,17 @@ static Type read_type(Str name)
     return type;
 }
 
+/* The short ways to a value's bytes yield the same. */
+static void check_put(const Column *column, const Run *r, PgPutFn put, bool is_view, Str want)
+{
+    char text[PG_PUT_BYTES_MAX];
+
+    if (put)
+        assert_true(str_eq(want, (Str){text, (size_t)(put(column, 0, &r->settings, text) - text)}));
+    if (is_view)
+        assert_true(str_eq(want, column_str(column, 0)));
+}
+
 static Status run_parse(const Case *c, Run *r)
 {
     CLEANUP(buf_done) Buf wire = {0};
@@ -93,11 +104,16 @@ static Status run_parse(const Case *c, Run *r)
     if (type.id != TYPE_RECORD) {
         Column copy;
         pgtype_append_binary(&column, 0, &r->settings, &wire);
+        check_put(&column, r, pgtype_binary_put_fn(type), pgtype_binary_is_view(type),
+                  buf_str(&wire));
         TRY(column_init(&copy, &r->arena, type, 1, true, &r->err));
         TRY(pgtype_parse_binary(buf_str(&wire), &r->settings, &copy, 0, &r->arena, &r->err));
         column = copy;
     }
+    size_t at = r->out.len;
     pgtype_append_text(&column, 0, &r->settings, &r->out);
+    check_put(&column, r, pgtype_text_put_fn(type), pgtype_text_is_view(type),
+              (Str){r->out.ptr + at, r->out.len - at});
     return STATUS_OK;
 }
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "format/pgtype/digits.h"
 #include "format/pgtype/shortest_int.h"
 
 __extension__ typedef unsigned __int128 Wide;
@@ -60,19 +61,31 @@ static ShortestDecimal choose(uint64_t vbl, uint64_t vb, uint64_t vbr, int32_t k
     return (ShortestDecimal){s + (vb > mid || (vb == mid && (s & 1))), k};
 }
 
+/* An odd divisor's multiples are the numbers that times its inverse modulo 2^64 stay small
+ * (Hacker's Delight, section 10-17); the powers of two come out by rotation. */
 static ShortestDecimal strip_zeros(ShortestDecimal d)
 {
+    static const uint64_t inverse_5 = UINT64_C(0xCCCCCCCCCCCCCCCD);
+    static const uint64_t inverse_5_8 = UINT64_C(0xC767074B22E90E21);
+
     if (d.digits == 0)
         return (ShortestDecimal){0, 0};
-    while (d.digits % 100000000 == 0) {
-        d.digits /= 100000000;
+    for (;;) {
+        uint64_t q = d.digits * inverse_5_8;
+        q = q >> 8 | q << 56;
+        if (q > UINT64_MAX / 100000000)
+            break;
+        d.digits = q;
         d.exponent += 8;
     }
-    while (d.digits % 10 == 0) {
-        d.digits /= 10;
+    for (;;) {
+        uint64_t q = d.digits * inverse_5;
+        q = q >> 1 | q << 63;
+        if (q > UINT64_MAX / 10)
+            return d;
+        d.digits = q;
         d.exponent++;
     }
-    return d;
 }
 
 ShortestDecimal shortest_double(double value)
@@ -122,31 +135,6 @@ ShortestDecimal shortest_float(float value)
     return strip_zeros(choose(vbl, vb, vbr, k));
 }
 
-/* Writes the decimal digits of v; returns their count. */
-static size_t print_digits(uint64_t v, char *out)
-{
-    static const char pairs[] =
-        "00010203040506070809101112131415161718192021222324252627282930313233"
-        "34353637383940414243444546474849505152535455565758596061626364656667"
-        "6869707172737475767778798081828384858687888990919293949596979899";
-    char text[20];
-    size_t at = sizeof text;
-
-    while (v >= 100) {
-        at -= 2;
-        memcpy(text + at, pairs + 2 * (v % 100), 2);
-        v /= 100;
-    }
-    if (v >= 10) {
-        at -= 2;
-        memcpy(text + at, pairs + 2 * v, 2);
-    } else {
-        text[--at] = (char)('0' + v);
-    }
-    memcpy(out, text + at, sizeof text - at);
-    return sizeof text - at;
-}
-
 /* d.ddde+XX with at least two digits of exponent. */
 static size_t print_exponent(const char *digits, size_t n, int32_t exponent, char *out)
 {
@@ -163,13 +151,18 @@ static size_t print_exponent(const char *digits, size_t n, int32_t exponent, cha
     uint64_t magnitude = (uint64_t)(exponent < 0 ? -exponent : exponent);
     if (magnitude < 10)
         out[len++] = '0';
-    return len + print_digits(magnitude, out + len);
+    return (size_t)(digits_put(out + len, magnitude) - out);
 }
+
+/* Pieces of a text are copied with all the bytes that digits may have; what follows overwrites
+ * them, and `out` has room for more than the longest text. */
+enum { DIGITS_COPY = 20 };
+_Static_assert(1 + 15 + 1 + DIGITS_COPY <= SHORTEST_TEXT_MAX, "the last copy fits");
 
 static size_t print_decimal(ShortestDecimal d, bool negative, int32_t fixed_digits_max, char *out)
 {
-    char digits[20];
-    size_t n = print_digits(d.digits, digits);
+    char digits[DIGITS_COPY] = {0};
+    size_t n = (size_t)(digits_put(digits, d.digits) - digits);
     int32_t exponent = d.exponent + (int32_t)n - 1; /* of the first digit */
     size_t len = 0;
 
@@ -180,18 +173,18 @@ static size_t print_decimal(ShortestDecimal d, bool negative, int32_t fixed_digi
     if (exponent < 0) {
         memcpy(out + len, "0.0000", 6);
         len += (size_t)(1 - exponent);
-        memcpy(out + len, digits, n);
+        memcpy(out + len, digits, DIGITS_COPY);
         return len + n;
     }
     size_t whole = (size_t)exponent + 1;
     if (n <= whole) {
-        memcpy(out + len, digits, n);
+        memcpy(out + len, digits, DIGITS_COPY);
         memset(out + len + n, '0', whole - n);
         return len + whole;
     }
-    memcpy(out + len, digits, whole);
+    memcpy(out + len, digits, DIGITS_COPY);
+    memmove(out + len + whole + 1, out + len + whole, DIGITS_COPY);
     out[len + whole] = '.';
-    memcpy(out + len + whole + 1, digits + whole, n - whole);
     return len + n + 1;
 }
 

@@ -19,7 +19,7 @@ typedef struct ShortestDecimal {
 ShortestDecimal shortest_double(double value);
 ShortestDecimal shortest_float(float value);
 
-enum { SHORTEST_TEXT_MAX = 32 };
+enum { SHORTEST_TEXT_MAX = 48 };
 /* As PostgreSQL prints float8 and float4 (NaN, Infinity, -Infinity; 1e+15 from 15 resp. 6 digits
  * before the point, 1e-05 below 0.0001). Writes no NUL; returns the length. */
 size_t shortest_print_double(double value, char out[SHORTEST_TEXT_MAX]);

@@ -350,37 +350,84 @@ void pg_append_parameter_description(Buf *out, const Type *types, uint32_t count
 
 /* ---------------------------------------------------------------- rows */
 
+/* How the values of a column come to the buffer: the first that there is. */
+typedef struct PgRowColumn {
+    PgPutFn put;
+    bool view; /* the bytes of the view, as they are */
+    PgPrintFn print;
+} PgRowColumn;
+
 Status pg_rows_init(PgRowEncoder *encoder, const Schema *schema, const int16_t *formats,
                     uint32_t format_count, const PgSettings *settings, Arena *arena, Error *err)
 {
     *encoder = (PgRowEncoder){.column_count = schema->field_count, .settings = settings};
-    TRY(arena_try_alloc(arena, sizeof(PgPrintFn) * (schema->field_count + 1), &encoder->print,
+    TRY(arena_try_alloc(arena, sizeof(PgRowColumn) * (schema->field_count + 1), &encoder->columns,
                         err));
+    encoder->short_bytes = PG_HEAD_BYTES + 2;
     for (uint32_t i = 0; i < schema->field_count; i++) {
         Type type = schema->fields[i].type;
-        encoder->print[i] =
-            pg_format_of(formats, format_count, i) ? pgtype_binary_fn(type) : pgtype_text_fn(type);
+        encoder->columns[i] =
+            pg_format_of(formats, format_count, i)
+                ? (PgRowColumn){pgtype_binary_put_fn(type), pgtype_binary_is_view(type),
+                                pgtype_binary_fn(type)}
+                : (PgRowColumn){pgtype_text_put_fn(type), pgtype_text_is_view(type),
+                                pgtype_text_fn(type)};
+        encoder->short_bytes += 4 + (encoder->columns[i].put ? PG_PUT_BYTES_MAX : 0);
     }
     return STATUS_OK;
 }
 
+static inline void put_be32(char *out, size_t v)
+{
+    uint32_t swapped = __builtin_bswap32((uint32_t)v);
+    memcpy(out, &swapped, sizeof swapped);
+}
+
+/* Room for `extra` bytes behind `p`, up to which the buffer is filled; where `p` is then. */
+static inline char *make_room(Buf *out, char *p, size_t extra)
+{
+    out->len = (size_t)(p - out->ptr);
+    return LUMA_LIKELY(out->cap - out->len >= extra) ? p : buf_reserve(out, extra);
+}
+
+/* What is left of the row's short_bytes is always behind `p`. The buffer of a session has no limit,
+ * so that there is always room. */
 static void append_row(const PgRowEncoder *encoder, const RecordBatch *batch, uint32_t row,
                        Buf *out)
 {
-    size_t at = pg_begin(out, 'D');
+    size_t at = out->len;
+    char *p = buf_reserve(out, encoder->short_bytes);
+    uint16_t count = __builtin_bswap16((uint16_t)encoder->column_count);
 
-    buf_append_be16(out, (uint16_t)encoder->column_count);
+    p[0] = 'D';
+    memcpy(p + PG_HEAD_BYTES, &count, sizeof count);
+    p += PG_HEAD_BYTES + sizeof count;
     for (uint32_t i = 0; i < encoder->column_count; i++) {
         const Column *c = &batch->columns[i];
-        size_t value_at = out->len;
-        buf_append_be32(out, UINT32_MAX);
-        if (column_is_null(c, row))
-            continue;
-        encoder->print[i](c, row, encoder->settings, out);
-        uint32_t len = __builtin_bswap32((uint32_t)(out->len - value_at - 4));
-        memcpy(out->ptr + value_at, &len, 4);
+        const PgRowColumn *column = &encoder->columns[i];
+        if (column_is_null(c, row)) {
+            put_be32(p, UINT32_MAX);
+            p += 4;
+        } else if (column->put) {
+            char *end = column->put(c, row, encoder->settings, p + 4);
+            put_be32(p, (size_t)(end - p) - 4);
+            p = end;
+        } else if (column->view) {
+            Str value = column_str(c, row);
+            p = make_room(out, p, encoder->short_bytes + value.len);
+            put_be32(p, value.len);
+            memcpy(p + 4, value.ptr, value.len);
+            p += 4 + value.len;
+        } else {
+            out->len = (size_t)(p - out->ptr) + 4;
+            size_t value_at = out->len;
+            column->print(c, row, encoder->settings, out);
+            put_be32(out->ptr + value_at - 4, out->len - value_at);
+            p = make_room(out, out->ptr + out->len, encoder->short_bytes);
+        }
     }
-    pg_end(out, at);
+    out->len = (size_t)(p - out->ptr);
+    put_be32(out->ptr + at + 1, out->len - at - 1);
 }
 
 uint32_t pg_rows_append(const PgRowEncoder *encoder, const RecordBatch *batch, uint32_t *row,

@@ -104,7 +104,8 @@ static inline int16_t pg_format_of(const int16_t *formats, uint32_t format_count
 typedef struct PgRowEncoder {
     uint32_t column_count;
     const PgSettings *settings;
-    PgPrintFn *print; /* one per column; in the arena */
+    struct PgRowColumn *columns; /* in the arena */
+    size_t short_bytes;          /* room for a row but for its views and what is printed */
 } PgRowEncoder;
 Status pg_rows_init(PgRowEncoder *encoder, const Schema *schema, const int16_t *formats,
                     uint32_t format_count, const PgSettings *settings, Arena *arena, Error *err);
