@@ -35,7 +35,8 @@ static Status append_rows(AggSpill *spill, Aggregation *agg, const RecordBatch *
         Type *types;
         arena_init(&scratch, NULL);
         TRY(exec__schema_types(schema, &scratch, &types, err));
-        TRY(spill_file_new(agg->exec, agg->node, types, schema->field_count, &spill->files[p], err));
+        TRY(spill_file_new(agg->exec, agg->node, types, schema->field_count, &spill->files[p],
+                           err));
     }
     return spill_file_append(spill->files[p], in->columns, rows, count, err);
 }

@@ -109,7 +109,8 @@ Status operator_next(Operator *op, RecordBatch *ret_batch, Error *err)
     return STATUS_OK;
 }
 
-/* The note of a node; scan_lock is held. Correlated subqueries ask for few of them over and over. */
+/* The note of a node; scan_lock is held. Correlated subqueries ask for few of them over and over.
+ */
 static NodeNote *find_note(Exec *exec, const PlanNode *node)
 {
     NodeNote **at = &exec->notes;

@@ -143,7 +143,7 @@ struct Operator {
     Arena batch_arena;
     ExprEval eval;
     Operator *child; /* the instance of children[0] that most operators have */
-    bool is_helper; /* another instance counts the execution */
+    bool is_helper;  /* another instance counts the execution */
     uint64_t rows_out;
     int64_t startup_ns; /* until the first batch; 0 = there was none */
     int64_t time_ns;    /* in open and next, the child's included */

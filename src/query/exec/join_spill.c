@@ -1,7 +1,8 @@
 #include "query/exec/join_spill.h"
 
 static Status append(JoinSpill *spill, Exec *exec, const PlanNode *node, const Column *columns,
-                     uint32_t column_count, uint32_t p, const uint32_t *rows, uint32_t count, Error *err)
+                     uint32_t column_count, uint32_t p, const uint32_t *rows, uint32_t count,
+                     Error *err)
 {
     if (!spill->files[p]) {
         Type *types = MEM_NEW_ARRAY(Type, column_count + 1);
@@ -15,8 +16,8 @@ static Status append(JoinSpill *spill, Exec *exec, const PlanNode *node, const C
 }
 
 Status join_spill_add(JoinSpill *spill, Exec *exec, const PlanNode *node, const Column *columns,
-                      uint32_t column_count, const Column *keys, uint32_t key_count, uint32_t rows, Arena *scratch,
-                      Error *err)
+                      uint32_t column_count, const Column *keys, uint32_t key_count, uint32_t rows,
+                      Arena *scratch, Error *err)
 {
     uint64_t *hashes;
     uint32_t *picked;

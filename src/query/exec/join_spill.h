@@ -19,8 +19,8 @@ typedef struct JoinSpill {
 
 /* Rows of `columns`, the last key_count of which are the keys, or `keys` when that is not NULL. */
 Status join_spill_add(JoinSpill *spill, Exec *exec, const PlanNode *node, const Column *columns,
-                      uint32_t column_count, const Column *keys, uint32_t key_count, uint32_t rows, Arena *scratch,
-                      Error *err);
+                      uint32_t column_count, const Column *keys, uint32_t key_count, uint32_t rows,
+                      Arena *scratch, Error *err);
 Status join_spill_end(JoinSpill *spill, Error *err);
 void join_spill_done(JoinSpill *spill); /* safe on a zeroed one */
 

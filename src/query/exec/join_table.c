@@ -53,8 +53,8 @@ static Status dump(BuildWork *work, uint32_t worker, Arena *scratch, Error *err)
         RecordBatch part;
         arena_reset(scratch);
         TRY(batch_slice(&all, from, n, scratch, &part, err));
-        TRY(join_spill_add(&work->spills[worker], work->exec, work->node, part.columns, part.column_count, NULL,
-                           work->node->join_key_count, n, scratch, err));
+        TRY(join_spill_add(&work->spills[worker], work->exec, work->node, part.columns,
+                           part.column_count, NULL, work->node->join_key_count, n, scratch, err));
     }
     rowset_done(set);
     return init_rows(work, set, err);

@@ -75,9 +75,9 @@ static bool is_key_column(const TableKey *key, uint16_t column)
 
 /* What a node is called, the text's way and the others'. */
 typedef struct NodeName {
-    const char *type;        /* PostgreSQL's "Node Type" */
-    const char *text;        /* NULL = type */
-    const char *property;    /* "Strategy" and the like: a property that belongs to the name */
+    const char *type;     /* PostgreSQL's "Node Type" */
+    const char *text;     /* NULL = type */
+    const char *property; /* "Strategy" and the like: a property that belongs to the name */
     const char *value;
     char own[80];
 } NodeName;
@@ -235,8 +235,7 @@ static double rows_of(const PlanNode *node, int depth)
     case PLAN_LIMIT:
         if (node->limit && expr_is_const(node->limit) && !expr_is_null_const(node->limit) &&
             type_is_integer(node->limit->type))
-            return LUMA_MIN((double)column_i64(&node->limit->value, 0),
-                            children_rows(node, depth));
+            return LUMA_MIN((double)column_i64(&node->limit->value, 0), children_rows(node, depth));
         break;
     default:
         break;
