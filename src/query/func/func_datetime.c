@@ -580,12 +580,42 @@ ROW_KERNEL(make_timestamp)
 {
     return make_ts(args, row, OUT(int64_t), err);
 }
+/* An offset as ISO 8601 counts it, east: "+2", "-0530", "+10:", "+10:00:10". */
+static bool read_offset(Str text, const TimeZone **ret)
+{
+    int32_t part[3] = {0};
+    int digits = 0;
+    int at = 0;
+    bool negative = text.len && text.ptr[0] == '-';
+    if (text.len < 2 || text.len > 12 || (!negative && text.ptr[0] != '+'))
+        return false;
+    for (size_t i = 1; i < text.len; i++) {
+        char c = text.ptr[i];
+        if (c == ':' && at < 2 && (digits || at))
+            at++;
+        else if (c >= '0' && c <= '9' && part[at] < 10000)
+            part[at] = part[at] * 10 + (c - '0');
+        else
+            return false;
+        digits += at == 0;
+    }
+    if (at == 0 && digits > 2) {
+        part[1] = part[0] % 100;
+        part[0] /= 100;
+    }
+    if (part[0] > 15 || part[1] > 59 || part[2] > 59)
+        return false;
+    int32_t sec = part[0] * 3600 + part[1] * 60 + part[2];
+    *ret = timezone_fixed(negative ? -sec : sec);
+    return true;
+}
+
 ROW_KERNEL(make_timestamptz)
 {
     int64_t local;
     const TimeZone *tz = func__time_zone(ctx);
     TRY(make_ts(args, row, &local, err));
-    if (arg_count > 6)
+    if (arg_count > 6 && !read_offset(ARG_STR(6), &tz))
         TRY(find_zone(ARG_STR(6), &tz, err));
     return timestamp_to_timestamptz(local, tz, OUT(int64_t), err);
 }
