@@ -364,6 +364,23 @@ def test_who_makes_roles_makes_no_admins():
         equal(psql(s, 'select 1', 'chief', 'c')[0], 0, 'it is as it was')
 
 
+def test_a_statement_needs_the_grants_of_all_it_may_do():
+    with Server(config=USERS) as s:
+        admin = basic('boss', 'b-secret')
+        for statement in ("create user clerk password 'd'", 'create table t (a int primary key, b int)', 'insert into t values (1, 1)',
+                          'grant select, insert on t to clerk'):
+            equal(sql(s, statement, admin)[0], 200, statement)
+        merge = 'merge into t using (select 1 as a) s on t.a = s.a when matched then %s when not matched then insert values (s.a, 0)'
+        upsert = 'insert into t values (1, 2) on conflict (a) do update set b = 2'
+        for statement in (merge % 'update set b = 5', merge % 'delete', upsert):
+            assert '42501' in psql(s, statement, 'clerk', 'd')[2], statement
+        equal(psql(s, merge % 'do nothing', 'clerk', 'd')[0], 0)
+        sql(s, 'grant update on t to clerk', admin)
+        equal(psql(s, merge % 'update set b = 5', 'clerk', 'd')[0], 0)
+        equal(psql(s, upsert, 'clerk', 'd')[0], 0)
+        assert '42501' in psql(s, merge % 'delete', 'clerk', 'd')[2]
+
+
 def test_the_audit_log_tells_who_did_what():
     with Server(config=USERS) as s:
         def records(where):
