@@ -90,12 +90,18 @@ static void append_interval(Type type, Buf *out)
     static const struct {
         int32_t mask;
         const char *text;
-    } ranges[] = {{0x0004, " year"},          {0x0002, " month"},
-                  {0x0008, " day"},           {0x0400, " hour"},
-                  {0x0800, " minute"},        {0x1000, " second"},
-                  {0x0006, " year to month"}, {0x0408, " day to hour"},
-                  {0x0c08, " day to minute"}, {0x1c08, " day to second"},
-                  {0x0c00, " hour to minute"}, {0x1c00, " hour to second"},
+    } ranges[] = {{0x0004, " year"},
+                  {0x0002, " month"},
+                  {0x0008, " day"},
+                  {0x0400, " hour"},
+                  {0x0800, " minute"},
+                  {0x1000, " second"},
+                  {0x0006, " year to month"},
+                  {0x0408, " day to hour"},
+                  {0x0c08, " day to minute"},
+                  {0x1c08, " day to second"},
+                  {0x0c00, " hour to minute"},
+                  {0x1c00, " hour to second"},
                   {0x1800, " minute to second"}};
     buf_append_str(out, STR("interval"));
     for (size_t i = 0; i < LUMA_ARRAY_LEN(ranges); i++)
@@ -325,8 +331,8 @@ static Status parse_privileges(Str list, const PrivilegeName *names, int64_t *re
 }
 
 static const PrivilegeName table_privileges[] = {
-    {"SELECT", 1},    {"INSERT", 2},      {"UPDATE", 4}, {"DELETE", 8},
-    {"TRUNCATE", 16}, {"REFERENCES", 32}, {"TRIGGER", 64}, {"RULE", 0}, {NULL, 0}};
+    {"SELECT", 1},      {"INSERT", 2},   {"UPDATE", 4}, {"DELETE", 8}, {"TRUNCATE", 16},
+    {"REFERENCES", 32}, {"TRIGGER", 64}, {"RULE", 0},   {NULL, 0}};
 static const PrivilegeName sequence_privileges[] = {
     {"USAGE", 128}, {"SELECT", 1}, {"UPDATE", 4}, {NULL, 0}};
 static const PrivilegeName schema_privileges[] = {{"CREATE", 256}, {"USAGE", 128}, {NULL, 0}};
@@ -345,8 +351,8 @@ static Status role_name(const EvalContext *ctx, const Column *arg, uint32_t row,
     }
     const int64_t ask[3] = {((const int64_t *)arg->values)[column_slot(arg, row)]};
     if (!catalog || !catalog->text(ctx->settings->catalog_ctx, CATALOG_TEXT_ROLE, ask, out))
-        return error_set_sql(err, STATUS_NOT_FOUND, "42704", 0,
-                             "role with OID %lld does not exist", (long long)ask[0]);
+        return error_set_sql(err, STATUS_NOT_FOUND, "42704", 0, "role with OID %lld does not exist",
+                             (long long)ask[0]);
     return STATUS_OK;
 }
 
@@ -451,8 +457,9 @@ ROW_KERNEL(zero_oid)
 
 ROW_KERNEL(pg_encoding_to_char)
 {
-    static const char *const names[] = {"SQL_ASCII", "EUC_JP",  "EUC_CN", "EUC_KR",  "EUC_TW",
-                                        "EUC_JIS_2004", "UTF8", "MULE_INTERNAL", "LATIN1"};
+    static const char *const names[] = {"SQL_ASCII", "EUC_JP",        "EUC_CN",
+                                        "EUC_KR",    "EUC_TW",        "EUC_JIS_2004",
+                                        "UTF8",      "MULE_INTERNAL", "LATIN1"};
     int32_t encoding = ARG(int32_t, 0);
     bool known = encoding >= 0 && (size_t)encoding < LUMA_ARRAY_LEN(names);
     return func__set_copy(ctx, ret, row, str_from(known ? names[encoding] : ""), err);

@@ -151,6 +151,10 @@ static Status by_when(Binder *b, const PlanNode *plan, const MergeRows *rows, Ex
                       const uint32_t *numbers, uint32_t count, Type type, Expr **ret)
 {
     Expr *expr = sql__new(b, EXPR_CASE, type, 0);
+    if (!count) { /* every WHEN does nothing */
+        *ret = expr_const_null(b->arena, type);
+        return STATUS_OK;
+    }
     expr->args = ARENA_NEW_ARRAY(b->arena, Expr *, 2 * count + 1);
     for (uint32_t i = 0; i < count; i++) {
         Expr *is;

@@ -198,9 +198,7 @@ static CatalogTruth type_visible(const CatalogViews *views, uint32_t oid)
     if (type_from_oid(oid, &type))
         return CATALOG_TRUE;
     created = created_type(version_of(views), oid, &array);
-    return !created                            ? CATALOG_NULL
-           : on_path(views, created->schema) ? CATALOG_TRUE
-                                              : CATALOG_FALSE;
+    return !created ? CATALOG_NULL : on_path(views, created->schema) ? CATALOG_TRUE : CATALOG_FALSE;
 }
 
 /* ---------------------------------------------------------------- privileges */
@@ -235,8 +233,8 @@ static uint32_t role_bits(uint32_t role)
     return role == ROLE_ADMIN   ? UINT32_MAX
            : role == ROLE_WRITE ? PRIVILEGE_SELECT | PRIVILEGE_INSERT | PRIVILEGE_UPDATE |
                                       PRIVILEGE_DELETE | PRIVILEGE_TRUNCATE | PRIVILEGE_USAGE
-           : role == ROLE_READ  ? PRIVILEGE_SELECT | PRIVILEGE_USAGE
-                                : 0;
+           : role == ROLE_READ ? PRIVILEGE_SELECT | PRIVILEGE_USAGE
+                               : 0;
 }
 
 static CatalogTruth may(const CatalogViews *views, const int64_t args[2], Str role, bool schema)

@@ -13,7 +13,7 @@ static Type column_type(Str name)
     if (type_from_pg_name(name, &type) && type.id != TYPE_ANYARRAY && type.id != TYPE_ANY)
         return type;
     return str_starts(name, STR("_")) || str_eq(name, STR("anyarray")) ? TYPE_ARRAY_OF(TEXT)
-                                                                         : TYPE_OF(TEXT);
+                                                                       : TYPE_OF(TEXT);
 }
 
 bool view__next_column(const char **columns, ViewColumn *ret)
@@ -113,7 +113,7 @@ static void set_array(ViewRows *rows, const char *column, const ViewCell *items,
     Column elements;
     View view;
     ViewCell *cell = cell_of(rows, column, &type);
-    Type element = type.is_array                   ? type_element(type)
+    Type element = type.is_array                ? type_element(type)
                    : type.id == TYPE_INT2VECTOR ? TYPE_OF(INT2)
                                                 : TYPE_OF(OID);
     /* Without memory the cell stays NULL; the batch will fail by itself. */

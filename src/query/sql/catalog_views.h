@@ -37,7 +37,7 @@ typedef struct CatalogViews {
     void *ctx;
     Str user;
     Str database;
-    uint32_t role; /* the user's: enum Role */
+    uint32_t role;   /* the user's: enum Role */
     const Str *path; /* schemas that are searched */
     uint32_t path_count;
     const EvalSettings *settings;

@@ -35,8 +35,7 @@ static ViewConstraint not_null(ViewRows *rows, const Table *table, uint32_t idx)
                              table->id, idx + 1),
         .kind = 'c',
         .table = table,
-        .check = arena_printf(rows->arena, "%.*s IS NOT NULL",
-                              STR_FMT(table->columns[idx].name))};
+        .check = arena_printf(rows->arena, "%.*s IS NOT NULL", STR_FMT(table->columns[idx].name))};
 }
 
 static bool has_not_null(const Table *table, uint32_t idx)
@@ -149,10 +148,11 @@ static const struct {
     uint32_t bit;
     const char *name;
     bool of_columns;
-} privileges[] = {{PRIVILEGE_INSERT, "INSERT", true},     {PRIVILEGE_SELECT, "SELECT", true},
-                  {PRIVILEGE_UPDATE, "UPDATE", true},     {PRIVILEGE_DELETE, "DELETE", false},
-                  {PRIVILEGE_TRUNCATE, "TRUNCATE", false}, {PRIVILEGE_REFERENCES, "REFERENCES", true},
-                  {PRIVILEGE_TRIGGER, "TRIGGER", false}};
+} privileges[] = {
+    {PRIVILEGE_INSERT, "INSERT", true},      {PRIVILEGE_SELECT, "SELECT", true},
+    {PRIVILEGE_UPDATE, "UPDATE", true},      {PRIVILEGE_DELETE, "DELETE", false},
+    {PRIVILEGE_TRUNCATE, "TRUNCATE", false}, {PRIVILEGE_REFERENCES, "REFERENCES", true},
+    {PRIVILEGE_TRIGGER, "TRIGGER", false}};
 
 static void add_privileges(ViewRows *rows, const Table *table, Str grantee, uint32_t bits,
                            uint32_t grantable, const TableColumn *column)

@@ -167,7 +167,8 @@ typedef struct ProcSearch {
 static void match_proc(void *ctx, const ProcRow *proc)
 {
     ProcSearch *search = ctx;
-    bool match = search->oid ? proc->oid == search->oid : str_eq(str_from(proc->name), search->name);
+    bool match =
+        search->oid ? proc->oid == search->oid : str_eq(str_from(proc->name), search->name);
     if (match && search->count++ == 0)
         search->found = *proc;
 }

@@ -145,14 +145,14 @@ static void set_type(ViewRows *rows, Type type)
     number_if(rows, "character_maximum_length", text && type.typmod >= 4 ? type.typmod - 4 : -1);
     number_if(rows, "character_octet_length",
               !type_is_text(type) || type.id == TYPE_NAME ? -1
-              : text && type.typmod >= 4                    ? (int64_t)(type.typmod - 4) * 4
-                                                            : 1073741824);
+              : text && type.typmod >= 4                  ? (int64_t)(type.typmod - 4) * 4
+                                                          : 1073741824);
     number_if(rows, "numeric_precision", precision);
     number_if(rows, "numeric_precision_radix",
-              type.is_array               ? -1
+              type.is_array             ? -1
               : type.id == TYPE_NUMERIC ? 10
-              : precision < 0             ? -1
-                                          : 2);
+              : precision < 0           ? -1
+                                        : 2);
     number_if(rows, "numeric_scale", numeric_scale(type));
     number_if(rows, "datetime_precision", datetime_precision(type));
 }
@@ -284,8 +284,7 @@ void view__fill_info_element_types(ViewRows *rows)
             view__text(rows, "object_schema", table->schema);
             view__text(rows, "object_name", table->name);
             view__name(rows, "object_type", "TABLE");
-            view__text(rows, "collection_type_identifier",
-                       arena_printf(rows->arena, "%u", i + 1));
+            view__text(rows, "collection_type_identifier", arena_printf(rows->arena, "%u", i + 1));
             view__text(rows, "data_type",
                        arena_str(rows->arena, str_from(type_name(element, name))));
             view__text(rows, "udt_catalog", database(rows));
@@ -333,8 +332,7 @@ void view__fill_info_sequences(ViewRows *rows)
         view__text(rows, "sequence_catalog", database(rows));
         view__text(rows, "sequence_schema", s->schema);
         view__text(rows, "sequence_name", s->name);
-        view__text(rows, "data_type",
-                   arena_str(rows->arena, str_from(type_name(s->type, name))));
+        view__text(rows, "data_type", arena_str(rows->arena, str_from(type_name(s->type, name))));
         view__number(rows, "numeric_precision", numeric_precision(s->type));
         view__number(rows, "numeric_precision_radix", 2);
         view__number(rows, "numeric_scale", 0);

@@ -115,8 +115,8 @@ bool view__proc_arguments(uint32_t oid, Buf *out);
 typedef struct ViewConstraint {
     uint32_t id;
     Str name;
-    char kind;           /* pg_constraint.contype */
-    const Table *table;  /* NULL = of a domain */
+    char kind;          /* pg_constraint.contype */
+    const Table *table; /* NULL = of a domain */
     const CatalogType *domain;
     const TableKey *key; /* of 'p' and 'u' */
     Str check;           /* of 'c' */

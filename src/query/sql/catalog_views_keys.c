@@ -186,8 +186,8 @@ void view__index_definition(const ViewIndex *index, bool pretty, Buf *out)
         buf_append_byte(out, '.');
     }
     catalog_append_name(index->table->name, out);
-    buf_printf(out, " USING %.*s (", STR_FMT(index->created ? index->created->method
-                                                            : STR("btree")));
+    buf_printf(out, " USING %.*s (",
+               STR_FMT(index->created ? index->created->method : STR("btree")));
     append_columns(index, 0, index->key_column_count, out);
     buf_append_byte(out, ')');
     if (index->key_column_count < index->column_count) {
@@ -233,9 +233,9 @@ void view__constraint_definition(const ViewConstraint *constraint, bool pretty, 
         return;
     }
     const TableKey *key = constraint->key;
-    buf_append_str(out, key->primary               ? STR("PRIMARY KEY (")
+    buf_append_str(out, key->primary              ? STR("PRIMARY KEY (")
                         : key->nulls_not_distinct ? STR("UNIQUE NULLS NOT DISTINCT (")
-                                                   : STR("UNIQUE ("));
+                                                  : STR("UNIQUE ("));
     for (uint32_t i = 0; i < key->column_count; i++) {
         buf_append_str(out, i ? STR(", ") : STR(""));
         catalog_append_name(constraint->table->columns[key->columns[i]].name, out);

@@ -221,9 +221,8 @@ static void add_attribute(ViewRows *rows, const AttributeRow *a)
     view__row(rows);
     view__number(rows, "attrelid", a->relation);
     view__text(rows, "attname",
-               a->dropped
-                   ? arena_printf(rows->arena, "........pg.dropped.%u........", a->number)
-                   : a->name);
+               a->dropped ? arena_printf(rows->arena, "........pg.dropped.%u........", a->number)
+                          : a->name);
     view__number(rows, "atttypid", a->dropped ? 0 : oid);
     view__number(rows, "attstattarget", -1);
     view__number(rows, "attlen", len);
@@ -254,8 +253,8 @@ static void add_table_attributes(ViewRows *rows, const Table *table)
 {
     for (uint32_t i = 0; i < table->column_count; i++) {
         const TableColumn *column = &table->columns[i];
-        bool identity = column->source == COLUMN_IDENTITY_ALWAYS ||
-                        column->source == COLUMN_IDENTITY_DEFAULT;
+        bool identity =
+            column->source == COLUMN_IDENTITY_ALWAYS || column->source == COLUMN_IDENTITY_DEFAULT;
         AttributeRow a = {.relation = table->id,
                           .name = column->name,
                           .type = column->type,
@@ -318,12 +317,21 @@ static void add_system_attributes(ViewRows *rows)
 
 static void add_sequence_attributes(ViewRows *rows, const CatalogSequence *sequence)
 {
-    AttributeRow last = {.relation = sequence->id, .name = STR("last_value"),
-                         .type = TYPE_OF(INT8), .number = 1, .not_null = true};
-    AttributeRow count = {.relation = sequence->id, .name = STR("log_cnt"), .type = TYPE_OF(INT8),
-                          .number = 2, .not_null = true};
-    AttributeRow called = {.relation = sequence->id, .name = STR("is_called"),
-                           .type = TYPE_OF(BOOL), .number = 3, .not_null = true};
+    AttributeRow last = {.relation = sequence->id,
+                         .name = STR("last_value"),
+                         .type = TYPE_OF(INT8),
+                         .number = 1,
+                         .not_null = true};
+    AttributeRow count = {.relation = sequence->id,
+                          .name = STR("log_cnt"),
+                          .type = TYPE_OF(INT8),
+                          .number = 2,
+                          .not_null = true};
+    AttributeRow called = {.relation = sequence->id,
+                           .name = STR("is_called"),
+                           .type = TYPE_OF(BOOL),
+                           .number = 3,
+                           .not_null = true};
     add_attribute(rows, &last);
     add_attribute(rows, &count);
     add_attribute(rows, &called);
@@ -406,7 +414,8 @@ void view__fill_shdescription(ViewRows *rows)
     fill_comments(rows, true);
 }
 
-/* ---------------------------------------------------------------- pg_tables, pg_views and others */
+/* ---------------------------------------------------------------- pg_tables, pg_views and others
+ */
 
 void view__fill_tables(ViewRows *rows)
 {
@@ -448,8 +457,7 @@ void view__fill_views(ViewRows *rows)
         view__text(rows, "schemaname", view->schema);
         view__text(rows, "viewname", view->name);
         view__text(rows, "viewowner", view__role_name(rows->views, view->owner));
-        view__text(rows, "definition",
-                   arena_printf(rows->arena, " %.*s;", STR_FMT(view->query)));
+        view__text(rows, "definition", arena_printf(rows->arena, " %.*s;", STR_FMT(view->query)));
     }
 }
 
@@ -467,8 +475,7 @@ void view__fill_matviews(ViewRows *rows)
         view__text(rows, "matviewowner", view__role_name(rows->views, table->owner));
         view__bool(rows, "hasindexes", has_index(version, table));
         view__bool(rows, "ispopulated", table->populated);
-        view__text(rows, "definition",
-                   arena_printf(rows->arena, " %.*s;", STR_FMT(table->query)));
+        view__text(rows, "definition", arena_printf(rows->arena, " %.*s;", STR_FMT(table->query)));
     }
 }
 

@@ -5,8 +5,6 @@
 #include "base/role.h"
 #include "query/sql/catalog_views_int.h"
 
-
-
 static Str first_administrator(CatalogViews *views)
 {
     const CatalogVersion *version = views->version(views->ctx);

@@ -130,7 +130,7 @@ static void add_type(ViewRows *rows, Type type)
     view__number(rows, "typdelim", ',');
     view__number(rows, "typsubscript", type.is_array ? 6179 : 0);
     view__number(rows, "typelem",
-                 type.is_array                   ? type_oid(other)
+                 type.is_array                ? type_oid(other)
                  : type.id == TYPE_INT2VECTOR ? 21
                  : type.id == TYPE_OIDVECTOR  ? 26
                  : type.id == TYPE_NAME       ? 18
@@ -188,8 +188,8 @@ static void add_pseudo_types(ViewRows *rows)
     static const struct {
         uint32_t oid;
         const char *name;
-    } types[] = {{2275, "cstring"}, {2279, "trigger"}, {2281, "internal"}, {2776, "anynonarray"},
-                 {3500, "anyenum"}, {3831, "anyrange"}};
+    } types[] = {{2275, "cstring"},     {2279, "trigger"}, {2281, "internal"},
+                 {2776, "anynonarray"}, {3500, "anyenum"}, {3831, "anyrange"}};
     for (size_t i = 0; i < LUMA_ARRAY_LEN(types); i++) {
         view__row(rows);
         view__number(rows, "oid", types[i].oid);
@@ -258,8 +258,8 @@ void view__fill_cast(ViewRows *rows)
             const Cast *cast = from == to || from == TYPE_UNKNOWN || to == TYPE_UNKNOWN
                                    ? NULL
                                    : func_find_cast(a, b);
-            bool by_text = cast && !cast->binary &&
-                           (type_is_text(a) || type_is_text(b)) && type_is_text(a) != type_is_text(b);
+            bool by_text = cast && !cast->binary && (type_is_text(a) || type_is_text(b)) &&
+                           type_is_text(a) != type_is_text(b);
             if (!cast || by_text)
                 continue;
             view__row(rows);
