@@ -326,7 +326,7 @@ static uint32_t needed_privileges(const SqlModify *bound)
     uint32_t needed = PRIVILEGE_SELECT;
     switch (bound->kind) {
     case SQL_INSERT:
-        return PRIVILEGE_INSERT;
+        return PRIVILEGE_INSERT | (bound->conflict_update ? PRIVILEGE_UPDATE : 0);
     case SQL_UPDATE:
         return PRIVILEGE_UPDATE;
     case SQL_DELETE:
