@@ -31,6 +31,8 @@ size_t layout_width(Layout layout)
 
 uint32_t type_oid(Type type)
 {
+    if (type.id == TYPE_ENUM && type.typmod != -1)
+        return (uint32_t)type.typmod + type.is_array;
     return type.is_array ? infos[type.id].array_oid : infos[type.id].oid;
 }
 

@@ -59,6 +59,7 @@ typedef enum Layout {
     X(INT2VECTOR,  VIEW,    22,   1006, "int2vector", "int2vector", -1)                            \
     X(OIDVECTOR,   VIEW,    30,   1013, "oidvector", "oidvector", -1)                              \
     X(RECORD,      VIEW,    2249, 2287, "record", "record", -1)                                    \
+    X(ENUM,        VIEW,    3500, 3501, "anyenum", "anyenum", 4) /* pgenum.h; typmod: which one */  \
     X(ANYELEMENT,  VIEW,    2283, 0,    "anyelement", "anyelement", 4) /* signatures only */       \
     X(ANYARRAY,    VIEW,    2277, 0,    "anyarray", "anyarray", -1)    /* signatures only */       \
     X(ANY,         VIEW,    2276, 0,    "\"any\"", "any", 4)           /* signatures only */
@@ -80,14 +81,23 @@ typedef struct Type {
 #define TYPE_OF(id_) ((Type){.id = TYPE_##id_, .typmod = -1})
 #define TYPE_ARRAY_OF(id_) ((Type){.id = TYPE_##id_, .is_array = true, .typmod = -1})
 
-/* Same id and array flag; typmod does not count. */
+/* Same id and array flag; typmod does not count, but for enums, where -1 is any of them. */
 static inline bool type_eq(Type a, Type b)
 {
-    return a.id == b.id && a.is_array == b.is_array;
+    return a.id == b.id && a.is_array == b.is_array &&
+           (a.id != TYPE_ENUM || a.typmod == b.typmod || a.typmod == -1 || b.typmod == -1);
+}
+/* Without its typmod; an enum's is the OID of its type and stays. */
+static inline Type type_plain(Type type)
+{
+    if (type.id != TYPE_ENUM)
+        type.typmod = -1;
+    return type;
 }
 Layout type_layout(Type type); /* arrays are LAYOUT_VIEW */
 /* Bytes per value; 0 for LAYOUT_BIT. */
 size_t layout_width(Layout layout);
+/* Of an enum that is known: its own, or that of its array. */
 uint32_t type_oid(Type type);
 /* False for an OID that LumaDB has no type for. */
 bool type_from_oid(uint32_t oid, Type *ret_type);

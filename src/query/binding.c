@@ -304,6 +304,32 @@ static Status reg_oid(void *ctx, TypeId type, Str text, uint32_t *ret_oid, Error
                          STR_FMT(text));
 }
 
+/* A label that the open transaction added to a type must not be used before COMMIT. */
+static bool is_committed(const Binding *binding, uint32_t oid, int64_t value)
+{
+    const CatalogType *type =
+        catalog_by_id(snapshot_catalog(binding->snapshot), CATALOG_TYPE, oid);
+    for (uint32_t i = 0; type && i < type->label_count; i++)
+        if (type->labels[i].value == value)
+            return true;
+    return false;
+}
+
+static bool enum_label(void *ctx, uint32_t oid, uint32_t idx, PgEnumLabel *ret)
+{
+    Binding *binding = ctx;
+    if (!binding->session->engine->options.engine || !need_snapshot(binding))
+        return false;
+    const CatalogType *type = catalog_by_id(binding__version(binding), CATALOG_TYPE, oid);
+    if (!type || type->kind != CATALOG_ENUM || idx >= type->label_count)
+        return false;
+    const EnumLabel *label = &type->labels[idx];
+    *ret = (PgEnumLabel){.name = label->name,
+                         .order = label->value,
+                         .usable = !label->added || is_committed(binding, oid, label->value)};
+    return true;
+}
+
 /* ---------------------------------------------------------------- the binding */
 
 static uint32_t setting_count(void *ctx)
@@ -420,6 +446,7 @@ void binding__init(Binding *binding, Session *session, Snapshot *snapshot, Arena
     PgSettings *pg = settings__eval(session, arena, &binding->settings);
     pg->reg_name = reg_name;
     pg->reg_oid = reg_oid;
+    pg->enum_label = enum_label;
     pg->reg_ctx = binding;
     binding->settings.sequences = &sequences__ops;
     binding->settings.sequences_ctx = binding;
@@ -478,6 +505,23 @@ bool session_object_name(Session *session, TypeId type, uint32_t oid, Buf *out)
     arena_init(&arena, session->engine->options.budget);
     binding__init(&binding, session, session->txn.snapshot, &arena, 0, NULL, 0);
     bool found = reg_name(&binding, type, oid, out);
+    binding__done(&binding);
+    arena_done(&arena);
+    return found;
+}
+
+bool session_enum_label(Session *session, uint32_t oid, uint32_t idx, PgEnumLabel *ret)
+{
+    Binding binding;
+    Arena arena;
+    arena_init(&arena, session->engine->options.budget);
+    binding__init(&binding, session, session->txn.snapshot, &arena, 0, NULL, 0);
+    bool found = enum_label(&binding, oid, idx, ret);
+    if (found) { /* the catalog's version may go with the binding */
+        size_t len = LUMA_MIN(ret->name.len, sizeof ret->text);
+        memcpy(ret->text, ret->name.ptr, len);
+        ret->name = (Str){ret->text, len};
+    }
     binding__done(&binding);
     arena_done(&arena);
     return found;

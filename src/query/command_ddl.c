@@ -489,8 +489,9 @@ static Status run_ddl(Query *query, const AstDdl *ast, Error *err)
     case AST_DDL_ALTER_SEQUENCE:
         return ddl__alter_sequence(query, ast, err);
     case AST_DDL_CREATE_ENUM:
+        return ddl__create_enum(query, ast, err);
     case AST_DDL_ALTER_ENUM:
-        return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", 0, "enums are not supported");
+        return ddl__alter_enum(query, ast, err);
     case AST_DDL_CREATE_COMPOSITE:
         return ddl__create_composite(query, ast, err);
     case AST_DDL_CREATE_DOMAIN:

@@ -258,7 +258,9 @@ static void add_type_users(Query *query, DdlDrops *drops, const CatalogType *typ
     }
     pos = 0;
     while ((domain = catalog_next(version, CATALOG_TYPE, &pos)))
-        if (domain->kind == CATALOG_DOMAIN && domain->base_domain == type->id)
+        if (domain->kind == CATALOG_DOMAIN && 
+            (domain->base_domain == type->id || (domain->base.id == TYPE_ENUM &&
+                                                 (uint32_t)domain->base.typmod == type->id)))
             add_dependent(query, drops, CATALOG_TYPE, (const void *)domain, on);
     pos = 0;
     while ((view = catalog_next_view(version, &pos)))

@@ -4,6 +4,7 @@
  *   ddl_table.c      CREATE TABLE (AS), materialized views;  ddl_alter.c  ALTER TABLE
  *   ddl_rows.c       rows that ALTER rewrites or tests
  *   ddl_sequence.c   sequences and their functions;  ddl_type.c  domains, composites
+ *   ddl_enum.c       enums
  *   ddl_rename.c     RENAME, SET SCHEMA, OWNER, COMMENT;  ddl_index.c  indexes
  *   ddl_role.c       roles and grants
  */
@@ -108,6 +109,11 @@ Status ddl__alter_identity(Query *query, const CatalogSequence *sequence, const 
 
 /* ---- ddl_type.c, ddl_rename.c, ddl_index.c, ddl_role.c */
 Status ddl__create_composite(Query *query, const AstDdl *ast, Error *err);
+Status ddl__create_enum(Query *query, const AstDdl *ast, Error *err);
+Status ddl__alter_enum(Query *query, const AstDdl *ast, Error *err);
+/* A type that is to be made: 42710 when its name is taken. */
+Status ddl__new_type(Query *query, const AstDdl *ast, CatalogTypeKind kind, CatalogType *ret,
+                     Error *err);
 Status ddl__create_domain(Query *query, const AstDdl *ast, Error *err);
 Status ddl__alter_domain(Query *query, const AstDdl *ast, Error *err);
 Status ddl__rename(Query *query, const AstDdl *ast, Error *err);

@@ -6,7 +6,8 @@
 
 bool ddl__column_has_type(const TableColumn *column, const CatalogType *type)
 {
-    return column->domain_id == type->id;
+    return column->domain_id == type->id ||
+           (column->type.id == TYPE_ENUM && (uint32_t)column->type.typmod == type->id);
 }
 
 static Status check_free_type(Query *query, Str schema, Str name, Error *err)
@@ -23,8 +24,8 @@ static Status check_free_type(Query *query, Str schema, Str name, Error *err)
     return STATUS_OK;
 }
 
-static Status new_type(Query *query, const AstDdl *ast, CatalogTypeKind kind, CatalogType *ret,
-                       Error *err)
+Status ddl__new_type(Query *query, const AstDdl *ast, CatalogTypeKind kind, CatalogType *ret,
+                     Error *err)
 {
     *ret = (CatalogType){.name = ast->name.name, .kind = kind, .owner = query->session->user_id};
     TRY(ddl__creation_schema(query, &ast->name, false, &ret->schema, err));
@@ -55,7 +56,7 @@ Status ddl__create_composite(Query *query, const AstDdl *ast, Error *err)
 {
     CatalogType type;
     query__set_tag(query, "CREATE TYPE");
-    TRY(new_type(query, ast, CATALOG_COMPOSITE, &type, err));
+    TRY(ddl__new_type(query, ast, CATALOG_COMPOSITE, &type, err));
     CompositeField *fields = ARENA_NEW_ARRAY(&query->arena, CompositeField, ast->column_count);
     for (uint32_t i = 0; i < ast->column_count; i++) {
         fields[i].name = ast->columns[i].name;
@@ -167,7 +168,7 @@ Status ddl__create_domain(Query *query, const AstDdl *ast, Error *err)
     CatalogType type;
     bool null_given = false;
     query__set_tag(query, "CREATE DOMAIN");
-    TRY(new_type(query, ast, CATALOG_DOMAIN, &type, err));
+    TRY(ddl__new_type(query, ast, CATALOG_DOMAIN, &type, err));
     TRY(binding__result(&query->binding,
                         sql_bind_column_type(&query->binding.options, ast->type, &type.base,
                                              &type.base_domain, err),

@@ -19,6 +19,7 @@
 #include "base/role.h"
 #include "base/thread.h"
 #include "format/copy/copy.h"
+#include "format/pgtype/pgtype.h"
 #include "storage/engine/engine.h"
 
 typedef struct QueryEngine QueryEngine;
@@ -135,6 +136,8 @@ const Schema *session_cursor_schema(Session *session, Str name);
 /* Appends the name of a table, type or schema as regclass, regtype and regnamespace print it; false
  * = there is none, print the number. For results that are encoded as text. */
 bool session_object_name(Session *session, TypeId type, uint32_t oid, Buf *out);
+/* PgSettings.enum_label, for parameters of enum types. */
+bool session_enum_label(Session *session, uint32_t oid, uint32_t idx, PgEnumLabel *ret);
 
 /* Parses a string of statements. Positions are characters of `text`. */
 Status session_parse(Session *session, Str text, Script **ret_script, Error *err);

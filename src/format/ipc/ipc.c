@@ -179,6 +179,7 @@ static Form form_of(Type type)
     case TYPE_INT2VECTOR:
     case TYPE_OIDVECTOR:
     case TYPE_RECORD:
+    case TYPE_ENUM:
     case TYPE_ANYELEMENT:
     case TYPE_ANYARRAY:
     case TYPE_ANY:

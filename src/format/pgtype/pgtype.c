@@ -1,5 +1,6 @@
 /* pgtype.c - the functions of each type behind one switch, and the session settings they read. */
 #include "format/pgtype/pgtype.h"
+#include "format/pgtype/pgenum.h"
 
 #include "base/clock.h"
 #include "format/jsonpath/jsonpath.h"
@@ -275,6 +276,11 @@ static void print_bits(const Column *c, size_t row, const PgSettings *s, Buf *ou
     pgbit_append_text(column_str(c, row), out);
 }
 
+static void print_enum(const Column *c, size_t row, const PgSettings *s, Buf *out)
+{
+    buf_append_str(out, pgenum_label(column_str(c, row)));
+}
+
 PgPrintFn pgtype_text_fn(Type type)
 {
     if (type.is_array)
@@ -328,6 +334,8 @@ PgPrintFn pgtype_text_fn(Type type)
     case TYPE_BIT:
     case TYPE_VARBIT:
         return print_bits;
+    case TYPE_ENUM:
+        return print_enum;
     case TYPE_UNKNOWN:
     case TYPE_TEXT:
     case TYPE_VARCHAR:
@@ -462,6 +470,8 @@ PgPrintFn pgtype_binary_fn(Type type)
     case TYPE_BIT:
     case TYPE_VARBIT:
         return send_bits;
+    case TYPE_ENUM:
+        return print_enum;
     case TYPE_UNKNOWN:
     case TYPE_TEXT:
     case TYPE_VARCHAR:
@@ -597,6 +607,8 @@ Status pgtype_parse_text(Str text, const PgSettings *settings, Column *ret, size
     case TYPE_BIT:
     case TYPE_VARBIT:
         return parse_bits(text, false, ret, row, arena, err);
+    case TYPE_ENUM:
+        return pgenum_parse(text, settings, ret->type, arena, (View *)values + row, err);
     case TYPE_VOID:
         return STATUS_OK;
     case TYPE_BOOL: {
@@ -769,6 +781,8 @@ Status pgtype_parse_binary(Str bytes, const PgSettings *settings, Column *ret, s
     case TYPE_BIT:
     case TYPE_VARBIT:
         return parse_bits(bytes, true, ret, row, arena, err);
+    case TYPE_ENUM:
+        return pgenum_parse(bytes, settings, ret->type, arena, views + row, err);
     case TYPE_JSONB:
     case TYPE_JSONPATH:
         if (bytes.len == 0 || bytes.ptr[0] != 1)

@@ -29,6 +29,14 @@ typedef enum PgIntervalStyle {
     PG_INTERVAL_ISO
 } PgIntervalStyle;
 
+/* A label of an enum, as the catalog has it. */
+typedef struct PgEnumLabel {
+    Str name;
+    int64_t order;
+    bool usable;   /* false: the open transaction added it */
+    char text[64]; /* where `name` may lie: so do not copy a PgEnumLabel */
+} PgEnumLabel;
+
 /* The session settings that text input and output depend on. */
 typedef struct PgSettings {
     PgDateStyle date_style;
@@ -42,6 +50,8 @@ typedef struct PgSettings {
     bool (*reg_name)(void *ctx, TypeId type, uint32_t oid, Buf *out);
     /* OID of a name; returns NOT_FOUND errors of its own. May be NULL (numbers only). */
     Status (*reg_oid)(void *ctx, TypeId type, Str name, uint32_t *ret_oid, Error *err);
+    /* Label `idx` of an enum, in order; false = there are no more. May be NULL. */
+    bool (*enum_label)(void *ctx, uint32_t oid, uint32_t idx, PgEnumLabel *ret);
     void *reg_ctx;
 } PgSettings;
 

@@ -107,6 +107,11 @@ bool session_object_name(Session *session, TypeId type, uint32_t oid, Buf *out)
     return false;
 }
 
+bool session_enum_label(Session *session, uint32_t oid, uint32_t idx, PgEnumLabel *ret)
+{
+    return false;
+}
+
 bool session_setting(Session *session, Str name, Str *ret_value)
 {
     for (int i = 0; i < session->setting_count; i++)

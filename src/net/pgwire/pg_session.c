@@ -68,6 +68,11 @@ static bool object_name(void *ctx, TypeId type, uint32_t oid, Buf *out)
     return session_object_name(ctx, type, oid, out);
 }
 
+static bool enum_label(void *ctx, uint32_t oid, uint32_t idx, PgEnumLabel *ret)
+{
+    return session_enum_label(ctx, oid, idx, ret);
+}
+
 void pg_session_init(PgSession *s, Session *session, uint32_t statements_max,
                      size_t message_bytes_max)
 {
@@ -77,6 +82,7 @@ void pg_session_init(PgSession *s, Session *session, uint32_t statements_max,
     s->settings_stale = true;
     pg_settings_init(&s->settings);
     s->settings.reg_name = object_name;
+    s->settings.enum_label = enum_label;
     s->settings.reg_ctx = session;
     session_on_setting(session, on_setting, s);
 }

@@ -798,6 +798,7 @@ static const Aggregate aggregates[] = {
     EXTREMES_ANY(T(INTERVAL), 2128, 2144),
     EXTREMES_ANY(T(TEXT), 2129, 2145),
     EXTREMES_ANY(T(NUMERIC), 2130, 2146),
+    EXTREMES_ANY(T(ENUM), 3526, 3527),
     EXTREMES_ANY(T(BPCHAR), 2244, 2245),
     EXTREMES_ANY(T(ANYARRAY), 2050, 2051),
     AGG("bool_and", 2517, bool_and, BoolState, T(BOOL), 1, T(BOOL)),

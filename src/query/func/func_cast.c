@@ -271,7 +271,7 @@ static Status input_cast(const EvalContext *ctx, const Column *args, uint32_t ar
     int32_t typmod = ret->type.typmod;
     TRY(func__strict_result(ctx, args, arg_count, rows, ret, &n, err));
     if (ret->type.id != TYPE_INTERVAL)
-        ret->type.typmod = -1;
+        ret->type = type_plain(ret->type);
     for (uint32_t i = 0; i < n; i++)
         if (!column_is_null(ret, i))
             TRY(pgtype_parse_text(func__str(&args[0], i), func__settings(ctx), ret, i, ctx->arena,
@@ -625,7 +625,7 @@ static bool depends_on_settings(Type t)
     return t.id == TYPE_TIMESTAMPTZ || t.id == TYPE_TIMETZ || t.id == TYPE_DATE ||
            t.id == TYPE_TIMESTAMP || t.id == TYPE_INTERVAL || t.id == TYPE_REGCLASS ||
            t.id == TYPE_REGTYPE || t.id == TYPE_REGPROC || t.id == TYPE_REGNAMESPACE ||
-           t.id == TYPE_BYTEA || t.id == TYPE_FLOAT4 || t.id == TYPE_FLOAT8;
+           t.id == TYPE_ENUM || t.id == TYPE_BYTEA || t.id == TYPE_FLOAT4 || t.id == TYPE_FLOAT8;
 }
 
 Volatility cast_volatility(const Cast *cast)

@@ -269,6 +269,7 @@ static const Function functions[] = {
     SIX(i64, T(OID), T(OID), 184, 185, 716, 717, 1638, 1639),
     SIX(any, T(OIDVECTOR), T(OIDVECTOR), 679, 619, 677, 678, 681, 680),
     SIX(any, T(INT2VECTOR), T(INT2VECTOR), 0, 0, 0, 0, 0, 0),
+    SIX(any, T(ENUM), T(ENUM), 3508, 3509, 3510, 3512, 3511, 3513),
     SIX(any, T(RECORD), T(RECORD), 2981, 2982, 2983, 2985, 2984, 2986),
     SIX(any, T(ANYARRAY), T(ANYARRAY), 744, 748, 391, 393, 392, 396),
 };

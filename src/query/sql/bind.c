@@ -15,7 +15,7 @@ static Status binder_init(Binder *b, const SqlBindOptions *options, Error *err)
     b->param_types = ARENA_NEW_ARRAY(b->arena, Type, b->param_count + 1);
     for (uint32_t i = 0; i < b->param_count; i++) {
         b->param_types[i] = i < options->param_count ? options->param_types[i] : TYPE_OF(UNKNOWN);
-        b->param_types[i].typmod = -1;
+        b->param_types[i] = type_plain(b->param_types[i]);
     }
     return STATUS_OK;
 }

@@ -52,13 +52,29 @@ static bool polymorphic_element(const Candidate *c, const Type *types, uint32_t 
             have = type_element(have);
         else if (have.is_array && element.id != TYPE_UNKNOWN && !element.is_array)
             return false;
-        have.typmod = -1;
+        have = type_plain(have);
         if (is_unknown(element))
             element = have;
         else if (!type_eq(element, have) && !sql__common_pair(&element, have))
             return false;
     }
     *ret = element;
+    return true;
+}
+
+/* Which enum the arguments are of where the candidate takes any, -1 = none says; false when they
+ * disagree. */
+static bool enum_of(const Candidate *c, const Type *types, uint32_t count, int32_t *ret_typmod)
+{
+    *ret_typmod = -1;
+    for (uint32_t i = 0; i < count; i++) {
+        if (candidate_arg(c, i).id != TYPE_ENUM || types[i].id != TYPE_ENUM ||
+            types[i].typmod == -1)
+            continue;
+        if (*ret_typmod != -1 && *ret_typmod != types[i].typmod)
+            return false;
+        *ret_typmod = types[i].typmod;
+    }
     return true;
 }
 
@@ -82,7 +98,9 @@ static Type resolved_arg(const Candidate *c, uint32_t i, Type have, Type element
 static bool accepts(const Candidate *c, const Type *types, uint32_t count)
 {
     Type element = TYPE_OF(UNKNOWN);
-    if (!takes_count(c, count) || !polymorphic_element(c, types, count, &element))
+    int32_t which;
+    if (!takes_count(c, count) || !polymorphic_element(c, types, count, &element) ||
+        !enum_of(c, types, count, &which))
         return false;
     for (uint32_t i = 0; i < count; i++) {
         Type want = candidate_arg(c, i);
@@ -229,7 +247,8 @@ static uint32_t select_candidate(Candidate *list, uint32_t n, const Type *types,
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < n; i++)
-        if (takes_count(&list[i], count) && exact_count(&list[i], types, count) == count) {
+        if (takes_count(&list[i], count) && exact_count(&list[i], types, count) == count &&
+            accepts(&list[i], types, count)) {
             list[0] = list[i];
             return 1;
         }
@@ -270,18 +289,29 @@ static Status coerce_args(Binder *b, const Candidate *c, Expr **args, uint32_t c
             types[i] = vector_array(types[i]);
         polymorphic |= is_polymorphic(candidate_arg(c, i));
     }
+    int32_t which;
     (void)polymorphic_element(c, types, count, &element); /* accepts() has checked it */
+    (void)enum_of(c, types, count, &which);
     if (polymorphic && is_unknown(element))
         element = TYPE_OF(TEXT);
     for (uint32_t i = 0; i < count; i++) {
         Type want = resolved_arg(c, i, types[i], element);
+        if (want.id == TYPE_ENUM && want.typmod == -1) {
+            if (which == -1 && is_unknown(types[i]))
+                return BIND_ERROR(b, "42804", args[i]->position,
+                                  "could not determine polymorphic type because input has type "
+                                  "unknown");
+            want.typmod = which;
+        }
         TRY(sql__coerce(b, &args[i], want, CAST_IMPLICIT, 0));
     }
     *ret_type = c->ret;
     if (!c->ret.is_array && c->ret.id == TYPE_ANYELEMENT)
         *ret_type = element;
     if (!c->ret.is_array && c->ret.id == TYPE_ANYARRAY)
-        *ret_type = (Type){.id = element.id, .is_array = true, .typmod = -1};
+        *ret_type = (Type){.id = element.id, .is_array = true, .typmod = element.typmod};
+    if (c->ret.id == TYPE_ENUM)
+        ret_type->typmod = which;
     return STATUS_OK;
 }
 

@@ -247,7 +247,7 @@ static Status bind_in(Binder *b, Scope *scope, const AstExpr *ast, Expr **ret_ex
         all_unknown &= args[i]->type.id == TYPE_UNKNOWN && !args[i]->type.is_array;
     if (all_unknown)
         type = args[0]->type;
-    type.typmod = -1;
+    type = type_plain(type);
     if (bad != UINT32_MAX)
         return in_by_or(b, scope, ast, ret_expr);
     if (all_unknown && type.id == TYPE_UNKNOWN)
@@ -318,7 +318,7 @@ static Status bind_array(Binder *b, Scope *scope, const AstExpr *ast, Expr **ret
     if (!ast->arg_count)
         return STATUS_OK; /* a cast around it says which; else 42P18 below */
     TRY(sql__common_type(b, args, ast->arg_count, "ARRAY", &type));
-    type.typmod = -1;
+    type = type_plain(type);
     for (uint32_t i = 0; i < ast->arg_count; i++)
         TRY(sql__coerce_common(b, &(*ret_expr)->args[i], type, "ARRAY"));
     type.is_array = true;

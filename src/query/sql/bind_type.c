@@ -185,6 +185,8 @@ Status sql__type(Binder *b, const AstType *ast, Type *ret_type)
         return BIND_ERROR(b, "42704", ast->position, "type \"%.*s\" does not exist",
                           STR_FMT(ast->name));
     }
+    if (type.id == TYPE_ENUM)
+        return BIND_UNSUPPORTED(b, ast->position, "type \"anyenum\" is not supported here");
     type.typmod = -1;
     if (ast->modifier_count)
         TRY(type_modifier(b, ast, type, &type.typmod));
@@ -245,6 +247,8 @@ char sql__type_category(Type type)
     case TYPE_OIDVECTOR:
     case TYPE_ANYARRAY:
         return 'A';
+    case TYPE_ENUM:
+        return 'E';
     case TYPE_VOID:
     case TYPE_RECORD:
     case TYPE_ANYELEMENT:
@@ -332,8 +336,9 @@ static Status read_literal(Binder *b, Expr **expr, Type to)
 /* Length and precision are applied by a cast of their own. */
 static void apply_typmod(Binder *b, Expr **expr, Type to, CastContext context)
 {
-    if (to.typmod < 0 || (*expr)->type.typmod == to.typmod || to.id == TYPE_RECORD)
-        return; /* a record's typmod names its fields */
+    if (to.typmod < 0 || (*expr)->type.typmod == to.typmod || to.id == TYPE_RECORD ||
+        to.id == TYPE_ENUM)
+        return; /* a record's typmod names its fields, an enum's is its type */
     if (expr_is_null_const(*expr)) {
         (*expr)->type.typmod = to.typmod;
         (*expr)->value.type.typmod = to.typmod;
@@ -349,7 +354,7 @@ static bool coerce_param(Binder *b, Expr *expr, Type to)
     if (expr->kind != EXPR_PARAM)
         return false;
     Type *slot = &b->param_types[expr->param_idx];
-    to.typmod = -1;
+    to = type_plain(to);
     if (slot->id == TYPE_UNKNOWN && !slot->is_array)
         *slot = to;
     expr->type = *slot;
@@ -369,9 +374,18 @@ static Status coerce_array_items(Binder *b, Expr **expr, Type to, CastContext co
 
 Status sql__coerce_try(Binder *b, Expr **expr, Type to, CastContext context, bool *ret_ok)
 {
-    Type plain = to;
-    plain.typmod = -1;
+    Type plain = type_plain(to);
     *ret_ok = true;
+    /* Nobody knows any more which enum it was: its label decides. */
+    if (to.id == TYPE_ENUM && to.typmod != -1 && (*expr)->type.id == TYPE_ENUM &&
+        (*expr)->type.typmod == -1 && to.is_array == (*expr)->type.is_array &&
+        (*expr)->kind != EXPR_ARRAY) {
+        Expr *text = sql__new_args(b, EXPR_CAST, TYPE_OF(TEXT), (*expr)->position, 1, expr);
+        text->cast = func_find_cast((*expr)->type, TYPE_OF(TEXT));
+        *expr = sql__new_args(b, EXPR_CAST, to, text->position, 1, &text);
+        (*expr)->cast = func_find_cast(TYPE_OF(TEXT), to);
+        return STATUS_OK;
+    }
     if ((*expr)->type.id == TYPE_UNKNOWN && !(*expr)->type.is_array) {
         if ((*expr)->kind == EXPR_CONST) {
             /* The fields of an interval decide how its bare numbers are read. */
@@ -474,7 +488,7 @@ Status sql__common_type_try(Expr *const *exprs, uint32_t count, Type *ret_type, 
     }
     if (type.id == TYPE_UNKNOWN && !type.is_array)
         type = TYPE_OF(TEXT);
-    type.typmod = -1;
+    type = type_plain(type);
     if (same_typmod && count && type_eq(type, exprs[0]->type))
         type.typmod = exprs[0]->type.typmod;
     *ret_type = type;

@@ -100,7 +100,7 @@ static Status seed_schema(Binder *b, Cte *cte, const PlanNode *seed)
     Field *fields =
         arena_dup(b->arena, cte->schema.fields, sizeof(Field) * cte->schema.field_count);
     for (uint32_t i = 0; i < cte->schema.field_count; i++) {
-        fields[i].type.typmod = -1;
+        fields[i].type = type_plain(fields[i].type);
         fields[i].table_oid = 0;
         fields[i].attnum = 0;
         fields[i].not_null = false;

@@ -229,7 +229,7 @@ static void add_attribute(ViewRows *rows, const AttributeRow *a)
     view__number(rows, "attnum", a->number);
     view__number(rows, "attndims", a->type.is_array);
     view__number(rows, "attcacheoff", -1);
-    view__number(rows, "atttypmod", a->type.typmod);
+    view__number(rows, "atttypmod", a->type.id == TYPE_ENUM ? -1 : a->type.typmod);
     view__bool(rows, "attbyval", len > 0 && len <= 8);
     view__number(rows, "attalign",
                  len == 1                ? 'c'

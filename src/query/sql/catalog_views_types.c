@@ -175,7 +175,7 @@ static void add_user_type(ViewRows *rows, const CatalogType *type, bool array)
                  !domain             ? 0
                  : type->base_domain ? type->base_domain
                                      : type_oid(base));
-    view__number(rows, "typtypmod", domain ? base.typmod : -1);
+    view__number(rows, "typtypmod", domain && base.id != TYPE_ENUM ? base.typmod : -1);
     view__number(rows, "typcollation",
                  domain && type_is_text(base) ? (int64_t)OID_COLLATION_DEFAULT : 0);
     if (domain && type->default_text.len)
@@ -216,7 +216,7 @@ void view__fill_type(ViewRows *rows)
         Type plain = {.id = (uint8_t)id, .typmod = -1};
         Type array = {.id = (uint8_t)id, .is_array = true, .typmod = -1};
         add_type(rows, plain);
-        if (type_oid(array))
+        if (type_oid(array) && id != TYPE_ENUM)
             add_type(rows, array);
     }
     while ((type = catalog_next(view__version(rows), CATALOG_TYPE, &pos))) {

@@ -163,6 +163,28 @@ static void convert_create_table_as(Convert *c, CreateTableAsStmt *node, AstStat
     statement->create_table = create;
 }
 
+/* SELECT ... INTO is CREATE TABLE AS; of UNION and its kin the first SELECT has the INTO. */
+static void convert_select(Convert *c, SelectStmt *node, AstStatement *statement)
+{
+    SelectStmt *first = node;
+    while (first->larg)
+        first = first->larg;
+    IntoClause *into = first->intoClause;
+    bool top = statement->text.len > 0;
+    if (top)
+        first->intoClause = NULL;
+    statement->kind = AST_STATEMENT_SELECT;
+    statement->select = pgtree__select(c, node);
+    if (!into || !top)
+        return;
+    AstCreateTable *create = ARENA_NEW(c->arena, AstCreateTable);
+    create->table = pgtree__range_var(c, into->rel);
+    create->temporary = into->rel->relpersistence == RELPERSISTENCE_TEMP;
+    create->source = statement->select;
+    statement->kind = AST_STATEMENT_CREATE_TABLE_AS;
+    statement->create_table = create;
+}
+
 static void convert_create_view(Convert *c, ViewStmt *node, AstStatement *statement)
 {
     AstCreateView *create = ARENA_NEW(c->arena, AstCreateView);
@@ -374,8 +396,7 @@ void pgtree__statement_node(Convert *c, Node *node, AstStatement *statement)
 {
     switch (nodeTag(node)) {
     case T_SelectStmt:
-        statement->kind = AST_STATEMENT_SELECT;
-        statement->select = pgtree__select(c, (SelectStmt *)node);
+        convert_select(c, (SelectStmt *)node, statement);
         return;
     case T_InsertStmt:
         statement->kind = AST_STATEMENT_INSERT;

@@ -164,6 +164,7 @@ typedef enum CatalogTypeKind { CATALOG_ENUM, CATALOG_DOMAIN, CATALOG_COMPOSITE }
 typedef struct EnumLabel {
     Str name;
     int64_t value; /* what columns hold; ordered as the labels are, never changed */
+    bool added;    /* in memory only: ALTER TYPE added it in this process */
 } EnumLabel;
 
 typedef struct CompositeField {

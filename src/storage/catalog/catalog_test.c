@@ -72,7 +72,8 @@ static Table table_named(uint32_t id, Str schema, Str name)
     return table;
 }
 
-static const EnumLabel test_labels[] = {{STR_INIT("low"), -5}, {STR_INIT("hi\"gh"), INT64_MAX}};
+static const EnumLabel test_labels[] = {{STR_INIT("low"), -5, false},
+                                        {STR_INIT("hi\"gh"), INT64_MAX, false}};
 static const Str test_names[] = {STR_INIT("a"), STR_INIT("b")};
 static const uint32_t test_members[] = {7, 9};
 

@@ -86,7 +86,7 @@ static void put_column(const Column *c, Buf *out)
     Layout layout = type_layout(c->type);
     bool repeats = has_repeats(c);
 
-    buf_append_varint(out, type_oid(c->type));
+    buf_append_varint(out, type_oid((Type){c->type.id, c->type.is_array, -1}));
     buf_append_byte(out, (c->validity ? COLUMN_NULLS : 0) | (repeats ? COLUMN_REPEATS : 0));
     buf_append_varint(out, zigzag_encode(c->type.typmod));
     if (c->validity)
