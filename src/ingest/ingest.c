@@ -37,8 +37,8 @@ void ingest_refuse(IngestTally *tally, IngestReason reason, uint64_t items, cons
 void ingest_describe_refusals(const IngestTally *tally, Buf *out)
 {
     uint64_t refused = ingest_refused_total(tally);
-    uint64_t stored = tally->samples + tally->histograms + tally->exemplars + tally->metadata +
-                      tally->rows;
+    uint64_t stored =
+        tally->samples + tally->histograms + tally->exemplars + tally->metadata + tally->rows;
     const char *separator = "";
 
     buf_printf(out, "%" PRIu64 " of %" PRIu64 " items were refused (", refused, refused + stored);

@@ -132,8 +132,8 @@ static const VirtualTable *find_virtual(void *ctx, Str schema, Str name)
 static Status check_read(void *ctx, const Table *table, Error *err)
 {
     Binding *binding = ctx;
-    bool rows = table->kind == TABLE_USER || table->kind == TABLE_LOGS ||
-                table->kind == TABLE_TRACES;
+    bool rows =
+        table->kind == TABLE_USER || table->kind == TABLE_LOGS || table->kind == TABLE_TRACES;
     TRY(ddl__check_table(binding, table, PRIVILEGE_SELECT, err));
     if (rows || !session__wrote_series(binding->session))
         return STATUS_OK;
@@ -191,12 +191,11 @@ static bool reg_name(void *ctx, TypeId type, uint32_t oid, Buf *out)
         const int64_t ask[3] = {oid};
         return catalog_lookup.text(&binding->views, CATALOG_TEXT_TYPE, ask, out);
     }
-    if (type == TYPE_REGNAMESPACE &&
-        catalog_schema_name(binding__version(binding), oid, &name)) {
+    if (type == TYPE_REGNAMESPACE && catalog_schema_name(binding__version(binding), oid, &name)) {
         buf_append_str(out, name);
         return true;
     }
-    if (type != TYPE_REGCLASS || 
+    if (type != TYPE_REGCLASS ||
         !catalog_relation_name(binding__version(binding), oid, &schema, &name))
         return false;
     if (!on_search_path(binding, schema)) {
@@ -231,9 +230,7 @@ static bool find_oid(Binding *binding, Str schema, Str name, uint32_t *ret_oid)
     const Table *table = binding__table(binding, schema, name);
     const CatalogHead *other = catalog_find(binding__version(binding), CATALOG_TABLE,
                                             own_schema(binding, schema), name, NULL);
-    *ret_oid = table   ? table->id
-               : other ? other->id
-                       : catalog_view_oid(schema, name);
+    *ret_oid = table ? table->id : other ? other->id : catalog_view_oid(schema, name);
     if (!*ret_oid)
         *ret_oid = catalog_index_oid(binding__version(binding), own_schema(binding, schema), name);
     return *ret_oid != 0;
@@ -284,8 +281,7 @@ static Status reg_oid(void *ctx, TypeId type, Str text, uint32_t *ret_oid, Error
     if (type == TYPE_REGTYPE)
         return type_name_oid(binding, text, ret_oid, err);
     if (type == TYPE_REGNAMESPACE) {
-        *ret_oid = catalog_schema_oid(binding__version(binding),
-                                      next_part(&rest, binding->arena));
+        *ret_oid = catalog_schema_oid(binding__version(binding), next_part(&rest, binding->arena));
         if (*ret_oid)
             return STATUS_OK;
         return error_set_sql(err, STATUS_NOT_FOUND, "3F000", 0, "schema \"%.*s\" does not exist",
@@ -307,8 +303,7 @@ static Status reg_oid(void *ctx, TypeId type, Str text, uint32_t *ret_oid, Error
 /* A label that the open transaction added to a type must not be used before COMMIT. */
 static bool is_committed(const Binding *binding, uint32_t oid, int64_t value)
 {
-    const CatalogType *type =
-        catalog_by_id(snapshot_catalog(binding->snapshot), CATALOG_TYPE, oid);
+    const CatalogType *type = catalog_by_id(snapshot_catalog(binding->snapshot), CATALOG_TYPE, oid);
     for (uint32_t i = 0; type && i < type->label_count; i++)
         if (type->labels[i].value == value)
             return true;

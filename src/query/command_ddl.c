@@ -88,8 +88,8 @@ Status ddl__relation(Query *query, const AstName *name, CatalogKind kind, const 
         return error_set_sql(err, STATUS_NOT_FOUND, "42P01", name->position,
                              "%s \"%.*s\" does not exist", what, STR_FMT(name->name));
     if (found != kind)
-        return error_set_sql(err, STATUS_INVALID, "42809", name->position,
-                             "\"%.*s\" is not %s", STR_FMT(name->name), relation_noun(kind));
+        return error_set_sql(err, STATUS_INVALID, "42809", name->position, "\"%.*s\" is not %s",
+                             STR_FMT(name->name), relation_noun(kind));
     return STATUS_OK;
 }
 
@@ -105,10 +105,9 @@ static Status check_replaced(const Schema *old, const Schema *now, const AstName
         Str name = i < names->count ? names->names[i] : now->fields[i].name;
         char have[64], want[64];
         if (!str_eq(name, old->fields[i].name)) {
-            Status status = error_set_sql(
-                err, STATUS_INVALID, "42P16", 0,
-                "cannot change name of view column \"%.*s\" to \"%.*s\"",
-                STR_FMT(old->fields[i].name), STR_FMT(name));
+            Status status = error_set_sql(err, STATUS_INVALID, "42P16", 0,
+                                          "cannot change name of view column \"%.*s\" to \"%.*s\"",
+                                          STR_FMT(old->fields[i].name), STR_FMT(name));
             error_hint(err, "Use ALTER VIEW ... RENAME COLUMN ... to change name of view column "
                             "instead.");
             return status;
@@ -249,8 +248,7 @@ static Status create_schema(Query *query, const AstStatement *ast, Error *err)
         error_detail(err, "The prefix \"pg_\" is reserved for system schemas.");
         return status;
     }
-    if (ast->create_schema.if_not_exists &&
-        catalog_has_schema(ddl__catalog(query), schema.name)) {
+    if (ast->create_schema.if_not_exists && catalog_has_schema(ddl__catalog(query), schema.name)) {
         query__notice(query, "42P06", "schema \"%.*s\" already exists, skipping",
                       STR_FMT(schema.name));
         return STATUS_OK;
@@ -265,10 +263,10 @@ static Status create_schema(Query *query, const AstStatement *ast, Error *err)
 /* ---------------------------------------------------------------- DROP */
 
 static const char *const drop_nouns[] = {
-    [AST_OBJECT_TABLE] = "table",       [AST_OBJECT_VIEW] = "view",
-    [AST_OBJECT_SCHEMA] = "schema",     [AST_OBJECT_MATVIEW] = "materialized view",
-    [AST_OBJECT_INDEX] = "index",       [AST_OBJECT_SEQUENCE] = "sequence",
-    [AST_OBJECT_TYPE] = "type",         [AST_OBJECT_DOMAIN] = "type",
+    [AST_OBJECT_TABLE] = "table",   [AST_OBJECT_VIEW] = "view",
+    [AST_OBJECT_SCHEMA] = "schema", [AST_OBJECT_MATVIEW] = "materialized view",
+    [AST_OBJECT_INDEX] = "index",   [AST_OBJECT_SEQUENCE] = "sequence",
+    [AST_OBJECT_TYPE] = "type",     [AST_OBJECT_DOMAIN] = "type",
 };
 static const char *const drop_tags[] = {
     [AST_OBJECT_TABLE] = "DROP TABLE",   [AST_OBJECT_VIEW] = "DROP VIEW",
@@ -290,8 +288,7 @@ static Status drop_missing(Query *query, const AstDrop *drop, const AstName *nam
     const char *noun = no_schema ? "schema" : drop_nouns[drop->kind];
     Str what = no_schema ? name->schema : name->name;
     if (!no_schema && name->schema.len)
-        what = arena_printf(&query->arena, "%.*s.%.*s", STR_FMT(name->schema),
-                            STR_FMT(name->name));
+        what = arena_printf(&query->arena, "%.*s.%.*s", STR_FMT(name->schema), STR_FMT(name->name));
     if (drop->if_exists) {
         query__notice(query, "00000", "%s \"%.*s\" does not exist, skipping", noun, STR_FMT(what));
         return STATUS_OK;
@@ -309,10 +306,10 @@ static Status wrong_kind(const AstDrop *drop, const AstName *name, CatalogKind k
                          bool materialized, Error *err)
 {
     static const char *const nouns[] = {
-        [AST_OBJECT_TABLE] = "a table",     [AST_OBJECT_VIEW] = "a view",
-        [AST_OBJECT_SCHEMA] = "a schema",   [AST_OBJECT_MATVIEW] = "a materialized view",
-        [AST_OBJECT_INDEX] = "an index",    [AST_OBJECT_SEQUENCE] = "a sequence",
-        [AST_OBJECT_TYPE] = "a type",       [AST_OBJECT_DOMAIN] = "a domain"};
+        [AST_OBJECT_TABLE] = "a table",   [AST_OBJECT_VIEW] = "a view",
+        [AST_OBJECT_SCHEMA] = "a schema", [AST_OBJECT_MATVIEW] = "a materialized view",
+        [AST_OBJECT_INDEX] = "an index",  [AST_OBJECT_SEQUENCE] = "a sequence",
+        [AST_OBJECT_TYPE] = "a type",     [AST_OBJECT_DOMAIN] = "a domain"};
     Status status = error_set_sql(err, STATUS_INVALID, "42809", 0, "\"%.*s\" is not %s",
                                   STR_FMT(name->name), nouns[drop->kind]);
     error_hint(err, "Use DROP %s to remove %s.",
@@ -358,10 +355,10 @@ static Status constraint_index(Query *query, const AstName *name, bool *ret_foun
                 continue;
             *ret_found = true;
             Str label = ddl__label(query, CATALOG_TABLE, (const void *)table);
-            Status status = error_set_sql(
-                err, STATUS_INVALID, "2BP01", 0,
-                "cannot drop index %.*s because constraint %.*s on %.*s requires it",
-                STR_FMT(name->name), STR_FMT(name->name), STR_FMT(label));
+            Status status =
+                error_set_sql(err, STATUS_INVALID, "2BP01", 0,
+                              "cannot drop index %.*s because constraint %.*s on %.*s requires it",
+                              STR_FMT(name->name), STR_FMT(name->name), STR_FMT(label));
             error_hint(err, "You can drop constraint %.*s on %.*s instead.", STR_FMT(name->name),
                        STR_FMT(label));
             return status;
@@ -411,8 +408,7 @@ static Status find_dropped(Query *query, const AstDrop *drop, const AstName *nam
     }
     if (!head)
         return STATUS_OK;
-    bool materialized =
-        kind == CATALOG_TABLE && ((const Table *)(const void *)head)->query.len > 0;
+    bool materialized = kind == CATALOG_TABLE && ((const Table *)(const void *)head)->query.len > 0;
     bool fits = drop->kind == AST_OBJECT_TABLE     ? kind == CATALOG_TABLE && !materialized
                 : drop->kind == AST_OBJECT_MATVIEW ? materialized
                 : drop->kind == AST_OBJECT_VIEW    ? kind == CATALOG_VIEW

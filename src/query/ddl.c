@@ -42,8 +42,7 @@ static Status make_version(SessionCatalog *catalog, const CatalogVersion *base,
 {
     CatalogVersion *with;
     TRY(catalog_apply(base, catalog->temporary, catalog->temporary_count, &with, err));
-    Status status =
-        catalog_apply(with, catalog->changes, catalog->change_count, ret_version, err);
+    Status status = catalog_apply(with, catalog->changes, catalog->change_count, ret_version, err);
     catalog_version_unref(with);
     return stale(status, err);
 }
@@ -103,8 +102,7 @@ static bool state_in_use(const SessionCatalog *catalog, uint32_t state_id)
 {
     size_t pos = 0;
     const CatalogSequence *sequence;
-    while (catalog->version &&
-           (sequence = catalog_next(catalog->version, CATALOG_SEQUENCE, &pos)))
+    while (catalog->version && (sequence = catalog_next(catalog->version, CATALOG_SEQUENCE, &pos)))
         if (sequence->state_id == state_id)
             return true;
     return false;
@@ -288,8 +286,8 @@ static Status add_change(Query *query, CatalogChange change, Error *err)
     TRY(catalog_apply(ddl__catalog(query), &change, 1, &next, err));
     ARENA_PUSH(arena, catalog->changes, catalog->change_count, catalog->change_cap, change);
     forget_version(catalog);
-    catalog->base = catalog_version_ref(
-        (CatalogVersion *)(uintptr_t)snapshot_catalog(query->binding.snapshot));
+    catalog->base =
+        catalog_version_ref((CatalogVersion *)(uintptr_t)snapshot_catalog(query->binding.snapshot));
     catalog->version = next;
     query->binding.version = catalog_version_ref(next);
     arena_on_cleanup(&query->arena, unref_version, query->binding.version);
@@ -325,8 +323,7 @@ Status ddl__put(Query *query, CatalogKind kind, void *object, Error *err)
     if (old_table && old_table->store_id != ((const Table *)object)->store_id)
         change.read_lsn = snapshot_lsn(query->binding.snapshot);
     TRY(add_change(query, change, err));
-    if (kind == CATALOG_TABLE &&
-        (!old_table || old_table->store_id != ((Table *)object)->store_id))
+    if (kind == CATALOG_TABLE && (!old_table || old_table->store_id != ((Table *)object)->store_id))
         open_store(query->session, object);
     if (kind == CATALOG_SEQUENCE &&
         (!old_sequence || old_sequence->state_id != ((CatalogSequence *)object)->state_id))
@@ -339,12 +336,10 @@ Status ddl__drop(Query *query, CatalogKind kind, uint32_t id, Error *err)
     const CatalogHead *old = catalog_by_id(ddl__catalog(query), kind, id);
     if (!old)
         return STATUS_OK; /* gone with something else */
-    return add_change(query,
-                      (CatalogChange){.op = CATALOG_DROP,
-                                      .kind = kind,
-                                      .id = id,
-                                      .version_before = old->version},
-                      err);
+    return add_change(
+        query,
+        (CatalogChange){.op = CATALOG_DROP, .kind = kind, .id = id, .version_before = old->version},
+        err);
 }
 
 bool ddl__is_temporary(const Session *session, Str schema)

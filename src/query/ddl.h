@@ -28,7 +28,7 @@ typedef struct SessionCatalog {
     uint32_t *states; /* of sequences, made by it */
     uint32_t state_count;
     uint32_t state_cap;
-    Arena temporary_arena; /* what lasts: */
+    Arena temporary_arena;    /* what lasts: */
     CatalogChange *temporary; /* PUTs of all temporary objects */
     uint32_t temporary_count;
     Str temporary_schema; /* "pg_temp_7"; "" = there is none yet */
@@ -78,7 +78,8 @@ uint32_t ddl__privileges(const CatalogVersion *version, uint32_t user_id, uint32
  * may do all. */
 /* 42501 "permission denied for table t" unless ddl__may; by what the binding sees. */
 struct Binding;
-Status ddl__check_table(struct Binding *binding, const Table *table, uint32_t privileges, Error *err);
+Status ddl__check_table(struct Binding *binding, const Table *table, uint32_t privileges,
+                        Error *err);
 /* Finds the session's user among the roles of the catalog: their privileges are those granted. */
 void ddl__find_user(Session *session);
 bool ddl__may(const Session *session, const CatalogVersion *version, CatalogKind kind,

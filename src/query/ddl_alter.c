@@ -16,9 +16,9 @@ typedef struct RowTest {
 typedef struct Alter {
     Query *query;
     const Table *old;
-    Table *table;        /* the copy */
+    Table *table;         /* the copy */
     SqlCreateTable bound; /* the same columns and constraints, as the binder adds to them */
-    Str *values;         /* per column: SQL over the old columns, "" = the old column as it is */
+    Str *values;          /* per column: SQL over the old columns, "" = the old column as it is */
     uint32_t value_cap;
     bool rewrite;
     RowTest *tests;
@@ -104,9 +104,7 @@ static Str value_sql(Alter *a, uint32_t i)
 static void test_check(Alter *a, const TableCheck *check)
 {
     Query *query = a->query;
-    add_test(a,
-             arena_printf(&query->arena, "NOT (%.*s)", STR_FMT(check->text)),
-             "23514",
+    add_test(a, arena_printf(&query->arena, "NOT (%.*s)", STR_FMT(check->text)), "23514",
              arena_printf(&query->arena,
                           "check constraint \"%.*s\" of relation \"%.*s\" is violated by some row",
                           STR_FMT(check->name), STR_FMT(a->table->name)));
@@ -146,9 +144,8 @@ static Status add_column(Alter *a, const AstAlterCommand *c, Error *err)
     uint32_t checks = bound->check_count;
     TableCheck *before = arena_dup(&query->arena, bound->checks, sizeof *before * checks);
     uint32_t sequences = bound->sequence_count;
-    TRY(binding__result(
-        &query->binding,
-        sql_bind_add_column(&query->binding.options, c->column, bound, err), err));
+    TRY(binding__result(&query->binding,
+                        sql_bind_add_column(&query->binding.options, c->column, bound, err), err));
     sync_table(a);
     TableColumn *column = &bound->columns[idx];
     for (uint32_t i = sequences; i < bound->sequence_count; i++)
@@ -245,13 +242,13 @@ static Status check_generated_readers(Alter *a, uint32_t idx, bool cascade, Erro
             continue;
         if (!cascade) {
             Str label = ddl__label(a->query, CATALOG_TABLE, (const void *)a->table);
-            Status status = error_set_sql(
-                err, STATUS_INVALID, "2BP01", 0,
-                "cannot drop column %.*s of %.*s because other objects depend on it",
-                STR_FMT(a->bound.columns[idx].name), STR_FMT(label));
+            Status status =
+                error_set_sql(err, STATUS_INVALID, "2BP01", 0,
+                              "cannot drop column %.*s of %.*s because other objects depend on it",
+                              STR_FMT(a->bound.columns[idx].name), STR_FMT(label));
             error_detail(err, "column %.*s of %.*s depends on column %.*s of %.*s",
-                         STR_FMT(column->name), STR_FMT(label),
-                         STR_FMT(a->bound.columns[idx].name), STR_FMT(label));
+                         STR_FMT(column->name), STR_FMT(label), STR_FMT(a->bound.columns[idx].name),
+                         STR_FMT(label));
             error_hint(err, "Use DROP ... CASCADE to drop the dependent objects too.");
             return status;
         }
@@ -277,11 +274,11 @@ static Status drop_column(Alter *a, const AstAlterCommand *c, Error *err)
     TRY(status);
     TRY(check_generated_readers(a, idx, c->cascade, err));
     ddl__add_column_dependents(a->query, &drops, a->old, idx);
-    TRY(ddl__run_drops(a->query, &drops, c->cascade,
-                       arena_printf(&a->query->arena, "column %.*s of %.*s", STR_FMT(c->name),
-                                    STR_FMT(ddl__label(a->query, CATALOG_TABLE,
-                                                       (const void *)a->old))),
-                       err));
+    TRY(ddl__run_drops(
+        a->query, &drops, c->cascade,
+        arena_printf(&a->query->arena, "column %.*s of %.*s", STR_FMT(c->name),
+                     STR_FMT(ddl__label(a->query, CATALOG_TABLE, (const void *)a->old))),
+        err));
     TRY(drop_column_parts(a->query, a->table, idx, err));
     forget_column(a->table, idx, c->name, &a->query->arena);
     a->bound.key_count = a->table->key_count;
@@ -320,8 +317,9 @@ static Status check_type_change(Alter *a, uint32_t idx, Error *err)
             continue;
         TRY(sql_parse_expr(&a->query->arena, column->default_text, &expr, err));
         if (i != idx && sql_uses_column(expr, name)) {
-            Status status = error_set_sql(err, STATUS_UNSUPPORTED, "0A000", 0,
-                                          "cannot alter type of a column used by a generated column");
+            Status status =
+                error_set_sql(err, STATUS_UNSUPPORTED, "0A000", 0,
+                              "cannot alter type of a column used by a generated column");
             error_detail(err, "Column \"%.*s\" is used by generated column \"%.*s\".",
                          STR_FMT(name), STR_FMT(column->name));
             return status;
@@ -451,7 +449,8 @@ static void test_not_null(Alter *a, uint32_t idx)
              arena_printf(&query->arena, "%.*s IS NULL",
                           STR_FMT(quoted(query, a->bound.columns[idx].name))),
              "23502",
-             arena_printf(&query->arena, "column \"%.*s\" of relation \"%.*s\" contains null values",
+             arena_printf(&query->arena,
+                          "column \"%.*s\" of relation \"%.*s\" contains null values",
                           STR_FMT(a->bound.columns[idx].name), STR_FMT(a->table->name)));
 }
 
@@ -520,10 +519,11 @@ static Status add_identity(Alter *a, const AstAlterCommand *c, Error *err)
     TRY(find_column(a, c->name, &idx, err));
     TableColumn *column = &a->bound.columns[idx];
     if (!column->not_null)
-        return error_set_sql(err, STATUS_INVALID, "55000", 0,
-                             "column \"%.*s\" of relation \"%.*s\" must be declared NOT NULL before "
-                             "identity can be added",
-                             STR_FMT(column->name), STR_FMT(a->table->name));
+        return error_set_sql(
+            err, STATUS_INVALID, "55000", 0,
+            "column \"%.*s\" of relation \"%.*s\" must be declared NOT NULL before "
+            "identity can be added",
+            STR_FMT(column->name), STR_FMT(a->table->name));
     if (is_identity(column))
         return error_set_sql(err, STATUS_INVALID, "55000", 0,
                              "column \"%.*s\" of relation \"%.*s\" is already an identity column",
@@ -602,9 +602,9 @@ static Status add_constraint(Alter *a, const AstAlterCommand *c, Error *err)
     TableCheck *before = arena_dup(&query->arena, bound->checks, sizeof *before * checks);
     for (uint32_t i = 0; i < bound->column_count; i++)
         was[i] = bound->columns[i].not_null;
-    TRY(binding__result(
-        &query->binding,
-        sql_bind_add_constraint(&query->binding.options, c->constraint, bound, err), err));
+    TRY(binding__result(&query->binding,
+                        sql_bind_add_constraint(&query->binding.options, c->constraint, bound, err),
+                        err));
     if (bound->key_count > keys)
         a->rewrite = true; /* a new store builds the key */
     for (uint32_t i = 0; i < bound->column_count; i++)
@@ -877,8 +877,9 @@ Status ddl__alter_table(Query *query, const AstDdl *ast, Error *err)
             const AstAlterCommand *c = &ast->commands[i];
             if (pass_of(c) != pass)
                 continue;
-            if ((table->kind != TABLE_USER || table->id == TABLE_ID_AUDIT_LOG) && c->kind != AST_ALTER_SET_OPTIONS &&
-                c->kind != AST_ALTER_RESET_OPTIONS && c->kind != AST_ALTER_NOTHING)
+            if ((table->kind != TABLE_USER || table->id == TABLE_ID_AUDIT_LOG) &&
+                c->kind != AST_ALTER_SET_OPTIONS && c->kind != AST_ALTER_RESET_OPTIONS &&
+                c->kind != AST_ALTER_NOTHING)
                 return error_set_sql(err, STATUS_DENIED, "42501", 0,
                                      "built-in table \"%.*s\" cannot be altered",
                                      STR_FMT(table->name));

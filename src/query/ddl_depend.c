@@ -72,9 +72,8 @@ const CatalogHead *ddl__resolve(Query *query, CatalogKind space, const AstName *
     const SqlBindOptions *options = &query->binding.options;
     const CatalogVersion *version = ddl__catalog(query);
     if (name->schema.len) {
-        Str schema = str_eq(name->schema, STR("pg_temp"))
-                         ? query->session->catalog.temporary_schema
-                         : name->schema;
+        Str schema = str_eq(name->schema, STR("pg_temp")) ? query->session->catalog.temporary_schema
+                                                          : name->schema;
         return catalog_find(version, space, schema, name->name, ret_kind);
     }
     for (uint32_t i = 0; i < options->search_path_count; i++) {
@@ -258,9 +257,9 @@ static void add_type_users(Query *query, DdlDrops *drops, const CatalogType *typ
     }
     pos = 0;
     while ((domain = catalog_next(version, CATALOG_TYPE, &pos)))
-        if (domain->kind == CATALOG_DOMAIN && 
-            (domain->base_domain == type->id || (domain->base.id == TYPE_ENUM &&
-                                                 (uint32_t)domain->base.typmod == type->id)))
+        if (domain->kind == CATALOG_DOMAIN &&
+            (domain->base_domain == type->id ||
+             (domain->base.id == TYPE_ENUM && (uint32_t)domain->base.typmod == type->id)))
             add_dependent(query, drops, CATALOG_TYPE, (const void *)domain, on);
     pos = 0;
     while ((view = catalog_next_view(version, &pos)))
@@ -270,8 +269,8 @@ static void add_type_users(Query *query, DdlDrops *drops, const CatalogType *typ
 
 static void add_schema_contents(Query *query, DdlDrops *drops, Str schema, Str on)
 {
-    static const CatalogKind kinds[] = {CATALOG_TYPE, CATALOG_TABLE, CATALOG_SEQUENCE,
-                                        CATALOG_VIEW, CATALOG_INDEX};
+    static const CatalogKind kinds[] = {CATALOG_TYPE, CATALOG_TABLE, CATALOG_SEQUENCE, CATALOG_VIEW,
+                                        CATALOG_INDEX};
     const CatalogVersion *version = ddl__catalog(query);
     for (size_t k = 0; k < LUMA_ARRAY_LEN(kinds); k++) {
         const CatalogHead *head;
@@ -318,9 +317,9 @@ void ddl__add_dependents(Query *query, DdlDrops *drops, CatalogKind kind, uint32
 
 void ddl__add_column_dependents(Query *query, DdlDrops *drops, const Table *table, uint32_t column)
 {
-    Str on = arena_printf(&query->arena, "column %.*s of %.*s",
-                          STR_FMT(table->columns[column].name),
-                          STR_FMT(ddl__label(query, CATALOG_TABLE, (const void *)table)));
+    Str on =
+        arena_printf(&query->arena, "column %.*s of %.*s", STR_FMT(table->columns[column].name),
+                     STR_FMT(ddl__label(query, CATALOG_TABLE, (const void *)table)));
     add_readers(query, drops, table->id, table->columns[column].name, on);
 }
 
@@ -341,9 +340,9 @@ void ddl__add_drop(Query *query, DdlDrops *drops, CatalogKind kind, uint32_t id)
 static Status restricted(Query *query, const DdlDrops *drops, Str what, Error *err)
 {
     CLEANUP(buf_done) Buf detail = {0};
-    Status status = error_set_sql(err, STATUS_INVALID, "2BP01", 0,
-                                  "cannot drop %.*s because other objects depend on it",
-                                  STR_FMT(what));
+    Status status =
+        error_set_sql(err, STATUS_INVALID, "2BP01", 0,
+                      "cannot drop %.*s because other objects depend on it", STR_FMT(what));
     for (uint32_t i = 0; i < drops->count; i++)
         if (drops->items[i].dependent)
             buf_printf(&detail, "%s%.*s depends on %.*s", detail.len ? "\n" : "",

@@ -52,9 +52,9 @@ static Str index_name(Query *query, const AstDdl *ast, const Table *table)
             name = ast->index_columns[i].expr->kind == AST_CALL
                        ? ast->index_columns[i].expr->call->name
                        : STR("expr");
-        columns = columns.len ? arena_printf(&query->arena, "%.*s_%.*s", STR_FMT(columns),
-                                             STR_FMT(name))
-                              : name;
+        columns = columns.len
+                      ? arena_printf(&query->arena, "%.*s_%.*s", STR_FMT(columns), STR_FMT(name))
+                      : name;
     }
     Str name = sql_object_name(&query->arena, table->name, columns, label);
     for (int n = 1; catalog_find(ddl__catalog(query), CATALOG_TABLE, table->schema, name, NULL);
@@ -76,21 +76,21 @@ static Status check_columns(Query *query, const AstDdl *ast, const Table *table,
                (table->columns[at].dropped || !str_eq(table->columns[at].name, column->name)))
             at++;
         if (column->name.len && at == table->column_count)
-            return error_set_sql(err, STATUS_INVALID, "42703", 0,
-                                 "column \"%.*s\" does not exist", STR_FMT(column->name));
+            return error_set_sql(err, STATUS_INVALID, "42703", 0, "column \"%.*s\" does not exist",
+                                 STR_FMT(column->name));
         if (column->expr) {
             CLEANUP(buf_done) Buf text = {0};
             Plan plan = {0};
             AstScript script;
             TRY(sql_deparse(column->expr, NULL, &text, err));
-            Str select = arena_printf(&query->arena, "SELECT %.*s FROM \"%.*s\".\"%.*s\"",
-                                      STR_FMT(buf_str(&text)), STR_FMT(table->schema),
-                                      STR_FMT(table->name));
+            Str select =
+                arena_printf(&query->arena, "SELECT %.*s FROM \"%.*s\".\"%.*s\"",
+                             STR_FMT(buf_str(&text)), STR_FMT(table->schema), STR_FMT(table->name));
             TRY(sql_parse(&query->arena, select, &script, err));
-            TRY(binding__result(&query->binding,
-                                sql_bind_select(&query->binding.options,
-                                                script.statements[0]->select, &plan, err),
-                                err));
+            TRY(binding__result(
+                &query->binding,
+                sql_bind_select(&query->binding.options, script.statements[0]->select, &plan, err),
+                err));
         }
         key_columns[i] = (uint16_t)at;
         TRY(column_text(column, &texts[i], query, err));
@@ -139,8 +139,8 @@ Status ddl__create_index(Query *query, const AstDdl *ast, Error *err)
                              "access method \"%.*s\" does not exist", STR_FMT(ast->method));
     TRY(ddl__check_owner(query, CATALOG_TABLE, head, err));
     CatalogIndex index = {.schema = table->schema,
-                          .name = ast->name.name.len ? ast->name.name
-                                                     : index_name(query, ast, table),
+                          .name =
+                              ast->name.name.len ? ast->name.name : index_name(query, ast, table),
                           .table_id = table->id,
                           .method = ast->method,
                           .unique = ast->unique,
@@ -166,8 +166,7 @@ Status ddl__create_index(Query *query, const AstDdl *ast, Error *err)
                                  "partial unique indexes are not supported");
         if (table->kind != TABLE_USER || table->id == TABLE_ID_AUDIT_LOG)
             return error_set_sql(err, STATUS_DENIED, "42501", 0,
-                                 "built-in table \"%.*s\" cannot be altered",
-                                 STR_FMT(table->name));
+                                 "built-in table \"%.*s\" cannot be altered", STR_FMT(table->name));
         TRY(add_key(query, table, &index, columns, ast->nulls_not_distinct, err));
     }
     return ddl__put(query, CATALOG_INDEX, &index, err);

@@ -57,8 +57,7 @@ typedef struct DdlDrops {
 /* An object that was asked for. Its dependents are added when all are known. */
 void ddl__add_drop(Query *query, DdlDrops *drops, CatalogKind kind, uint32_t id);
 void ddl__add_dependents(Query *query, DdlDrops *drops, CatalogKind kind, uint32_t id);
-void ddl__add_column_dependents(Query *query, DdlDrops *drops, const Table *table,
-                                uint32_t column);
+void ddl__add_column_dependents(Query *query, DdlDrops *drops, const Table *table, uint32_t column);
 /* 2BP01 when something else depends and it is no CASCADE. `what`: "table t". */
 Status ddl__run_drops(Query *query, const DdlDrops *drops, bool cascade, Str what, Error *err);
 

@@ -4,8 +4,14 @@
 #include "query/sql/sql_scan.h"
 
 /* pg_description.classoid of what comments are about. */
-enum { CLASS_RELATION = 1259, CLASS_TYPE = 1247, CLASS_SCHEMA = 2615, CLASS_CONSTRAINT = 2606,
-       CLASS_DATABASE = 1262, CLASS_ROLE = 1260 };
+enum {
+    CLASS_RELATION = 1259,
+    CLASS_TYPE = 1247,
+    CLASS_SCHEMA = 2615,
+    CLASS_CONSTRAINT = 2606,
+    CLASS_DATABASE = 1262,
+    CLASS_ROLE = 1260
+};
 
 /* ---------------------------------------------------------------- owners */
 
@@ -99,14 +105,14 @@ static Status find_object(Query *query, const AstDdl *ast, CatalogKind *kind,
     case CATALOG_USER:
         *ret_head = (const void *)catalog_find_user(version, ast->name.name);
         if (!*ret_head)
-            return error_set_sql(err, STATUS_NOT_FOUND, "42704", 0,
-                                 "role \"%.*s\" does not exist", STR_FMT(ast->name.name));
+            return error_set_sql(err, STATUS_NOT_FOUND, "42704", 0, "role \"%.*s\" does not exist",
+                                 STR_FMT(ast->name.name));
         return STATUS_OK;
     case CATALOG_TYPE:
         *ret_head = ddl__resolve(query, CATALOG_TYPE, &ast->name, NULL);
         if (!*ret_head)
-            return error_set_sql(err, STATUS_NOT_FOUND, "42704", 0,
-                                 "type \"%.*s\" does not exist", STR_FMT(ast->name.name));
+            return error_set_sql(err, STATUS_NOT_FOUND, "42704", 0, "type \"%.*s\" does not exist",
+                                 STR_FMT(ast->name.name));
         return STATUS_OK;
     case CATALOG_TABLE:
     case CATALOG_VIEW:
@@ -238,8 +244,7 @@ static Status rename_column(Query *query, const Table *old, const AstDdl *ast, E
     TableCheck *checks = (TableCheck *)(uintptr_t)table->checks;
     const SqlRename rename = {ast->sub, ast->new_name};
     uint32_t at = 0;
-    while (at < table->column_count &&
-           (columns[at].dropped || !str_eq(columns[at].name, ast->sub)))
+    while (at < table->column_count && (columns[at].dropped || !str_eq(columns[at].name, ast->sub)))
         at++;
     if (at == table->column_count)
         return error_set_sql(err, STATUS_INVALID, "42703", 0, "column \"%.*s\" does not exist",
@@ -304,8 +309,8 @@ static Status rename_domain_constraint(Query *query, const CatalogType *old, con
 /* Objects of a schema name it; with the schema they move. */
 static Status rename_schema(Query *query, const CatalogHead *head, Str to, Error *err)
 {
-    static const CatalogKind kinds[] = {CATALOG_TABLE, CATALOG_VIEW, CATALOG_SEQUENCE,
-                                        CATALOG_TYPE, CATALOG_INDEX};
+    static const CatalogKind kinds[] = {CATALOG_TABLE, CATALOG_VIEW, CATALOG_SEQUENCE, CATALOG_TYPE,
+                                        CATALOG_INDEX};
     CatalogSchema *schema = catalog_copy(CATALOG_SCHEMA, head, &query->arena);
     const CatalogVersion *version = ddl__catalog(query);
     Str from = schema->name;
@@ -342,13 +347,12 @@ static Status rename_object(Query *query, CatalogKind kind, const CatalogHead *h
     if (head->id < TABLE_ID_FIRST_USER)
         return error_set_sql(err, STATUS_DENIED, "42501", 0,
                              "built-in table \"%.*s\" cannot be altered", STR_FMT(head->name));
-    const CatalogHead *other = catalog_find(ddl__catalog(query), kind, head->schema,
-                                            ast->new_name, NULL);
+    const CatalogHead *other =
+        catalog_find(ddl__catalog(query), kind, head->schema, ast->new_name, NULL);
     if (other)
-        return error_set_sql(err, STATUS_EXISTS, kind == CATALOG_TYPE || kind == CATALOG_USER
-                                                     ? "42710"
-                                                     : "42P07",
-                             0, "%s \"%.*s\" already exists",
+        return error_set_sql(err, STATUS_EXISTS,
+                             kind == CATALOG_TYPE || kind == CATALOG_USER ? "42710" : "42P07", 0,
+                             "%s \"%.*s\" already exists",
                              kind == CATALOG_TYPE   ? "type"
                              : kind == CATALOG_USER ? "role"
                                                     : "relation",
@@ -381,10 +385,14 @@ static Status rename_key(Query *query, const AstDdl *ast, bool *ret_done, Error 
 Status ddl__rename(Query *query, const AstDdl *ast, Error *err)
 {
     static const char *const tags[] = {
-        [AST_OBJECT_VIEW] = "ALTER VIEW",         [AST_OBJECT_SCHEMA] = "ALTER SCHEMA",
-        [AST_OBJECT_INDEX] = "ALTER INDEX",       [AST_OBJECT_SEQUENCE] = "ALTER SEQUENCE",
-        [AST_OBJECT_TYPE] = "ALTER TYPE",         [AST_OBJECT_DOMAIN] = "ALTER DOMAIN",
-        [AST_OBJECT_ROLE] = "ALTER ROLE",         [AST_OBJECT_DOMAIN_CONSTRAINT] = "ALTER DOMAIN",
+        [AST_OBJECT_VIEW] = "ALTER VIEW",
+        [AST_OBJECT_SCHEMA] = "ALTER SCHEMA",
+        [AST_OBJECT_INDEX] = "ALTER INDEX",
+        [AST_OBJECT_SEQUENCE] = "ALTER SEQUENCE",
+        [AST_OBJECT_TYPE] = "ALTER TYPE",
+        [AST_OBJECT_DOMAIN] = "ALTER DOMAIN",
+        [AST_OBJECT_ROLE] = "ALTER ROLE",
+        [AST_OBJECT_DOMAIN_CONSTRAINT] = "ALTER DOMAIN",
         [AST_OBJECT_MATVIEW] = "ALTER MATERIALIZED VIEW",
         [AST_OBJECT_OTHER] = NULL,
     };
@@ -410,8 +418,7 @@ Status ddl__rename(Query *query, const AstDdl *ast, Error *err)
     if (ast->object == AST_OBJECT_COLUMN || ast->object == AST_OBJECT_CONSTRAINT) {
         if (kind != CATALOG_TABLE || head->id < TABLE_ID_FIRST_USER)
             return error_set_sql(err, STATUS_INVALID, "42809", 0,
-                                 "cannot rename columns of relation \"%.*s\"",
-                                 STR_FMT(head->name));
+                                 "cannot rename columns of relation \"%.*s\"", STR_FMT(head->name));
         return ast->object == AST_OBJECT_COLUMN
                    ? rename_column(query, (const void *)head, ast, err)
                    : rename_constraint(query, (const void *)head, ast, err);
@@ -535,8 +542,8 @@ static Status comment_target(Query *query, const AstDdl *ast, uint32_t *ret_clas
             return STATUS_OK;
         }
     return error_set_sql(err, STATUS_NOT_FOUND, "42704", 0,
-                         "constraint \"%.*s\" for table \"%.*s\" does not exist",
-                         STR_FMT(ast->sub), STR_FMT(head->name));
+                         "constraint \"%.*s\" for table \"%.*s\" does not exist", STR_FMT(ast->sub),
+                         STR_FMT(head->name));
 }
 
 Status ddl__comment(Query *query, const AstDdl *ast, Error *err)
@@ -550,7 +557,6 @@ Status ddl__comment(Query *query, const AstDdl *ast, Error *err)
         catalog_find(ddl__catalog(query), CATALOG_COMMENT, STR(""), comment.name, NULL);
     if (!ast->has_text || !ast->new_name.len)
         return old ? ddl__drop(query, CATALOG_COMMENT, old->id, err) : STATUS_OK;
-    comment.id = old ? old->id
-                     : ddl__new_id(query, comment.object_id >= TABLE_ID_FIRST_TEMPORARY);
+    comment.id = old ? old->id : ddl__new_id(query, comment.object_id >= TABLE_ID_FIRST_TEMPORARY);
     return ddl__put(query, CATALOG_COMMENT, &comment, err);
 }

@@ -208,8 +208,7 @@ static Status alter_role(Query *query, const AstDdl *ast, Error *err)
     }
     CatalogUser *user = catalog_copy(CATALOG_USER, old, &query->arena);
     for (uint32_t i = 0; i < ast->option_count; i++) {
-        if (query->session->role != ROLE_ADMIN &&
-            !str_eq(ast->options[i].name, STR("password")))
+        if (query->session->role != ROLE_ADMIN && !str_eq(ast->options[i].name, STR("password")))
             TRY(check_may_create(query, err));
         TRY(apply_role_option(query, user, &ast->options[i], err));
         TRY(check_may_be(query, user, err));
@@ -302,10 +301,10 @@ static Status privilege_bits(const AstDdl *ast, uint32_t *ret_bits, Error *err)
     static const struct {
         const char *name;
         uint32_t bit;
-    } known[] = {{"select", PRIVILEGE_SELECT},         {"insert", PRIVILEGE_INSERT},
-                 {"update", PRIVILEGE_UPDATE},         {"delete", PRIVILEGE_DELETE},
-                 {"truncate", PRIVILEGE_TRUNCATE},     {"references", PRIVILEGE_REFERENCES},
-                 {"trigger", PRIVILEGE_TRIGGER},       {"usage", PRIVILEGE_USAGE},
+    } known[] = {{"select", PRIVILEGE_SELECT},     {"insert", PRIVILEGE_INSERT},
+                 {"update", PRIVILEGE_UPDATE},     {"delete", PRIVILEGE_DELETE},
+                 {"truncate", PRIVILEGE_TRUNCATE}, {"references", PRIVILEGE_REFERENCES},
+                 {"trigger", PRIVILEGE_TRIGGER},   {"usage", PRIVILEGE_USAGE},
                  {"create", PRIVILEGE_CREATE}};
     *ret_bits = 0;
     if (!ast->privileges.count)
@@ -337,8 +336,8 @@ static Status grant_one(Query *query, const AstDdl *ast, CatalogKind kind, const
             TRY(find_role(query, ast->roles.names[i], &user, err));
         CatalogGrant grant = {.object_id = head->id, .user_id = user ? user->id : 0};
         grant.name = arena_printf(&query->arena, "%u.%u", grant.object_id, grant.user_id);
-        const CatalogGrant *old = (const void *)catalog_find(
-            ddl__catalog(query), CATALOG_GRANT, STR(""), grant.name, NULL);
+        const CatalogGrant *old = (const void *)catalog_find(ddl__catalog(query), CATALOG_GRANT,
+                                                             STR(""), grant.name, NULL);
         if (old) {
             grant.id = old->id;
             grant.privileges = old->privileges;
@@ -410,13 +409,11 @@ Status ddl__grant(Query *query, const AstDdl *ast, Error *err)
         else
             head = ddl__resolve(query, CATALOG_TABLE, name, &kind);
         if (!head)
-            return error_set_sql(err, STATUS_NOT_FOUND,
-                                 kind == CATALOG_SCHEMA && ast->object == AST_OBJECT_SCHEMA
-                                     ? "3F000"
-                                     : "42P01",
-                                 0, "%s \"%.*s\" does not exist",
-                                 ast->object == AST_OBJECT_SCHEMA ? "schema" : "relation",
-                                 STR_FMT(name->name));
+            return error_set_sql(
+                err, STATUS_NOT_FOUND,
+                kind == CATALOG_SCHEMA && ast->object == AST_OBJECT_SCHEMA ? "3F000" : "42P01", 0,
+                "%s \"%.*s\" does not exist",
+                ast->object == AST_OBJECT_SCHEMA ? "schema" : "relation", STR_FMT(name->name));
         TRY(grant_one(query, ast, kind, head, bits, err));
     }
     return STATUS_OK;

@@ -1,5 +1,5 @@
-/* ddl_rows.c - rows that DDL reads and writes: CREATE TABLE AS, REFRESH, ALTER TABLE that rewrites or
- * tests a table. They are read on the statement's snapshot through the executor, so the open
+/* ddl_rows.c - rows that DDL reads and writes: CREATE TABLE AS, REFRESH, ALTER TABLE that rewrites
+ * or tests a table. They are read on the statement's snapshot through the executor, so the open
  * transaction's own changes count. */
 #include <stdio.h>
 
@@ -73,8 +73,8 @@ static Status name_index(Status status, Error *err)
     char name[128], key[512];
     (void)snprintf(name, sizeof name, "%s", quote < 0 ? "" : err->message + quote);
     (void)snprintf(key, sizeof key, "%.*s", exists < 0 ? 0 : (int)exists, err->detail);
-    status = error_set_sql(err, STATUS_EXISTS, "23505", 0, "could not create unique index %s",
-                           name);
+    status =
+        error_set_sql(err, STATUS_EXISTS, "23505", 0, "could not create unique index %s", name);
     if (key[0])
         error_detail(err, "%s is duplicated.", key);
     return status;

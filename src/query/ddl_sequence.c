@@ -1,4 +1,5 @@
-/* ddl_sequence.c - CREATE and ALTER SEQUENCE, sequences of columns, and what nextval and its kin do.
+/* ddl_sequence.c - CREATE and ALTER SEQUENCE, sequences of columns, and what nextval and its kin
+ * do.
  */
 #include <inttypes.h>
 
@@ -35,10 +36,10 @@ static Status sort_options(const AstOption *options, uint32_t count, SequenceOpt
     const struct {
         const char *name;
         const AstOption **at;
-    } known[] = {{"as", &ret->type},       {"increment", &ret->increment},
-                 {"start", &ret->start},   {"restart", &ret->restart},
-                 {"minvalue", &ret->min},  {"maxvalue", &ret->max},
-                 {"cache", &ret->cache},   {"cycle", &ret->cycle},
+    } known[] = {{"as", &ret->type},           {"increment", &ret->increment},
+                 {"start", &ret->start},       {"restart", &ret->restart},
+                 {"minvalue", &ret->min},      {"maxvalue", &ret->max},
+                 {"cache", &ret->cache},       {"cycle", &ret->cycle},
                  {"owned_by", &ret->owned_by}, {"sequence_name", &ret->name}};
     *ret = (SequenceOptions){0};
     for (uint32_t i = 0; i < count; i++) {
@@ -138,8 +139,7 @@ static Status apply_options(Query *query, CatalogSequence *s, const SequenceOpti
     int64_t log_count;
     bool called = s->first_called;
     if (!is_new)
-        engine_sequence_get(query->session->engine->options.engine, s, &value, &log_count,
-                            &called);
+        engine_sequence_get(query->session->engine->options.engine, s, &value, &log_count, &called);
     if (o->type)
         TRY(set_type(query, s, o->type, err));
     if (o->increment)
@@ -189,8 +189,8 @@ static Status set_owner(Query *query, CatalogSequence *s, const AstNames *owned_
     uint32_t count = owned_by->count;
     if (count == 1) {
         if (!str_eq(owned_by->names[0], STR("none"))) {
-            Status status = error_set_sql(err, STATUS_INVALID, "42601", 0,
-                                          "invalid OWNED BY option");
+            Status status =
+                error_set_sql(err, STATUS_INVALID, "42601", 0, "invalid OWNED BY option");
             error_hint(err, "Specify OWNED BY table.column or OWNED BY NONE.");
             return status;
         }
@@ -229,9 +229,11 @@ Status ddl__create_sequence(Query *query, const AstDdl *ast, Error *err)
 {
     SequenceOptions options;
     bool temporary = ast->temporary || str_eq(ast->name.schema, STR("pg_temp"));
-    CatalogSequence sequence = {
-        .name = ast->name.name, .type = TYPE_OF(INT8), .increment = 1, .temporary = temporary,
-        .owner = query->session->user_id};
+    CatalogSequence sequence = {.name = ast->name.name,
+                                .type = TYPE_OF(INT8),
+                                .increment = 1,
+                                .temporary = temporary,
+                                .owner = query->session->user_id};
     bool exists;
     query__set_tag(query, "CREATE SEQUENCE");
     TRY(ddl__creation_schema(query, &ast->name, temporary, &sequence.schema, err));
@@ -261,8 +263,7 @@ Status ddl__alter_sequence(Query *query, const AstDdl *ast, Error *err)
     SequenceOptions options;
     const CatalogHead *head;
     query__set_tag(query, "ALTER SEQUENCE");
-    TRY(ddl__relation(query, &ast->name, CATALOG_SEQUENCE, "relation", ast->if_exists, &head,
-                      err));
+    TRY(ddl__relation(query, &ast->name, CATALOG_SEQUENCE, "relation", ast->if_exists, &head, err));
     if (!head)
         return STATUS_OK;
     CatalogSequence sequence = *(const CatalogSequence *)(const void *)head;
@@ -327,14 +328,13 @@ Status ddl__column_sequence(Query *query, const SqlColumnSequence *spec, Table *
     sequence.name = free_name(query, table->schema, table->name, column->name);
     if (options.name) {
         ptrdiff_t dot = str_find(options.name->value, STR("."));
-        sequence.name = dot < 0 ? options.name->value
-                                : str_sub(options.name->value, (size_t)dot + 1, SIZE_MAX);
+        sequence.name =
+            dot < 0 ? options.name->value : str_sub(options.name->value, (size_t)dot + 1, SIZE_MAX);
     }
     TRY(ddl__put(query, CATALOG_SEQUENCE, &sequence, err));
     column->sequence_id = sequence.id;
     /* By number, so that it stays right when the sequence is renamed. */
-    column->default_text =
-        arena_printf(&query->arena, "nextval('%u'::regclass)", sequence.id);
+    column->default_text = arena_printf(&query->arena, "nextval('%u'::regclass)", sequence.id);
     return STATUS_OK;
 }
 
@@ -392,8 +392,7 @@ void sequences__done(Session *session)
     session->last_sequence = 0;
 }
 
-static Status find_sequence(Binding *binding, uint32_t oid, const CatalogSequence **ret,
-                            Error *err)
+static Status find_sequence(Binding *binding, uint32_t oid, const CatalogSequence **ret, Error *err)
 {
     TRY(binding__snapshot(binding, err));
     const CatalogVersion *version = binding__version(binding);
@@ -406,8 +405,8 @@ static Status find_sequence(Binding *binding, uint32_t oid, const CatalogSequenc
     if (other)
         return error_set_sql(err, STATUS_INVALID, "42809", 0, "\"%.*s\" is not a sequence",
                              STR_FMT(other->name));
-    return error_set_sql(err, STATUS_NOT_FOUND, "XX000", 0,
-                         "could not open relation with OID %u", oid);
+    return error_set_sql(err, STATUS_NOT_FOUND, "XX000", 0, "could not open relation with OID %u",
+                         oid);
 }
 
 static Status check_writable(const Binding *binding, const char *what, Error *err)
@@ -549,8 +548,8 @@ static Status serial_name(void *ctx, Str table_text, Str column, Buf *out, bool 
             attnum = i + 1;
     if (!attnum)
         return error_set_sql(err, STATUS_INVALID, "42703", 0,
-                             "column \"%.*s\" of relation \"%.*s\" does not exist",
-                             STR_FMT(column), STR_FMT(table ? table->name : table_text));
+                             "column \"%.*s\" of relation \"%.*s\" does not exist", STR_FMT(column),
+                             STR_FMT(table ? table->name : table_text));
     while ((sequence = catalog_next(version, CATALOG_SEQUENCE, &pos)))
         if (sequence->owner_table == oid && sequence->owner_column == attnum) {
             sql_append_name(out, sequence->schema);

@@ -181,8 +181,8 @@ Status ddl__like_indexes(Query *query, const AstCreateTable *ast, const Table *t
             if (index->column_count == 1 && str_find(index->columns[0], STR("(")) < 0)
                 columns = index->columns[0];
             copy.name = sql_object_name(&query->arena, table->name, columns, label);
-            for (int n = 1; catalog_find(ddl__catalog(query), CATALOG_TABLE, copy.schema,
-                                         copy.name, NULL);
+            for (int n = 1;
+                 catalog_find(ddl__catalog(query), CATALOG_TABLE, copy.schema, copy.name, NULL);
                  n++) {
                 (void)snprintf(label, sizeof label, "idx%d", n);
                 copy.name = sql_object_name(&query->arena, table->name, columns, label);
@@ -341,8 +341,8 @@ Status ddl__refresh(Query *query, const AstDdl *ast, Error *err)
     TRY(ddl__relation(query, &ast->name, CATALOG_TABLE, "relation", false, &head, err));
     const Table *old = (const void *)head;
     if (!old->query.len)
-        return error_set_sql(err, STATUS_INVALID, "0A000", 0,
-                             "\"%.*s\" is not a materialized view", STR_FMT(old->name));
+        return error_set_sql(err, STATUS_INVALID, "0A000", 0, "\"%.*s\" is not a materialized view",
+                             STR_FMT(old->name));
     if (!ast->with_no_data)
         TRY(ddl__read_text(query, old->query, &rows, err));
     Table *table = ddl__edit_table(query, old);

@@ -16,8 +16,8 @@ static Status check_free_type(Query *query, Str schema, Str name, Error *err)
     if (catalog_find_type(ddl__catalog(query), schema, name))
         return error_set_sql(err, STATUS_EXISTS, "42710", 0, "type \"%.*s\" already exists",
                              STR_FMT(name));
-    const CatalogHead *relation = catalog_find(ddl__catalog(query), CATALOG_TABLE, schema, name,
-                                               &kind);
+    const CatalogHead *relation =
+        catalog_find(ddl__catalog(query), CATALOG_TABLE, schema, name, &kind);
     if (relation && (kind == CATALOG_TABLE || kind == CATALOG_VIEW))
         return error_set_sql(err, STATUS_EXISTS, "42710", 0, "type \"%.*s\" already exists",
                              STR_FMT(name));
@@ -65,10 +65,10 @@ Status ddl__create_composite(Query *query, const AstDdl *ast, Error *err)
                 return error_set_sql(err, STATUS_INVALID, "42701", 0,
                                      "column \"%.*s\" specified more than once",
                                      STR_FMT(fields[i].name));
-        TRY(binding__result(&query->binding,
-                            sql_bind_type(&query->binding.options, ast->columns[i].type,
-                                          &fields[i].type, err),
-                            err));
+        TRY(binding__result(
+            &query->binding,
+            sql_bind_type(&query->binding.options, ast->columns[i].type, &fields[i].type, err),
+            err));
     }
     type.fields = fields;
     type.field_count = ast->column_count;
@@ -104,10 +104,10 @@ static Status add_check(Query *query, CatalogType *type, const AstConstraint *as
                                  "constraint \"%.*s\" for domain \"%.*s\" already exists",
                                  STR_FMT(ast->name), STR_FMT(type->name));
     check.name = check_name(query, type, ast->name);
-    TRY(binding__result(&query->binding,
-                        sql_bind_domain_check(&query->binding.options, type->base, ast->expr,
-                                              &check.text, err),
-                        err));
+    TRY(binding__result(
+        &query->binding,
+        sql_bind_domain_check(&query->binding.options, type->base, ast->expr, &check.text, err),
+        err));
     TableCheck *checks = ARENA_NEW_ARRAY(&query->arena, TableCheck, type->check_count + 1);
     memcpy(checks, type->checks, sizeof *checks * type->check_count);
     uint32_t at = type->check_count++;
@@ -276,8 +276,8 @@ static Status change_domain(Query *query, CatalogType *type, const AstDdl *ast, 
         break;
     }
     return error_set_sql(err, STATUS_NOT_FOUND, "42704", 0,
-                         "constraint \"%.*s\" of domain \"%.*s\" does not exist",
-                         STR_FMT(ast->sub), STR_FMT(type->name));
+                         "constraint \"%.*s\" of domain \"%.*s\" does not exist", STR_FMT(ast->sub),
+                         STR_FMT(type->name));
 }
 
 Status ddl__alter_domain(Query *query, const AstDdl *ast, Error *err)

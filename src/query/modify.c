@@ -80,9 +80,8 @@ static void push_batch(Arena *arena, RowList *list, RecordBatch batch)
 /* Columns [from, from + count) of a batch. */
 static RecordBatch some_columns(const RecordBatch *batch, uint32_t from, uint32_t count)
 {
-    return (RecordBatch){.columns = batch->columns + from,
-                         .column_count = count,
-                         .row_count = batch->row_count};
+    return (RecordBatch){
+        .columns = batch->columns + from, .column_count = count, .row_count = batch->row_count};
 }
 
 static Status copy_flat(const RecordBatch *batch, Arena *arena, RecordBatch *ret, Error *err)
@@ -226,8 +225,7 @@ Status modify__take_batch(Modify *m, const RecordBatch *from, SqlModifyKind kind
         push_batch(m->arena, &m->added, rows);
     }
     if (bound->returning.root)
-        push_batch(m->arena, &m->returned,
-                   some_columns(&batch, first, live + bound->extra_count));
+        push_batch(m->arena, &m->returned, some_columns(&batch, first, live + bound->extra_count));
     m->row_count += batch.row_count;
     return STATUS_OK;
 }
@@ -358,7 +356,7 @@ static Status gather(Modify *m, Error *err)
 /* ---------------------------------------------------------------- storing */
 
 Status modify__all_columns(const Table *table, const RecordBatch *live, Arena *arena,
-                          RecordBatch *ret, Error *err)
+                           RecordBatch *ret, Error *err)
 {
     uint32_t at = 0;
     *ret = *live;
@@ -451,9 +449,10 @@ static void give_batches(Query *query, const RowList *results)
 
 static void give_results(Query *query, const Modify *m)
 {
-    static const char *const tags[] = {
-        [SQL_INSERT] = "INSERT 0", [SQL_UPDATE] = "UPDATE", [SQL_DELETE] = "DELETE",
-        [SQL_MERGE] = "MERGE"};
+    static const char *const tags[] = {[SQL_INSERT] = "INSERT 0",
+                                       [SQL_UPDATE] = "UPDATE",
+                                       [SQL_DELETE] = "DELETE",
+                                       [SQL_MERGE] = "MERGE"};
     query__set_tag(query, "%s %lu", tags[m->bound->kind], (unsigned long)m->row_count);
     if (m->bound->returning.root)
         give_batches(query, &m->results);

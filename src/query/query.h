@@ -28,8 +28,8 @@ typedef struct Script Script;
 typedef struct Statement Statement;
 typedef struct Query Query;
 
-/* What an operator may want to know later: a statement that changed what there is or who may do what,
- * that deleted, or that was denied. Borrowed during the call. */
+/* What an operator may want to know later: a statement that changed what there is or who may do
+ * what, that deleted, or that was denied. Borrowed during the call. */
 typedef struct QueryAudit {
     Str user;
     Str address; /* as SessionOptions */
@@ -73,8 +73,8 @@ typedef struct QueryOptions {
     /* Any thread; must not wait. NULL = nobody wants to know. */
     void (*on_audit)(void *ctx, const QueryAudit *audit);
     void *audit_ctx;
-    const char *spill_dir;      /* for rows that do not fit; NULL = they must fit */
-    int64_t spill_bytes_max;    /* of all queries on disk; 0 = no bound */
+    const char *spill_dir;   /* for rows that do not fit; NULL = they must fit */
+    int64_t spill_bytes_max; /* of all queries on disk; 0 = no bound */
     /* Turns a password into what the catalog keeps of it; NULL = roles get no passwords. */
     Status (*make_verifier)(Str password, Buf *out, Error *err);
     /* At the end of a query, any thread; must not wait. Is a report wanted? Then on_report gets it.
@@ -164,10 +164,10 @@ typedef enum StatementKind {
 } StatementKind;
 StatementKind statement_kind(const Statement *statement);
 
-/* Quick things may run on an event loop: they read no table, wait for nothing, and what they cost is
- * bounded by the length of their text and parameters, which the caller keeps short. Parsing a short
- * text is quick, too. A script or statement is: bind, start and run it to its end. A session is:
- * end what is implicit. Ask right before, each time: it depends on the open transaction. */
+/* Quick things may run on an event loop: they read no table, wait for nothing, and what they cost
+ * is bounded by the length of their text and parameters, which the caller keeps short. Parsing a
+ * short text is quick, too. A script or statement is: bind, start and run it to its end. A session
+ * is: end what is implicit. Ask right before, each time: it depends on the open transaction. */
 bool script_is_quick(const Session *session, const Script *script);
 bool statement_is_quick(const Session *session, const Statement *statement);
 bool session_is_quick(const Session *session);

@@ -127,7 +127,7 @@ struct Session {
     Map prepared; /* name -> Prepared */
     Map cursors;  /* name -> Cursor */
     SessionCatalog catalog;
-    uint32_t user_id; /* of the catalog, 0 = none */
+    uint32_t user_id;       /* of the catalog, 0 = none */
     Mutex sequence_lock;    /* guards the two below */
     Map sequences;          /* sequence id -> SequenceUse: for currval and the cache */
     uint32_t last_sequence; /* id of the sequence lastval is about, 0 = none */
@@ -136,10 +136,10 @@ struct Session {
 /* What the binder sees; see binding.c. */
 typedef struct Binding {
     Session *session;
-    Snapshot *snapshot; /* NULL until a table is asked for */
+    Snapshot *snapshot;      /* NULL until a table is asked for */
     CatalogVersion *version; /* what the session sees of its catalog; the arena lets it go */
-    bool owns_snapshot; /* it was taken here */
-    bool used_tables;   /* some name was a table or a view */
+    bool owns_snapshot;      /* it was taken here */
+    bool used_tables;        /* some name was a table or a view */
     Arena *arena;
     SqlCatalog catalog;
     CatalogViews views;
@@ -168,10 +168,10 @@ struct Statement {
     Schema schema;
     Type *param_types;
     uint32_t param_count;
-    Plan plan;   /* reusable: it reads no table. root NULL = bind again at start */
+    Plan plan;     /* reusable: it reads no table. root NULL = bind again at start */
     bool writes;   /* needs a role that may write */
     bool modifies; /* a SELECT with INSERT, UPDATE or DELETE in WITH */
-    bool quick;  /* quick__statement, quick__params */
+    bool quick;    /* quick__statement, quick__params */
 };
 
 typedef enum QueryMode {
@@ -204,21 +204,21 @@ struct Query {
     uint32_t param_count;
     uint64_t row_count; /* given out or written */
     char tag[64];       /* "" = from the statement and row_count */
-    Error *notices; /* in the arena */
+    Error *notices;     /* in the arena */
     uint32_t notice_count;
     uint32_t notice_cap;
     uint32_t notice_next; /* to be taken */
     bool ended;
     int64_t start_wall_ns;
-    int64_t start_ns;    /* monotonic */
-    int64_t prepare_ns;  /* spent in query_start */
-    int64_t execute_ns;  /* spent in query_next */
-    Error *failure;      /* arena; what ended it */
-    bool is_inner;       /* of an EXECUTE, which reports for it */
-    Statement *executed; /* QUERY_INNER: owned */
-    QueryCopy *copy;     /* COPY: copy.c's */
+    int64_t start_ns;      /* monotonic */
+    int64_t prepare_ns;    /* spent in query_start */
+    int64_t execute_ns;    /* spent in query_next */
+    Error *failure;        /* arena; what ended it */
+    bool is_inner;         /* of an EXECUTE, which reports for it */
+    Statement *executed;   /* QUERY_INNER: owned */
+    QueryCopy *copy;       /* COPY: copy.c's */
     QueryExplain *explain; /* EXPLAIN: explain.c's; owned */
-    Query *inner;        /* atomic: published once, read by query_cancel */
+    Query *inner;          /* atomic: published once, read by query_cancel */
 };
 
 /* ---- settings.c */

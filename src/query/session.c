@@ -211,8 +211,8 @@ static void note_written(Transaction *txn, const Table *table)
     for (uint32_t i = 0; i < txn->written_count; i++)
         if (txn->written[i].table_id == table->id)
             return;
-    bool series = table->kind != TABLE_USER && table->kind != TABLE_LOGS &&
-                  table->kind != TABLE_TRACES;
+    bool series =
+        table->kind != TABLE_USER && table->kind != TABLE_LOGS && table->kind != TABLE_TRACES;
     WrittenTable written = {.schema = arena_str(&txn->arena, table->schema),
                             .name = arena_str(&txn->arena, table->name),
                             .table_id = table->id,

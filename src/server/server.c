@@ -609,9 +609,9 @@ static void print_ready(const Server *s)
     (void)fwrite(line.ptr, 1, line.len, stdout);
     (void)fflush(stdout);
     for (int i = 0; i < s->listening_count; i++)
-        LOG_INFO("listening", LOG_FIELD("protocol", LOG_STR(s->listening[i].name)),
-                 LOG_FIELD("address",
-                           LOG_STR(net_address_format(&s->listening[i].address, address))));
+        LOG_INFO(
+            "listening", LOG_FIELD("protocol", LOG_STR(s->listening[i].name)),
+            LOG_FIELD("address", LOG_STR(net_address_format(&s->listening[i].address, address))));
     LOG_INFO("ready", LOG_FIELD("version", LOG_STR(LUMADB_VERSION)),
              LOG_FIELD("data_dir", LOG_S(s->config->data_dir)));
 }

@@ -12,8 +12,8 @@ static bool colors(void *ctx, uint32_t oid, uint32_t idx, PgEnumLabel *ret)
     static const char *const names[] = {"red", "green", "new"};
     if (oid != 77 || idx > 2)
         return false;
-    *ret = (PgEnumLabel){
-        .name = str_from(names[idx]), .order = (int64_t)idx - 1, .usable = idx < 2};
+    *ret =
+        (PgEnumLabel){.name = str_from(names[idx]), .order = (int64_t)idx - 1, .usable = idx < 2};
     return true;
 }
 
@@ -32,11 +32,9 @@ static void test_values(void **state)
     assert_true(str_cmp(view_str(&red), view_str(&green)) < 0); /* -1 lies below 0 */
     assert_true(str_eq(pgenum_label(view_str(&green)), STR("green")));
     assert_true(str_eq(pgenum_label(STR("short")), STR("")));
-    assert_int_equal(pgenum_parse(STR("new"), &settings, type, &arena, &red, &err),
-                     STATUS_INVALID);
+    assert_int_equal(pgenum_parse(STR("new"), &settings, type, &arena, &red, &err), STATUS_INVALID);
     assert_string_equal(err.sqlstate, "55P04");
-    assert_int_equal(pgenum_parse(STR("Red"), &settings, type, &arena, &red, &err),
-                     STATUS_INVALID);
+    assert_int_equal(pgenum_parse(STR("Red"), &settings, type, &arena, &red, &err), STATUS_INVALID);
     assert_string_equal(err.sqlstate, "22P02");
     assert_string_equal(err.message, "invalid input value for enum 77: \"Red\"");
     arena_done(&arena);

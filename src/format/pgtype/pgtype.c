@@ -100,8 +100,7 @@ const TimeZone *pg_time_zone_of_setting(Str value)
         pg_settings_init(&plain);
         if (interval_parse(str_sub(text, 1, text.len - 2), &plain, -1, &span, &ignored) !=
                 STATUS_OK ||
-            span.months || span.days || span.us > 168 * US_PER_HOUR ||
-            span.us < -168 * US_PER_HOUR)
+            span.months || span.days || span.us > 168 * US_PER_HOUR || span.us < -168 * US_PER_HOUR)
             return NULL;
         return timezone_fixed((int32_t)(span.us / US_PER_SEC));
     }

@@ -332,8 +332,8 @@ void pg_append_row_description(Buf *out, const Schema *schema, const int16_t *fo
         buf_append_be16(out, (uint16_t)f->attnum);
         buf_append_be32(out, type_oid(type));
         buf_append_be16(out, (uint16_t)type_len(type));
-        buf_append_be32(out, (uint32_t)(type.id == TYPE_RECORD || type.id == TYPE_ENUM ? -1
-                                                                               : type.typmod));
+        buf_append_be32(
+            out, (uint32_t)(type.id == TYPE_RECORD || type.id == TYPE_ENUM ? -1 : type.typmod));
         buf_append_be16(out, (uint16_t)pg_format_of(formats, format_count, i));
     }
     pg_end(out, at);

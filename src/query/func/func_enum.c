@@ -27,8 +27,8 @@ ROW_KERNEL_NULLABLE(enum_first)
     const PgSettings *settings = func__settings(ctx);
     if (!label_at(settings, args[0].type, 0, &label))
         return no_labels(err);
-    return make_value(settings, args[0].type, &label, ctx->arena,
-                      (View *)column_values(ret) + row, err);
+    return make_value(settings, args[0].type, &label, ctx->arena, (View *)column_values(ret) + row,
+                      err);
 }
 
 ROW_KERNEL_NULLABLE(enum_last)

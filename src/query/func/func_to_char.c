@@ -1,8 +1,8 @@
 /* func_to_char.c - to_char of timestamps, to_date and to_timestamp by pattern.
  *
- * Timestamp patterns: Y,YYY YYYY YYY YY Y IYYY IYY IY I MM RM DD DDD IDDD D ID HH HH12 HH24 MI SS MS
- * US FF1-FF6 SSSS Q W WW IW J CC AM BC (both with dots) MONTH MON DAY DY (in three cases), TZ TZH
- * TZM OF, FM TM TH, and text in double quotes. What is not known stands for itself. */
+ * Timestamp patterns: Y,YYY YYYY YYY YY Y IYYY IYY IY I MM RM DD DDD IDDD D ID HH HH12 HH24 MI SS
+ * MS US FF1-FF6 SSSS Q W WW IW J CC AM BC (both with dots) MONTH MON DAY DY (in three cases), TZ
+ * TZH TZM OF, FM TM TH, and text in double quotes. What is not known stands for itself. */
 #include <stdio.h>
 
 #include "query/func/func_int.h"
@@ -63,19 +63,24 @@ static const struct {
     const char *text;
     Piece piece;
 } pieces[] = {
-    {"Y,YYY", PIECE_Y_YYY}, {"IYYY", PIECE_IYYY}, {"IYY", PIECE_IYY}, {"IY", PIECE_IY}, {"IDDD", PIECE_IDDD},
-    {"ID", PIECE_ID}, {"RM", PIECE_RM}, {"A.M.", PIECE_AM_DOTS}, {"P.M.", PIECE_AM_DOTS},
-    {"B.C.", PIECE_BC_DOTS}, {"A.D.", PIECE_BC_DOTS}, {"BC", PIECE_BC}, {"AD", PIECE_BC},
-    {"FF1", PIECE_FF}, {"FF2", PIECE_FF}, {"FF3", PIECE_FF}, {"FF4", PIECE_FF}, {"FF5", PIECE_FF},
-    {"FF6", PIECE_FF}, {"TZH", PIECE_TZH}, {"TZM", PIECE_TZM},
-    {"YYYY", PIECE_YYYY},   {"YYY", PIECE_YYY}, {"YY", PIECE_YY},
-    {"Y", PIECE_Y},       {"MONTH", PIECE_MONTH}, {"MON", PIECE_MON}, {"MM", PIECE_MM},
-    {"MI", PIECE_MI},     {"MS", PIECE_MS},       {"US", PIECE_US},   {"DDD", PIECE_DDD},
-    {"DAY", PIECE_DAY},   {"DD", PIECE_DD},       {"DY", PIECE_DY},   {"D", PIECE_D},
-    {"HH24", PIECE_HH24}, {"HH12", PIECE_HH12},   {"HH", PIECE_HH12}, {"SSSSS", PIECE_SSSS},
-    {"SSSS", PIECE_SSSS}, {"SS", PIECE_SS},       {"Q", PIECE_Q},     {"WW", PIECE_WW}, {"W", PIECE_W},
-    {"IW", PIECE_IW}, {"I", PIECE_I},     {"J", PIECE_J},         {"CC", PIECE_CC},   {"AM", PIECE_AM},
-    {"PM", PIECE_AM},     {"TZ", PIECE_TZ},       {"OF", PIECE_OF},
+    {"Y,YYY", PIECE_Y_YYY},  {"IYYY", PIECE_IYYY},    {"IYY", PIECE_IYY},
+    {"IY", PIECE_IY},        {"IDDD", PIECE_IDDD},    {"ID", PIECE_ID},
+    {"RM", PIECE_RM},        {"A.M.", PIECE_AM_DOTS}, {"P.M.", PIECE_AM_DOTS},
+    {"B.C.", PIECE_BC_DOTS}, {"A.D.", PIECE_BC_DOTS}, {"BC", PIECE_BC},
+    {"AD", PIECE_BC},        {"FF1", PIECE_FF},       {"FF2", PIECE_FF},
+    {"FF3", PIECE_FF},       {"FF4", PIECE_FF},       {"FF5", PIECE_FF},
+    {"FF6", PIECE_FF},       {"TZH", PIECE_TZH},      {"TZM", PIECE_TZM},
+    {"YYYY", PIECE_YYYY},    {"YYY", PIECE_YYY},      {"YY", PIECE_YY},
+    {"Y", PIECE_Y},          {"MONTH", PIECE_MONTH},  {"MON", PIECE_MON},
+    {"MM", PIECE_MM},        {"MI", PIECE_MI},        {"MS", PIECE_MS},
+    {"US", PIECE_US},        {"DDD", PIECE_DDD},      {"DAY", PIECE_DAY},
+    {"DD", PIECE_DD},        {"DY", PIECE_DY},        {"D", PIECE_D},
+    {"HH24", PIECE_HH24},    {"HH12", PIECE_HH12},    {"HH", PIECE_HH12},
+    {"SSSSS", PIECE_SSSS},   {"SSSS", PIECE_SSSS},    {"SS", PIECE_SS},
+    {"Q", PIECE_Q},          {"WW", PIECE_WW},        {"W", PIECE_W},
+    {"IW", PIECE_IW},        {"I", PIECE_I},          {"J", PIECE_J},
+    {"CC", PIECE_CC},        {"AM", PIECE_AM},        {"PM", PIECE_AM},
+    {"TZ", PIECE_TZ},        {"OF", PIECE_OF},
 };
 
 static bool match_piece(Str rest, Piece *ret, size_t *ret_len)
@@ -157,7 +162,8 @@ static bool is_upper(Str pattern)
 static void append_word(Buf *out, const char *upper, Str pattern)
 {
     for (; *upper; upper++)
-        buf_append_byte(out, (uint8_t)(is_upper(pattern) || *upper == '.' ? *upper : *upper | 0x20));
+        buf_append_byte(out,
+                        (uint8_t)(is_upper(pattern) || *upper == '.' ? *upper : *upper | 0x20));
 }
 
 /* A year as it prints: 1 BC is 1; an interval's stays negative. */
@@ -275,8 +281,8 @@ static void append_zone_piece(Buf *out, Piece piece, Str pattern, const Moment *
     switch (piece) {
     case PIECE_TZ:
         for (const char *c = offset.abbrev; *c; c++)
-            buf_append_byte(out, (uint8_t)(is_upper(pattern) || *c < 'A' || *c > 'Z' ? *c
-                                                                                     : *c | 0x20));
+            buf_append_byte(out,
+                            (uint8_t)(is_upper(pattern) || *c < 'A' || *c > 'Z' ? *c : *c | 0x20));
         break;
     case PIECE_TZH:
         buf_printf(out, "%c%02d", offset.offset_sec < 0 ? '-' : '+', east / 3600);
@@ -526,8 +532,8 @@ ROW_KERNEL(to_char_tstz)
     return put_moment(ctx, timezone_to_local(tz, us), tz, us, ARG_STR(1), ret, row, err);
 }
 
-/* The fields as if they were a date, by the formula of Julian days, whatever their range: what J and
- * the ISO pieces of an interval print. */
+/* The fields as if they were a date, by the formula of Julian days, whatever their range: what J
+ * and the ISO pieces of an interval print. */
 static int32_t span_day(const CivilDate *d)
 {
     int64_t month = d->month > 2 ? d->month + 1 : d->month + 13;

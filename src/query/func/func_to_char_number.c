@@ -38,11 +38,11 @@ static const struct {
     const char *upper, *lower;
     Key key;
 } keys[] = {
-    {",", ",", KEY_COMMA}, {".", ".", KEY_DEC},        {"0", "0", KEY_0},   {"9", "9", KEY_9},
-    {"B", "b", KEY_B},     {"C", "c", KEY_C},          {"D", "d", KEY_D},   {"EEEE", "eeee", KEY_EEEE},
-    {"FM", "fm", KEY_FM},  {"G", "g", KEY_G},          {"L", "l", KEY_L},   {"MI", "mi", KEY_MI},
-    {"PL", "pl", KEY_PL},  {"PR", "pr", KEY_PR},       {"RN", "rn", KEY_RN}, {"SG", "sg", KEY_SG},
-    {"SP", "sp", KEY_SP},  {"S", "s", KEY_S},          {"TH", "th", KEY_TH}, {"V", "v", KEY_V},
+    {",", ",", KEY_COMMA}, {".", ".", KEY_DEC},  {"0", "0", KEY_0},    {"9", "9", KEY_9},
+    {"B", "b", KEY_B},     {"C", "c", KEY_C},    {"D", "d", KEY_D},    {"EEEE", "eeee", KEY_EEEE},
+    {"FM", "fm", KEY_FM},  {"G", "g", KEY_G},    {"L", "l", KEY_L},    {"MI", "mi", KEY_MI},
+    {"PL", "pl", KEY_PL},  {"PR", "pr", KEY_PR}, {"RN", "rn", KEY_RN}, {"SG", "sg", KEY_SG},
+    {"SP", "sp", KEY_SP},  {"S", "s", KEY_S},    {"TH", "th", KEY_TH}, {"V", "v", KEY_V},
 };
 
 /* Walks a pattern. Text in double quotes is literal; a backslash there takes the next character,
@@ -220,9 +220,9 @@ typedef struct Writer {
     bool brackets;
     SignPlace sign_place;
     int32_t pre_spaces;
-    int32_t place;     /* digit places and points so far */
-    int32_t end_place; /* where the number ends */
-    bool digit_written; /* by the place just before */
+    int32_t place;           /* digit places and points so far */
+    int32_t end_place;       /* where the number ends */
+    bool digit_written;      /* by the place just before */
     ptrdiff_t last_relevant; /* FM: the last byte of `number` to print; -1 = all */
     ptrdiff_t cut;           /* the output ends here: places beyond the digits there are; -1 */
 } Writer;
@@ -341,7 +341,8 @@ static void put_mark(Writer *w, char want)
         put(w, ' ');
 }
 
-/* What FM leaves away: zeros at the end of the fraction, unless a 0 of the pattern asks for them. */
+/* What FM leaves away: zeros at the end of the fraction, unless a 0 of the pattern asks for them.
+ */
 static ptrdiff_t find_last_relevant(const NumberPattern *p, Str number, int32_t pre_spaces)
 {
     ptrdiff_t last = p->fill && p->decimal ? str_find_byte(number, '.') : -1;

@@ -108,8 +108,7 @@ ROW_KERNEL(to_number)
         return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", 0,
                              "\"EEEE\" not supported for input");
     if (str_find(format, STR("RN")) >= 0 || str_find(format, STR("rn")) >= 0)
-        return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", 0,
-                             "\"RN\" not supported for input");
+        return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", 0, "\"RN\" not supported for input");
     int places = 0; /* digit places after V: the number is that many powers of ten smaller */
     for (size_t i = 0, v = 0; i < format.len; i++) {
         char c = format.ptr[i];

@@ -460,7 +460,11 @@ typedef struct AstTableLike {
     uint32_t before;
 } AstTableLike;
 
-typedef enum AstOnCommit { AST_ON_COMMIT_PRESERVE, AST_ON_COMMIT_DELETE, AST_ON_COMMIT_DROP } AstOnCommit;
+typedef enum AstOnCommit {
+    AST_ON_COMMIT_PRESERVE,
+    AST_ON_COMMIT_DELETE,
+    AST_ON_COMMIT_DROP
+} AstOnCommit;
 
 typedef struct AstCreateTable {
     AstName table;

@@ -179,7 +179,7 @@ typedef struct AstDdl {
     bool is_user;        /* CREATE USER */
     AstNames privileges; /* "" list = ALL */
     bool privilege_columns;
-    AstNames roles; /* grantees; "public" */
+    AstNames roles;    /* grantees; "public" */
     bool with_no_data; /* REFRESH */
 } AstDdl;
 

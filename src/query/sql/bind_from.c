@@ -201,8 +201,7 @@ Status sql__table_scan(Binder *b, const Table *table, bool row_id, PlanNode **re
     }
     if (row_id) {
         columns[count] = PLAN_COLUMN_ROW_ID;
-        fields[count++] =
-            (Field){.name = STR("row id"), .type = TYPE_OF(INT8), .not_null = true};
+        fields[count++] = (Field){.name = STR("row id"), .type = TYPE_OF(INT8), .not_null = true};
     }
     scan->table = table;
     scan->schema = (Schema){fields, count};
@@ -287,8 +286,7 @@ static Status bind_stored(Binder *b, const AstFrom *from, const Table *table, St
     ret->plan->position = from->position;
     Schema schema_all = ret->plan->schema;
     ret->plan->schema.field_count -= row_id; /* it has no name */
-    Status status =
-        name_item(b, ret, from->table.name, schema, &from->alias, from->position);
+    Status status = name_item(b, ret, from->table.name, schema, &from->alias, from->position);
     ret->plan->schema = schema_all;
     TRY(status);
     return add_system_columns(b, &ret->rels[0], table, ret->plan, row_id);

@@ -110,7 +110,7 @@ typedef struct Cte {
     uint32_t self_idx; /* of the working table of a recursive one */
     bool recursive;
     const SqlModify *modify; /* a data-modifying statement: its results are read */
-    PlanNode **scans; /* CTE_SCAN nodes that read cte_idx */
+    PlanNode **scans;        /* CTE_SCAN nodes that read cte_idx */
     uint32_t scan_count;
     uint32_t scan_cap;
 } Cte;
@@ -137,7 +137,7 @@ typedef struct Binder {
     uint32_t shape_count;
     uint32_t shape_cap;
     uint32_t select_depth; /* SELECTs around what is bound */
-    bool row_ids; /* tables in FROM give their row ids, for ctid */
+    bool row_ids;          /* tables in FROM give their row ids, for ctid */
     const Scope *siblings; /* names left of a plain subquery in FROM: for error texts only */
     Error *err;
 } Binder;

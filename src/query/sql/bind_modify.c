@@ -97,8 +97,8 @@ static Status stored_expr(Binder *b, Scope *scope, Str text, Str of, Expr **ret_
 Status sql__default_value(Binder *b, const TableColumn *column, Expr **ret_expr)
 {
     Scope scope = {.clause = "DEFAULT expressions"};
-    Str text = column->default_text.len ? column->default_text
-                                        : sql__domain_default(b, column->domain_id);
+    Str text =
+        column->default_text.len ? column->default_text : sql__domain_default(b, column->domain_id);
     if (!text.len || column->source == COLUMN_STORED) {
         *ret_expr = expr_const_null(b->arena, column->type);
         return STATUS_OK;

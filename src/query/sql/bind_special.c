@@ -436,8 +436,7 @@ static Status bind_subscript(Binder *b, Scope *scope, const AstExpr *ast, Expr *
     if (!array->type.is_array &&
         (array->type.id == TYPE_INT2VECTOR || array->type.id == TYPE_OIDVECTOR))
         TRY(sql__coerce(
-            b, &array,
-            array->type.id == TYPE_INT2VECTOR ? TYPE_ARRAY_OF(INT2) : TYPE_ARRAY_OF(OID),
+            b, &array, array->type.id == TYPE_INT2VECTOR ? TYPE_ARRAY_OF(INT2) : TYPE_ARRAY_OF(OID),
             CAST_IMPLICIT, 0));
     if (!array->type.is_array)
         return BIND_ERROR(b, "42804", ast->position,

@@ -55,8 +55,7 @@ static Status constraint_name(Binder *b, const SqlCreateTable *table, const AstC
     }
     *ret_name = sql_object_name(b->arena, table->name, column, label);
     for (int i = 1; constraint_taken(table, *ret_name) ||
-                    (b->catalog->relation_taken &&
-                     !str_eq(str_from(label), STR("check")) &&
+                    (b->catalog->relation_taken && !str_eq(str_from(label), STR("check")) &&
                      b->catalog->relation_taken(b->catalog->ctx, table->schema, *ret_name));
          i++) {
         (void)snprintf(numbered, sizeof numbered, "%s%d", label, i);
@@ -118,10 +117,10 @@ Status sql__default(Binder *b, Str column, Type type, const AstExpr *ast, Str *r
     Type from = expr->type;
     TRY(sql__coerce_try(b, &expr, type, CAST_ASSIGNMENT, &ok));
     if (!ok) {
-        Status status = BIND_ERROR(
-            b, "42804", ast->position,
-            "column \"%.*s\" is of type %s but default expression is of type %s", STR_FMT(column),
-            type_name(type, want), type_name(from, have));
+        Status status =
+            BIND_ERROR(b, "42804", ast->position,
+                       "column \"%.*s\" is of type %s but default expression is of type %s",
+                       STR_FMT(column), type_name(type, want), type_name(from, have));
         error_hint(b->err, "You will need to rewrite or cast the expression.");
         return status;
     }
@@ -176,10 +175,10 @@ Status sql__generation(Binder *b, const TableColumn *columns, uint32_t count, St
                                 "cannot use subquery in column generation expression");
     const AstExpr *use = find_generated_use(ast, columns, count);
     if (use) {
-        Status status = BIND_ERROR(
-            b, "42P17", use->position,
-            "cannot use generated column \"%.*s\" in column generation expression",
-            STR_FMT(use->path.names[use->path.count - 1]));
+        Status status =
+            BIND_ERROR(b, "42P17", use->position,
+                       "cannot use generated column \"%.*s\" in column generation expression",
+                       STR_FMT(use->path.names[use->path.count - 1]));
         error_detail(b->err, "A generated column cannot reference another generated column.");
         return status;
     }
@@ -225,8 +224,8 @@ static bool serial_type(const AstType *type, Type *ret_type)
     static const struct {
         const char *name;
         TypeId type;
-    } serials[] = {{"serial", TYPE_INT4},     {"serial4", TYPE_INT4},  {"bigserial", TYPE_INT8},
-                   {"serial8", TYPE_INT8},    {"smallserial", TYPE_INT2}, {"serial2", TYPE_INT2}};
+    } serials[] = {{"serial", TYPE_INT4},  {"serial4", TYPE_INT4},     {"bigserial", TYPE_INT8},
+                   {"serial8", TYPE_INT8}, {"smallserial", TYPE_INT2}, {"serial2", TYPE_INT2}};
     for (size_t i = 0; !type->schema.len && i < LUMA_ARRAY_LEN(serials); i++)
         if (str_eq(type->name, str_from(serials[i].name))) {
             *ret_type = (Type){.id = serials[i].type, .typmod = -1};
@@ -360,8 +359,8 @@ Status sql__column_def(Binder *b, const AstColumnDef *def, SqlCreateTable *ret)
     TRY(check_column_type(b, def, column.type));
     for (uint32_t i = 0; i < ret->column_count; i++)
         if (!ret->columns[i].dropped && str_eq(ret->columns[i].name, def->name))
-            return BIND_ERROR(b, "42701", def->position,
-                              "column \"%.*s\" specified more than once", STR_FMT(def->name));
+            return BIND_ERROR(b, "42701", def->position, "column \"%.*s\" specified more than once",
+                              STR_FMT(def->name));
     uint32_t idx = ret->column_count;
     if (serial) {
         column.source = COLUMN_SERIAL;
@@ -389,7 +388,8 @@ static bool find_column(const SqlCreateTable *table, Str name, uint32_t *ret_idx
     return false;
 }
 
-Status sql__add_key(Binder *b, SqlCreateTable *ret, const AstConstraint *ast, const uint32_t *column)
+Status sql__add_key(Binder *b, SqlCreateTable *ret, const AstConstraint *ast,
+                    const uint32_t *column)
 {
     bool primary = ast->kind == AST_CONSTRAINT_PRIMARY;
     uint32_t count = column ? 1 : ast->columns.count;
@@ -415,10 +415,9 @@ Status sql__add_key(Binder *b, SqlCreateTable *ret, const AstConstraint *ast, co
                               STR_FMT(ast->columns.names[i]));
         for (uint32_t k = 0; k < i; k++)
             if (columns[k] == idx)
-                return BIND_ERROR(b, "42701", ast->position,
-                                  "column \"%.*s\" appears twice in %s constraint",
-                                  STR_FMT(ret->columns[idx].name),
-                                  primary ? "primary key" : "unique");
+                return BIND_ERROR(
+                    b, "42701", ast->position, "column \"%.*s\" appears twice in %s constraint",
+                    STR_FMT(ret->columns[idx].name), primary ? "primary key" : "unique");
         columns[i] = (uint16_t)idx;
         if (primary)
             ret->columns[idx].not_null = true;
@@ -520,8 +519,8 @@ static Status add_like(Binder *b, const AstTableLike *like, SqlCreateTable *ret)
         if (find_column(ret, column.name, &other))
             return BIND_ERROR(b, "42701", like->table.position,
                               "column \"%.*s\" specified more than once", STR_FMT(column.name));
-        bool identity = column.source == COLUMN_IDENTITY_ALWAYS ||
-                        column.source == COLUMN_IDENTITY_DEFAULT;
+        bool identity =
+            column.source == COLUMN_IDENTITY_ALWAYS || column.source == COLUMN_IDENTITY_DEFAULT;
         bool keep = column.source == COLUMN_STORED ? like->options & AST_LIKE_GENERATED
                     : identity                     ? like->options & AST_LIKE_IDENTITY
                                                    : like->options & AST_LIKE_DEFAULTS;
@@ -535,11 +534,9 @@ static Status add_like(Binder *b, const AstTableLike *like, SqlCreateTable *ret)
         column.sequence_id = 0;
         ARENA_PUSH(b->arena, ret->columns, ret->column_count, ret->column_cap, column);
         if (like_sequence) {
-            SqlColumnSequence sequence = {.column = ret->column_count - 1,
-                                          .identity = true,
-                                          .like = like_sequence};
-            ARENA_PUSH(b->arena, ret->sequences, ret->sequence_count, ret->sequence_cap,
-                       sequence);
+            SqlColumnSequence sequence = {
+                .column = ret->column_count - 1, .identity = true, .like = like_sequence};
+            ARENA_PUSH(b->arena, ret->sequences, ret->sequence_count, ret->sequence_cap, sequence);
         }
     }
     return STATUS_OK;

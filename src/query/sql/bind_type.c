@@ -137,10 +137,9 @@ const CatalogType *sql__find_user_type(Binder *b, Str schema, Str name)
 Status sql__type_domain(Binder *b, const AstType *ast, Type *ret_type, uint32_t *ret_domain)
 {
     Type known;
-    const CatalogType *user =
-        sql__type_resolve_name(ast->schema, ast->name, &known) ? NULL
-                                                               : sql__find_user_type(b, ast->schema,
-                                                                                     ast->name);
+    const CatalogType *user = sql__type_resolve_name(ast->schema, ast->name, &known)
+                                  ? NULL
+                                  : sql__find_user_type(b, ast->schema, ast->name);
     *ret_domain = 0;
     if (!user || user->kind != CATALOG_DOMAIN || ast->array_bounds)
         return sql__type(b, ast, ret_type);

@@ -131,10 +131,9 @@ void pgtree__column_def(Convert *c, ColumnDef *def, AstColumnDef *column)
     column->name = pgtree__str(c, def->colname);
     column->type = def->typeName ? pgtree__type(c, def->typeName) : NULL;
     column->position = pgtree__position(c, def->location);
-    column->constraints =
-        ARENA_NEW_ARRAY(c->arena, AstConstraint, list_length(def->constraints));
-    foreach(cell, def->constraints) pgtree__constraint(
-        c, lfirst(cell), &column->constraints[column->constraint_count++]);
+    column->constraints = ARENA_NEW_ARRAY(c->arena, AstConstraint, list_length(def->constraints));
+    foreach(cell, def->constraints)
+        pgtree__constraint(c, lfirst(cell), &column->constraints[column->constraint_count++]);
 }
 
 /* ---------------------------------------------------------------- ALTER TABLE */
@@ -276,8 +275,8 @@ static void convert_set_schema(Convert *c, AlterObjectSchemaStmt *node, AstDdl *
 {
     ddl->kind = AST_DDL_SET_SCHEMA;
     ddl->object = pgtree__object_kind(node->objectType);
-    ddl->name = node->relation ? pgtree__range_var(c, node->relation)
-                               : pgtree__name(c, node->object);
+    ddl->name =
+        node->relation ? pgtree__range_var(c, node->relation) : pgtree__name(c, node->object);
     ddl->new_name = pgtree__str(c, node->newschema);
     ddl->if_exists = node->missing_ok;
 }
@@ -286,8 +285,8 @@ static void convert_owner(Convert *c, AlterOwnerStmt *node, AstDdl *ddl)
 {
     ddl->kind = AST_DDL_OWNER;
     ddl->object = pgtree__object_kind(node->objectType);
-    ddl->name = node->relation ? pgtree__range_var(c, node->relation)
-                               : pgtree__name(c, node->object);
+    ddl->name =
+        node->relation ? pgtree__range_var(c, node->relation) : pgtree__name(c, node->object);
     ddl->new_name = pgtree__role(c, node->newowner);
 }
 
@@ -474,8 +473,7 @@ static void convert_grant(Convert *c, GrantStmt *node, AstDdl *ddl)
     ddl->cascade = node->behavior == DROP_CASCADE;
     ddl->all_in_schema = node->targtype == ACL_TARGET_ALL_IN_SCHEMA;
     ddl->objects = ARENA_NEW_ARRAY(c->arena, AstName, list_length(node->objects));
-    foreach(cell, node->objects)
-        ddl->objects[ddl->object_count++] = pgtree__name(c, lfirst(cell));
+    foreach(cell, node->objects) ddl->objects[ddl->object_count++] = pgtree__name(c, lfirst(cell));
     ddl->privileges.names = ARENA_NEW_ARRAY(c->arena, Str, list_length(node->privileges));
     foreach(cell, node->privileges)
     {

@@ -64,7 +64,7 @@ typedef struct SqlBindOptions {
     uint32_t search_path_count;
     const Type *param_types; /* as declared; UNKNOWN = infer. May be fewer than there are */
     uint32_t param_count;
-    SqlModifies *modifies; /* gets those of WITH; NULL = they are refused */
+    SqlModifies *modifies;      /* gets those of WITH; NULL = they are refused */
     uint32_t param_max;         /* highest $n of the statement */
     const VirtualTable *source; /* found under its own schema and name before all others, or NULL */
 } SqlBindOptions;
@@ -95,8 +95,8 @@ struct SqlModify {
     uint32_t extra_count;
     uint32_t check_count;
     uint32_t merge_actions; /* SQL_MERGE: bit SqlMergeAction = some WHEN does it */
-    Plan returning;        /* over `changed`; root NULL = no RETURNING */
-    VirtualTable *changed; /* live columns, extra columns; its `next` and `ctx` are to be set */
+    Plan returning;         /* over `changed`; root NULL = no RETURNING */
+    VirtualTable *changed;  /* live columns, extra columns; its `next` and `ctx` are to be set */
     /* INSERT ... ON CONFLICT */
     bool on_conflict;
     bool conflict_update;
@@ -114,8 +114,8 @@ Status sql_bind_modify(const SqlBindOptions *options, const AstStatement *statem
 Status sql_bind_truncate(const SqlBindOptions *options, const AstTruncate *truncate,
                          const Table ***ret_tables, Error *err);
 
-/* The table of COPY and the columns that its fields stand for, in their order. `table` is NULL for a
- * system catalog, which can be copied out. */
+/* The table of COPY and the columns that its fields stand for, in their order. `table` is NULL for
+ * a system catalog, which can be copied out. */
 typedef struct SqlCopy {
     const Table *table;
     const uint16_t *columns; /* in table->columns */

@@ -80,9 +80,10 @@ static const TableColumn audit_columns[] = {
 
 #define TABLE(offset, kind_, name_, columns_, time_)                                               \
     {                                                                                              \
-        .id = TABLE_ID_FIRST_BUILTIN + (offset), .store_id = TABLE_ID_FIRST_BUILTIN + (offset), .schema_version = 1, .kind = (kind_),             \
-        .schema = STR_INIT("public"), .name = STR_INIT(name_), .columns = (columns_),              \
-        .column_count = LUMA_ARRAY_LEN(columns_), .time_column = (time_)                           \
+        .id = TABLE_ID_FIRST_BUILTIN + (offset), .store_id = TABLE_ID_FIRST_BUILTIN + (offset),    \
+        .schema_version = 1, .kind = (kind_), .schema = STR_INIT("public"),                        \
+        .name = STR_INIT(name_), .columns = (columns_), .column_count = LUMA_ARRAY_LEN(columns_),  \
+        .time_column = (time_)                                                                     \
     }
 
 const Table catalog__builtin_tables[] = {

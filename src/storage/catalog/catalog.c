@@ -150,8 +150,7 @@ static void remove_box(CatalogVersion *version, CatalogBox *box)
     CatalogList *list = &version->lists[box->kind];
     size_t at = find_place(list, box->head->id);
 
-    memmove(list->boxes + at, list->boxes + at + 1,
-            (list->count - at - 1) * sizeof *list->boxes);
+    memmove(list->boxes + at, list->boxes + at + 1, (list->count - at - 1) * sizeof *list->boxes);
     list->count--;
     (void)map_remove(&version->names, box->key);
     box_unref(box);
@@ -168,8 +167,8 @@ static void insert_box(CatalogVersion *version, CatalogBox *box)
     list->count++;
     *map_put(&version->names, box->key, NULL) = box;
     if (box->head->id >= TABLE_ID_FIRST_USER && box->head->id < TABLE_ID_FIRST_TEMPORARY)
-        version->next_id = LUMA_MAX(
-            version->next_id, catalog__max_id(&catalog__layouts[box->kind], box->head) + 1);
+        version->next_id = LUMA_MAX(version->next_id,
+                                    catalog__max_id(&catalog__layouts[box->kind], box->head) + 1);
 }
 
 Status catalog__add(CatalogVersion *version, CatalogKind kind, const void *object, Error *err)
@@ -189,9 +188,8 @@ Status catalog__add(CatalogVersion *version, CatalogKind kind, const void *objec
 CatalogVersion *catalog_version_builtin(void)
 {
     CatalogVersion *version = catalog__version_new(TABLE_ID_FIRST_USER);
-    const CatalogSchema schemas[] = {
-        {.id = SCHEMA_ID_PUBLIC, .version = 1, .name = STR("public")},
-        {.id = SCHEMA_ID_PROM, .version = 1, .name = STR("prom")}};
+    const CatalogSchema schemas[] = {{.id = SCHEMA_ID_PUBLIC, .version = 1, .name = STR("public")},
+                                     {.id = SCHEMA_ID_PROM, .version = 1, .name = STR("prom")}};
     Status status = STATUS_OK;
 
     for (size_t i = 0; i < LUMA_ARRAY_LEN(schemas) && status == STATUS_OK; i++)
@@ -402,8 +400,7 @@ static Status check_drop(const CatalogVersion *version, const CatalogBox *old, E
 {
     if (old->head->id < TABLE_ID_FIRST_USER && old->kind == CATALOG_TABLE)
         return error_set_sql(err, STATUS_DENIED, "42501", 0,
-                             "built-in table \"%.*s\" cannot be dropped",
-                             STR_FMT(old->head->name));
+                             "built-in table \"%.*s\" cannot be dropped", STR_FMT(old->head->name));
     if (old->kind != CATALOG_SCHEMA)
         return STATUS_OK;
     if (old->head->id < TABLE_ID_FIRST_USER)

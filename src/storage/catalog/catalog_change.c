@@ -107,8 +107,8 @@ static void append_object(Buf *out, const CatalogLayout *layout, const void *obj
 void catalog_change_encode(const CatalogChange *change, Buf *out)
 {
     buf_printf(out, "{\"format\":%d,\"op\":\"%s\",\"kind\":\"%s\",\"id\":%u,\"before\":%u",
-               CHANGE_FORMAT, op_names[change->op], catalog__layouts[change->kind].name,
-               change->id, change->version_before);
+               CHANGE_FORMAT, op_names[change->op], catalog__layouts[change->kind].name, change->id,
+               change->version_before);
     if (change->op == CATALOG_PUT) {
         buf_append_lit(out, ",\"object\":");
         append_object(out, &catalog__layouts[change->kind], change->object);

@@ -142,7 +142,8 @@ Status catalog_save(const char *path, const CatalogVersion *version, const Catal
             " name TEXT, definition BLOB, crc INTEGER);"
             "DELETE FROM meta; DELETE FROM objects",
             err));
-    TRY(save_objects(db, path, version, sequences, sequence_count, err)); /* closing without COMMIT rolls back */
+    TRY(save_objects(db, path, version, sequences, sequence_count,
+                     err)); /* closing without COMMIT rolls back */
     TRY(save_meta(db, path, lsn, version->next_id, err));
     return run(db, path, "COMMIT", err);
 }

@@ -47,9 +47,9 @@ typedef struct CatalogField {
     const char *name; /* in JSON */
     CatalogFieldKind kind;
     uint16_t offset;
-    uint16_t count_offset;               /* of the uint32_t count of arrays */
+    uint16_t count_offset;                /* of the uint32_t count of arrays */
     const struct CatalogLayout *elements; /* LIST */
-    const char *const *names;            /* ENUM: NULL-terminated */
+    const char *const *names;             /* ENUM: NULL-terminated */
 } CatalogField;
 
 typedef struct CatalogLayout {

@@ -40,14 +40,10 @@ static const char *const source_names[] = {
 static const char *const type_kind_names[] = {
     [CATALOG_ENUM] = "enum", [CATALOG_DOMAIN] = "domain", [CATALOG_COMPOSITE] = "composite", NULL};
 static const char *const table_kind_names[] = {
-    [TABLE_METRICS] = "metrics",
-    [TABLE_METRIC] = "metric",
-    [TABLE_EXEMPLARS] = "exemplars",
-    [TABLE_METRIC_METADATA] = "metric metadata",
-    [TABLE_LOGS] = "logs",
-    [TABLE_TRACES] = "traces",
-    [TABLE_USER] = "user",
-    NULL,
+    [TABLE_METRICS] = "metrics",     [TABLE_METRIC] = "metric",
+    [TABLE_EXEMPLARS] = "exemplars", [TABLE_METRIC_METADATA] = "metric metadata",
+    [TABLE_LOGS] = "logs",           [TABLE_TRACES] = "traces",
+    [TABLE_USER] = "user",           NULL,
 };
 
 static const CatalogField column_fields[] = {
@@ -215,12 +211,10 @@ static void deepen(const CatalogField *field, char *object, Arena *arena)
         break;
     }
     case FIELD_IDS:
-        *(const uint32_t **)at =
-            arena_dup(arena, *(const uint32_t **)at, sizeof(uint32_t) * count);
+        *(const uint32_t **)at = arena_dup(arena, *(const uint32_t **)at, sizeof(uint32_t) * count);
         break;
     case FIELD_U16S:
-        *(const uint16_t **)at =
-            arena_dup(arena, *(const uint16_t **)at, sizeof(uint16_t) * count);
+        *(const uint16_t **)at = arena_dup(arena, *(const uint16_t **)at, sizeof(uint16_t) * count);
         break;
     case FIELD_LIST:
         *(const void **)at = copy_object(field->elements, *(const void **)at, count, arena);
@@ -267,8 +261,8 @@ uint32_t catalog__max_id(const CatalogLayout *layout, const void *object)
             *(const uint32_t *)(const void *)((const char *)object + field->count_offset);
         const char *elements = *(const char *const *)(const void *)at;
         for (uint32_t i = 0; i < count; i++)
-            max = LUMA_MAX(max, catalog__max_id(field->elements,
-                                                elements + i * field->elements->size));
+            max = LUMA_MAX(max,
+                           catalog__max_id(field->elements, elements + i * field->elements->size));
     }
     return max;
 }

@@ -22,9 +22,11 @@ static const TableColumn test_columns[] = {
      .default_text = STR_INIT("'{}'")},
 };
 static const uint16_t test_key_columns[] = {0};
-static const TableKey test_keys[] = {
-    {.id = 7, .name = STR_INIT("t_pkey"), .columns = test_key_columns, .column_count = 1,
-     .primary = true}};
+static const TableKey test_keys[] = {{.id = 7,
+                                      .name = STR_INIT("t_pkey"),
+                                      .columns = test_key_columns,
+                                      .column_count = 1,
+                                      .primary = true}};
 static const TableCheck test_checks[] = {
     {.id = 8, .name = STR_INIT("t_id_check"), .text = STR_INIT("id > '\"0\"'::int4")}};
 static const Table test_table = {.schema_version = 1,
@@ -52,10 +54,8 @@ enum { ID_SCHEMA = TABLE_ID_FIRST_USER, ID_TABLE, ID_VIEW, ID_SEQUENCE, ID_STATE
 
 static CatalogChange put(CatalogKind kind, const void *object)
 {
-    return (CatalogChange){.op = CATALOG_PUT,
-                           .kind = kind,
-                           .id = ((const CatalogHead *)object)->id,
-                           .object = object};
+    return (CatalogChange){
+        .op = CATALOG_PUT, .kind = kind, .id = ((const CatalogHead *)object)->id, .object = object};
 }
 
 static CatalogChange drop(CatalogKind kind, uint32_t id)
@@ -121,9 +121,8 @@ static CatalogVersion *example(void)
                         .member_of = test_members,
                         .member_of_count = 2};
     const CatalogChange changes[] = {
-        put(CATALOG_SCHEMA, &schema),     put(CATALOG_TABLE, &table),
-        put(CATALOG_VIEW, &view),         put(CATALOG_SEQUENCE, &sequence),
-        put(CATALOG_TYPE, &type),         put(CATALOG_USER, &user),
+        put(CATALOG_SCHEMA, &schema),     put(CATALOG_TABLE, &table), put(CATALOG_VIEW, &view),
+        put(CATALOG_SEQUENCE, &sequence), put(CATALOG_TYPE, &type),   put(CATALOG_USER, &user),
     };
     CatalogVersion *next = NULL;
     Error err;
@@ -211,8 +210,8 @@ static void test_objects_are_created_found_and_dropped(void **state)
     CatalogVersion *version = example();
     CatalogVersion *before = catalog_version_ref(version);
     const CatalogChange drops[] = {drop(CATALOG_TABLE, ID_TABLE),
-                                   drop(CATALOG_SEQUENCE, ID_SEQUENCE),
-                                   drop(CATALOG_TYPE, ID_TYPE), drop(CATALOG_SCHEMA, ID_SCHEMA)};
+                                   drop(CATALOG_SEQUENCE, ID_SEQUENCE), drop(CATALOG_TYPE, ID_TYPE),
+                                   drop(CATALOG_SCHEMA, ID_SCHEMA)};
     Error err;
 
     check_example(version);
@@ -221,7 +220,7 @@ static void test_objects_are_created_found_and_dropped(void **state)
         assert_int_equal(change(&version, drops[i], &err), STATUS_OK);
     assert_null(catalog_find_table(version, STR("app"), STR("t")));
     assert_false(catalog_has_schema(version, STR("app")));
-    check_example(before); /* the old version stays as it is */
+    check_example(before);                                   /* the old version stays as it is */
     assert_int_equal(catalog_next_id(version), ID_TYPE + 3); /* ids are not given again */
     catalog_version_unref(before);
     catalog_version_unref(version);
@@ -321,10 +320,12 @@ static void test_file_keeps_everything_and_detects_damage(void **state)
     arena_init(&arena, NULL);
     assert_non_null(mkdtemp(dir));
     (void)snprintf(path, sizeof path, "%s/catalog.db", dir);
-    assert_int_equal(catalog_load(path, &arena, &loaded, &stands, &stand_count, &lsn, &err), STATUS_NOT_FOUND);
+    assert_int_equal(catalog_load(path, &arena, &loaded, &stands, &stand_count, &lsn, &err),
+                     STATUS_NOT_FOUND);
     assert_int_equal(catalog_save(path, version, NULL, 0, 41, &err), STATUS_OK);
     assert_int_equal(catalog_save(path, version, &stand, 1, 42, &err), STATUS_OK);
-    assert_int_equal(catalog_load(path, &arena, &loaded, &stands, &stand_count, &lsn, &err), STATUS_OK);
+    assert_int_equal(catalog_load(path, &arena, &loaded, &stands, &stand_count, &lsn, &err),
+                     STATUS_OK);
     assert_int_equal(lsn, 42);
     assert_int_equal(catalog_next_id(loaded), catalog_next_id(version));
     check_example(loaded);
@@ -343,13 +344,15 @@ static void test_file_keeps_everything_and_detects_damage(void **state)
     assert_int_equal(fseek(file, at - bytes, SEEK_SET), 0);
     assert_int_equal(fputc('R', file), 'R');
     assert_int_equal(fclose(file), 0);
-    assert_int_equal(catalog_load(path, &arena, &loaded, &stands, &stand_count, &lsn, &err), STATUS_CORRUPT);
+    assert_int_equal(catalog_load(path, &arena, &loaded, &stands, &stand_count, &lsn, &err),
+                     STATUS_CORRUPT);
     assert_non_null(strstr(err.message, "checksum"));
 
     file = fopen(path, "wb");
     (void)fputs("this is no database at all, but long enough to be looked at", file);
     assert_int_equal(fclose(file), 0);
-    assert_int_equal(catalog_load(path, &arena, &loaded, &stands, &stand_count, &lsn, &err), STATUS_CORRUPT);
+    assert_int_equal(catalog_load(path, &arena, &loaded, &stands, &stand_count, &lsn, &err),
+                     STATUS_CORRUPT);
     catalog_version_unref(version);
     (void)unlink(path);
     (void)rmdir(dir);

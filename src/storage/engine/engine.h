@@ -105,8 +105,9 @@ Status write_batch_metadata(WriteBatch *batch, Str metric, Str type, Str unit, S
                             Error *err);
 /* Rows of a table; `rows` has one column per column of the table, in order; it is copied. NOT NULL
  * and types are checked by the caller (query or ingest), keys here and again by engine_write
- * (EXISTS 23505; CONFLICT 40001 while another write is about to store the key). Rows of metrics, prom.<metric>, exemplars and metric_metadata become samples, exemplars
- * and metadata; INVALID with a SQLSTATE says which value cannot. */
+ * (EXISTS 23505; CONFLICT 40001 while another write is about to store the key). Rows of metrics,
+ * prom.<metric>, exemplars and metric_metadata become samples, exemplars and metadata; INVALID with
+ * a SQLSTATE says which value cannot. */
 Status write_batch_rows(WriteBatch *batch, const Table *table, const RecordBatch *rows, Error *err);
 /* The batch's own memory, for rows that are made in place. */
 Arena *write_batch_arena(WriteBatch *batch);
@@ -115,8 +116,8 @@ Arena *write_batch_arena(WriteBatch *batch);
 Status write_batch_rows_take(WriteBatch *batch, const Table *table, const RecordBatch *rows,
                              Error *err);
 /* Rows of user tables, logs and traces that go, by the ids that a scan gave (SCAN_COLUMN_ROW_ID);
- * an UPDATE is a delete and rows in one batch. CONFLICT 40001, here or of engine_write, when another
- * write has deleted or replaced one of them. Other tables: UNSUPPORTED 0A000. */
+ * an UPDATE is a delete and rows in one batch. CONFLICT 40001, here or of engine_write, when
+ * another write has deleted or replaced one of them. Other tables: UNSUPPORTED 0A000. */
 Status write_batch_delete(WriteBatch *batch, const Table *table, const uint64_t *row_ids,
                           uint32_t count, Error *err);
 /* All rows of the table go, whoever wrote them, and those of this batch before this. */
@@ -137,7 +138,8 @@ WriteMark write_batch_mark(const WriteBatch *batch);
 void write_batch_rollback(WriteBatch *batch, WriteMark mark);
 
 /* Reserves what the batch deletes and the keys that it adds already now, so that engine_write does
- * not meet another write there: EXISTS, CONFLICT. What is added later gives the reservation back. */
+ * not meet another write there: EXISTS, CONFLICT. What is added later gives the reservation back.
+ */
 Status write_batch_reserve(WriteBatch *batch, Error *err);
 
 /* What the batch holds by now. */
@@ -151,8 +153,8 @@ void engine_write(Engine *engine, WriteBatch *batch, EngineWriteDone on_done, vo
 /* Takes the batch and waits for the end. Not on an event loop. */
 Status engine_write_wait(Engine *engine, WriteBatch *batch, Lsn *ret_lsn, Error *err);
 
-/* Waits until a write after `seen` (engine_visible_lsn) is visible, or for the time. Not on an event
- * loop. */
+/* Waits until a write after `seen` (engine_visible_lsn) is visible, or for the time. Not on an
+ * event loop. */
 void engine_wait_write(Engine *engine, Lsn seen, int64_t timeout_ns);
 
 /* ---------------------------------------------------------------- schema */
@@ -175,8 +177,8 @@ typedef struct CreateTable {
  * ever once a change with it is written. Temporary objects have ids of their own. */
 uint32_t engine_new_id(Engine *engine);
 uint32_t engine_new_temporary_id(Engine *engine);
-/* Adds a catalog change (copied) to the batch, which makes it DDL: it goes by engine_write_wait, and
- * its changes become durable and visible with its rows. Checked by engine_write_wait, see
+/* Adds a catalog change (copied) to the batch, which makes it DDL: it goes by engine_write_wait,
+ * and its changes become durable and visible with its rows. Checked by engine_write_wait, see
  * catalog_apply. */
 Status write_batch_catalog(WriteBatch *batch, const CatalogChange *change, Error *err);
 /* Room for the rows of a table that only the caller knows yet (a temporary one, or one that an open
@@ -236,7 +238,7 @@ typedef struct ScanSpec {
     const LabelMatcher *matchers; /* metrics tables only: on the labels, AND */
     uint32_t matcher_count;
     const ScanBound *bound; /* only rows as good as it are wanted; NULL = all */
-    int64_t row_limit; /* stop early is allowed after this many rows; INT64_MAX = none */
+    int64_t row_limit;      /* stop early is allowed after this many rows; INT64_MAX = none */
     Lsn after_lsn; /* user tables, logs, traces: only rows of writes after this one; 0 = all */
 } ScanSpec;
 

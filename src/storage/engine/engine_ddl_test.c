@@ -130,8 +130,7 @@ static Status rewrite(EngineFixture *f, Lsn read_lsn, const Table *old, int64_t 
     Column columns[2];
     for (int i = 0; i < 2; i++)
         assert_int_equal(
-            column_init(&columns[i], &arena, table.columns[i].type, count, false, NULL),
-            STATUS_OK);
+            column_init(&columns[i], &arena, table.columns[i].type, count, false, NULL), STATUS_OK);
     for (uint32_t i = 0; i < count; i++) {
         char note[64];
         Str text = arena_str(&arena, fixture_note(first + i, note));
@@ -193,7 +192,8 @@ static void test_a_rewrite_is_whole_after_a_crash_and_meets_no_later_write(void 
     fixture_done(&f);
 }
 
-/* A write that has reserved its rows is in nobody's snapshot yet and would go into the old store. */
+/* A write that has reserved its rows is in nobody's snapshot yet and would go into the old store.
+ */
 static void test_a_rewrite_waits_for_writes_under_way(void **state)
 {
     EngineFixture f;
@@ -247,11 +247,9 @@ static void test_a_sequence_is_dropped_while_values_are_taken(void **state)
     for (int i = 0; i < TAKERS; i++)
         assert_int_equal(thread_start(&threads[i], "taker", take_values, &taker, NULL), STATUS_OK);
     for (int i = 0; i < ROUNDS; i++) {
-        CatalogChange changes[] = {put(CATALOG_SEQUENCE, &sequence, 0),
-                                   {.op = CATALOG_DROP,
-                                    .kind = CATALOG_SEQUENCE,
-                                    .id = sequence.id,
-                                    .version_before = 1}};
+        CatalogChange changes[] = {
+            put(CATALOG_SEQUENCE, &sequence, 0),
+            {.op = CATALOG_DROP, .kind = CATALOG_SEQUENCE, .id = sequence.id, .version_before = 1}};
         int64_t value, log_count;
         bool is_called;
         engine_sequence_get(f.engine, &sequence, &value, &log_count, &is_called);
@@ -274,8 +272,7 @@ static uint32_t count_rows(Snapshot *snapshot, const Table *table)
 {
     static const uint16_t columns[] = {0};
     CLEANUP(arena_done) Arena arena = {0};
-    ScanSpec spec = {
-        .table = table, .columns = columns, .column_count = 1, .row_limit = INT64_MAX};
+    ScanSpec spec = {.table = table, .columns = columns, .column_count = 1, .row_limit = INT64_MAX};
     Scan *scan;
     Morsel *morsel;
     RecordBatch batch;
@@ -295,8 +292,8 @@ static uint32_t count_rows(Snapshot *snapshot, const Table *table)
 /* Nothing has an LSN yet. */
 static void test_rows_of_a_temporary_table_go_in_an_empty_directory(void **state)
 {
-    static const TableColumn column = {
-        .name = STR_INIT("id"), .type = {.id = TYPE_INT8, .typmod = -1}};
+    static const TableColumn column = {.name = STR_INIT("id"),
+                                       .type = {.id = TYPE_INT8, .typmod = -1}};
     static const uint64_t row_id = 0;
     EngineFixture f;
     Snapshot *snapshot;

@@ -99,9 +99,8 @@ static void read_ids(Snapshot *snapshot, const Column *equals, uint64_t *ret_row
                 assert_true(ret_row_ids[id] == UINT64_MAX);
                 ret_row_ids[id] = (uint64_t)column_i64(&batch.columns[1], i);
                 if (model)
-                    assert_true(
-                        str_eq(column_str(&batch.columns[2], i),
-                               version_text((uint32_t)id, model->version[id], buf)));
+                    assert_true(str_eq(column_str(&batch.columns[2], i),
+                                       version_text((uint32_t)id, model->version[id], buf)));
             }
         morsel_close(morsel);
     }

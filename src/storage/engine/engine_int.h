@@ -183,9 +183,9 @@ struct Snapshot {
     CatalogVersion *catalog;
     MetricSnapshot *metrics;
     WriteBatch *changes; /* a reference: seen on top, NULL = none */
-    uint32_t command;          /* of `changes`: those before this one */
-    Mutex lock;  /* guards the arena and the tables in it */
-    Arena arena; /* tables of metrics that were looked up */
+    uint32_t command;    /* of `changes`: those before this one */
+    Mutex lock;          /* guards the arena and the tables in it */
+    Arena arena;         /* tables of metrics that were looked up */
 };
 
 /* ---- series_scan.c: rows of public.metrics and prom.<metric> ---- */

@@ -645,7 +645,8 @@ static void test_at_the_memory_limit_writers_are_told_to_retry_and_nothing_is_lo
     fixture_done(&f);
 }
 
-/* CREATE INDEX USING fulltext reaches rows that are there, rows to come, and rows after a restart. */
+/* CREATE INDEX USING fulltext reaches rows that are there, rows to come, and rows after a restart.
+ */
 static void expect_note_found(EngineFixture *f, bool by_index)
 {
     CLEANUP(arena_done) Arena arena = {0};

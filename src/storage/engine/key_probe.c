@@ -17,8 +17,7 @@ KeyProbe *key_probe_new(Snapshot *snapshot, const Table *table, const bool *keys
 
     probe->table = row_store_find(snapshot->engine->rows, table->store_id);
     if (probe->table)
-        probe->rows =
-            row_probe_new(probe->table, snapshot->lsn, changes_of(snapshot, table), keys);
+        probe->rows = row_probe_new(probe->table, snapshot->lsn, changes_of(snapshot, table), keys);
     return probe;
 }
 

@@ -202,18 +202,18 @@ static Status open_rows(Scan *scan, Snapshot *snapshot, Error *err)
         return error_set_sql(err, STATUS_NOT_FOUND, "42P01", 0,
                              "table \"%.*s\" was dropped while the query ran",
                              STR_FMT(spec->table->name));
-    RowScanSpec rows = {
-        .lsn = snapshot->lsn,
-        .schema = spec->table,
-        .columns = spec->columns,
-        .column_count = spec->column_count,
-        .predicates = spec->predicates,
-        .predicate_count = spec->predicate_count,
+    RowScanSpec rows = {.lsn = snapshot->lsn,
+                        .schema = spec->table,
+                        .columns = spec->columns,
+                        .column_count = spec->column_count,
+                        .predicates = spec->predicates,
+                        .predicate_count = spec->predicate_count,
                         .bound = spec->bound,
-        .after_lsn = spec->after_lsn,
-        .changes =
-            snapshot->changes ? engine__changes(snapshot->changes, spec->table->store_id) : NULL,
-        .command = snapshot->command};
+                        .after_lsn = spec->after_lsn,
+                        .changes = snapshot->changes
+                                       ? engine__changes(snapshot->changes, spec->table->store_id)
+                                       : NULL,
+                        .command = snapshot->command};
     return row_scan_new(scan->row_table, &rows, &scan->rows, err);
 }
 

@@ -10,10 +10,10 @@ typedef struct SequenceState {
     uint32_t id;
     int64_t value; /* given last, or first to come */
     bool is_called;
-    int64_t log_count;      /* values that can be given before the log gets another */
-    bool busy;              /* somebody works on it: wait */
-    bool dropped;           /* no longer in the map: who works on it frees it */
-    int64_t durable_value;  /* as the log has it */
+    int64_t log_count;     /* values that can be given before the log gets another */
+    bool busy;             /* somebody works on it: wait */
+    bool dropped;          /* no longer in the map: who works on it frees it */
+    int64_t durable_value; /* as the log has it */
     bool durable_is_called;
     bool durable;
 } SequenceState;
@@ -67,8 +67,8 @@ static SequenceState *get_state(SequenceStore *store, uint32_t id)
 
 static SequenceState *state_of(SequenceStore *store, const CatalogSequence *sequence)
 {
-    SequenceState *state = map_get(
-        &store->states, str_make(&sequence->state_id, sizeof sequence->state_id));
+    SequenceState *state =
+        map_get(&store->states, str_make(&sequence->state_id, sizeof sequence->state_id));
 
     if (state)
         return state;
@@ -210,7 +210,8 @@ void sequence_store_apply(SequenceStore *store, uint32_t state_id, int64_t value
     state->log_count = 0;
 }
 
-/* Whoever works on the state may be waiting for the applier, which calls this: it is not waited for.
+/* Whoever works on the state may be waiting for the applier, which calls this: it is not waited
+ * for.
  */
 void sequence_store_drop(SequenceStore *store, uint32_t state_id)
 {
@@ -269,8 +270,8 @@ size_t sequence_store_list(SequenceStore *store, const CatalogVersion *version, 
 
     MUTEX_GUARD(&store->lock);
     while ((sequence = catalog_next(version, CATALOG_SEQUENCE, &pos))) {
-        const SequenceState *state = map_get(
-            &store->states, str_make(&sequence->state_id, sizeof sequence->state_id));
+        const SequenceState *state =
+            map_get(&store->states, str_make(&sequence->state_id, sizeof sequence->state_id));
         if (!state || !state->durable)
             continue;
         CatalogChange change = {.op = CATALOG_SET_SEQUENCE,

@@ -226,9 +226,8 @@ static Status need_changes(WriteBatch *batch, const Table *table, RowChanges **r
         return no_store(batch->engine, table, err);
     *ret = row_changes_new(rows, &batch->arena);
     MEM_GROW(batch->tables, batch->table_cap, batch->table_count + 1);
-    batch->tables[batch->table_count++] = (WriteTable){.store_id = table->store_id,
-                                                       .schema_version = table->schema_version,
-                                                       .changes = *ret};
+    batch->tables[batch->table_count++] = (WriteTable){
+        .store_id = table->store_id, .schema_version = table->schema_version, .changes = *ret};
     return STATUS_OK;
 }
 
@@ -277,8 +276,8 @@ static Status check_kind(const Table *table, const char *what, Error *err)
     case TABLE_EXEMPLARS:
     case TABLE_METRIC_METADATA:
         return error_set_sql(err, STATUS_UNSUPPORTED, "0A000", 0,
-                             "%s of \"%.*s\" is not supported: its rows are samples of series", what,
-                             STR_FMT(table->name));
+                             "%s of \"%.*s\" is not supported: its rows are samples of series",
+                             what, STR_FMT(table->name));
     case TABLE_LOGS:
     case TABLE_TRACES:
     case TABLE_USER:

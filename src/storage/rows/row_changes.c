@@ -51,13 +51,11 @@ RowKeyState row_changes__key_state(const RowChanges *changes, const RowKeySlot *
     if (slot->owner && slot->owner != changes)
         return ROW_KEY_BUSY;
     if (slot->row_id == ROW_ID_NONE || changes->truncated ||
-        !row_table__locate(changes->table, slot->row_id, &segment, &row) ||
-        segment->truncated || row_changes__deletes(changes, slot->row_id))
+        !row_table__locate(changes->table, slot->row_id, &segment, &row) || segment->truncated ||
+        row_changes__deletes(changes, slot->row_id))
         return ROW_KEY_FREE;
     uint64_t deleted = row_deletes_get(row_segment_deletes(segment), row);
-    return !deleted                        ? ROW_KEY_TAKEN
-           : deleted == ROW_DELETE_RESERVED ? ROW_KEY_BUSY
-                                            : ROW_KEY_FREE;
+    return !deleted ? ROW_KEY_TAKEN : deleted == ROW_DELETE_RESERVED ? ROW_KEY_BUSY : ROW_KEY_FREE;
 }
 
 static Status check_stored(const RowChanges *changes, const PendingBatch *batch, uint32_t row,

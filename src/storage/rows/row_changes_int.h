@@ -29,12 +29,12 @@ struct RowChanges {
     DeletedRow *deleted; /* stored rows, in order of commands */
     uint32_t deleted_count;
     uint32_t deleted_cap;
-    RowKeys deleted_set; /* the ids in `deleted` */
-    RowKeys keys;        /* keys of pending rows -> their numbers; dead rows may be named */
-    uint32_t truncated;  /* command + 1 of the first TRUNCATE, 0 = none */
+    RowKeys deleted_set;   /* the ids in `deleted` */
+    RowKeys keys;          /* keys of pending rows -> their numbers; dead rows may be named */
+    uint32_t truncated;    /* command + 1 of the first TRUNCATE, 0 = none */
     uint32_t command_last; /* of any change */
-    bool entered;  /* it is one of the table's writers */
-    bool reserved; /* everything below is as of all changes */
+    bool entered;          /* it is one of the table's writers */
+    bool reserved;         /* everything below is as of all changes */
     uint32_t reserved_deletes;
     uint32_t reserved_batches; /* of `left` */
     PendingBatch *left;        /* what is written: the batches without deleted rows */

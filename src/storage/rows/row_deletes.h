@@ -1,10 +1,10 @@
 /* row_deletes.h - which rows of a segment are deleted, and since when.
  *
  * One LSN per row beside a segment that has deleted rows: 0 = live, ROW_DELETE_RESERVED = a write
- * under way is about to delete it, else row_delete_value of the LSN of the write that did (temporary
- * tables of an empty directory are written at LSN 0). A snapshot at LSN L does not
- * see the row from its delete's LSN on. An open segment and the sealed copy that replaces it share
- * one RowDeletes, so a reader of either sees the same.
+ * under way is about to delete it, else row_delete_value of the LSN of the write that did
+ * (temporary tables of an empty directory are written at LSN 0). A snapshot at LSN L does not see
+ * the row from its delete's LSN on. An open segment and the sealed copy that replaces it share one
+ * RowDeletes, so a reader of either sees the same.
  *
  * Threads: values are atomics. Reservations and their end are made under the table's lock, deletes
  * by the applier; readers take none: visible_lsn is published after the deletes up to it.

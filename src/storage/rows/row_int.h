@@ -17,7 +17,7 @@ struct RowTable {
     Type *types;            /* of the columns */
     uint8_t *index_kinds;   /* RowIndexKind of each column */
     TermBuilder *builder;   /* the store's; the applier's */
-    uint64_t dead_rows;   /* the applier's: deleted since row_table_reclaim looked */
+    uint64_t dead_rows;     /* the applier's: deleted since row_table_reclaim looked */
     uint64_t next_row_id;   /* the applier's: rows are numbered in the order they are appended */
     Lsn last_lsn;           /* the applier's: of the last write ... */
     uint64_t last_write_id; /* ... and the id of the first row that it put here */
@@ -29,7 +29,7 @@ struct RowTable {
     uint32_t segment_count;
     uint32_t segment_cap;
     uint64_t row_count; /* atomic: relaxed; live rows; written by the applier */
-    uint32_t writers; /* guarded by lock: writes that are reserved and not applied */
+    uint32_t writers;   /* guarded by lock: writes that are reserved and not applied */
     Lsn changed_lsn;    /* atomic: relaxed; of the last write of any kind */
     bool closed;        /* guarded by lock: no write may be reserved any more */
 };

@@ -180,8 +180,8 @@ static size_t find_slot(const RowKeys *keys, Hash128 hash)
     size_t mask = keys->slot_count - 1;
     size_t at = hash.high & mask;
 
-    while (keys->slots[at].hash.low && (keys->slots[at].hash.low != hash.low ||
-                                        keys->slots[at].hash.high != hash.high))
+    while (keys->slots[at].hash.low &&
+           (keys->slots[at].hash.low != hash.low || keys->slots[at].hash.high != hash.high))
         at = (at + 1) & mask;
     return at;
 }

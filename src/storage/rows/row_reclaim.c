@@ -39,9 +39,8 @@ static Status all_rows(const RowSegment *segment, Arena *arena, RecordBatch *ret
     for (uint32_t i = 0; i < segment->column_count; i++)
         TRY(row_segment_column(segment, i, segment->columns[i].type, 0, segment->row_count, arena,
                                &columns[i], err));
-    *ret = (RecordBatch){.columns = columns,
-                         .column_count = segment->column_count,
-                         .row_count = segment->row_count};
+    *ret = (RecordBatch){
+        .columns = columns, .column_count = segment->column_count, .row_count = segment->row_count};
     return STATUS_OK;
 }
 
@@ -174,8 +173,8 @@ static bool is_worth_it(const RowSegment *segment, Lsn horizon)
         return false;
     if (row_delete_seen(segment->truncated, horizon))
         return true;
-    return deletes && __atomic_load_n(&deletes->dead_count, __ATOMIC_RELAXED) >
-                          segment->row_count / 2;
+    return deletes &&
+           __atomic_load_n(&deletes->dead_count, __ATOMIC_RELAXED) > segment->row_count / 2;
 }
 
 void row_table_reclaim(RowTable *table, Lsn horizon)

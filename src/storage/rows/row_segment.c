@@ -494,7 +494,8 @@ bool row_segment_find_write(const RowSegment *segment, Lsn lsn, uint64_t *ret_wr
     if (lsn < segment->lsn_base || lsn - segment->lsn_base > UINT32_MAX)
         return false;
     uint32_t mark = first_mark(segment, (uint32_t)(lsn - segment->lsn_base));
-    if (mark >= published_marks(segment) || segment->lsn_base + segment->marks[mark].lsn_offset != lsn)
+    if (mark >= published_marks(segment) ||
+        segment->lsn_base + segment->marks[mark].lsn_offset != lsn)
         return false;
     *ret_write_id = write_id_of(segment, mark);
     return true;

@@ -61,17 +61,17 @@ typedef struct RowSegment {
     int64_t charged_bytes; /* the appender's */
     Lsn lsn_base;
     bool sealed;
-    uint32_t cap;        /* rows */
-    uint32_t row_count;  /* the appender's; readers use marks */
-    uint32_t mark_count; /* atomic: release after rows and mark are written */
-    RowMark *marks;      /* owned, `cap` places */
+    uint32_t cap;            /* rows */
+    uint32_t row_count;      /* the appender's; readers use marks */
+    uint32_t mark_count;     /* atomic: release after rows and mark are written */
+    RowMark *marks;          /* owned, `cap` places */
     uint64_t row_id_base;    /* id of row 0 */
     uint64_t first_write_id; /* id of the first row that the write of mark 0 put into the table */
     uint64_t *row_ids;       /* owned; NULL = from row_id_base on without gaps */
     uint64_t *write_ids;     /* owned, with row_ids: first_write_id of every mark */
-    uint64_t truncated; /* atomic: relaxed; row_delete_value of the TRUNCATE that deleted all rows,
-                           0 = none did */
-    RowDeletes *deletes;     /* owned reference, atomic: published once under the table's lock */
+    uint64_t truncated;  /* atomic: relaxed; row_delete_value of the TRUNCATE that deleted all rows,
+                            0 = none did */
+    RowDeletes *deletes; /* owned reference, atomic: published once under the table's lock */
     uint32_t column_count;
     RowColumn columns[];
 } RowSegment;

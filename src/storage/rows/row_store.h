@@ -33,8 +33,8 @@ RowStore *row_store_free(RowStore *store); /* returns NULL; no scan is open */
 /* An empty table; the definition is copied. No-op when it is there. */
 void row_store_create(RowStore *store, const Table *table);
 void row_store_drop(RowStore *store, uint32_t store_id);
-/* Indexes the words of a column, of rows there are and rows to come: CREATE INDEX USING fulltext. Does
- * nothing for a column that cannot have them. The applier. */
+/* Indexes the words of a column, of rows there are and rows to come: CREATE INDEX USING fulltext.
+ * Does nothing for a column that cannot have them. The applier. */
 void row_store_index(RowStore *store, uint32_t store_id, Str column);
 /* A reference, or NULL. */
 RowTable *row_store_find(RowStore *store, uint32_t store_id);
@@ -74,7 +74,7 @@ typedef struct RowScanSpec {
     uint32_t column_count;
     const ScanPredicate *predicates; /* AND */
     uint32_t predicate_count;
-    const ScanBound *bound; /* NULL = all rows are wanted; the best segments come first */
+    const ScanBound *bound;    /* NULL = all rows are wanted; the best segments come first */
     const RowChanges *changes; /* seen on top, up to ... */
     uint32_t command;          /* ... before this one; NULL = none */
     Lsn after_lsn;             /* only rows of later writes; 0 = all */

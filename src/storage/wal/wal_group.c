@@ -1,8 +1,8 @@
 #include "storage/wal/wal_group.h"
 
-static const WalEntryType part_types[] = {WAL_ENTRY_SAMPLES, WAL_ENTRY_ROWS, WAL_ENTRY_METADATA,
-                                          WAL_ENTRY_EXEMPLARS, WAL_ENTRY_CATALOG, WAL_ENTRY_COMMIT,
-                                          WAL_ENTRY_DELETES};
+static const WalEntryType part_types[] = {
+    WAL_ENTRY_SAMPLES, WAL_ENTRY_ROWS,   WAL_ENTRY_METADATA, WAL_ENTRY_EXEMPLARS,
+    WAL_ENTRY_CATALOG, WAL_ENTRY_COMMIT, WAL_ENTRY_DELETES};
 
 void wal_group_append(Buf *out, WalEntryType type, Str payload)
 {
