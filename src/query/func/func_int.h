@@ -47,8 +47,10 @@ typedef struct TableFunctionTable {
     X(datetime)                                                                                    \
     X(json)                                                                                        \
     X(json_set)                                                                                    \
-    X(jsonpath) X(bit) X(array) X(array_part) X(bytea) X(overlaps) X(to_number) X(unicode)         \
-        X(search) X(domain) X(enum) X(sequence) X(system) X(to_char) X(to_char_number)
+    X(jsonpath)                                                                                    \
+    X(bit)                                                                                         \
+    X(array) X(array_part) X(bytea) X(overlaps) X(to_number) X(unicode) X(search) X(domain)        \
+        X(enum) X(sequence) X(system) X(to_char) X(to_char_number)
 #define X(name) extern const FuncTable func__##name##_table;
 FUNC_TABLES(X)
 #undef X
