@@ -35,6 +35,7 @@ typedef struct TableFunctionTable {
     uint32_t count;
 } TableFunctionTable;
 
+/* clang-format off */
 #define FUNC_TABLES(X)                                                                             \
     X(compare)                                                                                     \
     X(catalog)                                                                                     \
@@ -49,8 +50,20 @@ typedef struct TableFunctionTable {
     X(json_set)                                                                                    \
     X(jsonpath)                                                                                    \
     X(bit)                                                                                         \
-    X(array) X(array_part) X(bytea) X(overlaps) X(to_number) X(unicode) X(search) X(domain)        \
-        X(enum) X(sequence) X(system) X(to_char) X(to_char_number)
+    X(array)                                                                                       \
+    X(array_part)                                                                                  \
+    X(bytea)                                                                                       \
+    X(overlaps)                                                                                    \
+    X(to_number)                                                                                   \
+    X(unicode)                                                                                     \
+    X(search)                                                                                      \
+    X(domain)                                                                                      \
+    X(enum)                                                                                        \
+    X(sequence)                                                                                    \
+    X(system)                                                                                      \
+    X(to_char)                                                                                     \
+    X(to_char_number)
+/* clang-format on */
 #define X(name) extern const FuncTable func__##name##_table;
 FUNC_TABLES(X)
 #undef X
