@@ -228,18 +228,18 @@ def test_deep_long_and_wide_statements():
 def test_a_query_over_its_memory_is_refused_and_the_server_lives():
     with Server('--query.bytes_max=16MiB') as s:
         pg = Pg(s)
-        for text in ('select g from generate_series(1, 5000000) g order by g desc',
-                     'select count(*) from (select g, count(*) from generate_series(1, 5000000) g group by g) x',
-                     'select count(distinct g) from generate_series(1, 5000000) g',
-                     'with recursive r(n) as (select 1::int8 union all select n + 1 from r) select count(*) from r',
-                     'select a.g from generate_series(1, 3000000) a(g) join generate_series(1, 3000000) b(g) on a.g = b.g',
-                     "select length(string_agg(repeat('x', 1000), '')) from generate_series(1, 1000000)",
-                     'select array_agg(g) from generate_series(1, 5000000) g',
-                     "select length(repeat('x', 100000000))",
-                     "select length(replace(repeat('a', 1000000), 'a', repeat('b', 100)))"):
-            equal(pg.ask(text), '53200', text)
+        # Sorts, groups and joins go to disk; what must be in memory as a whole is refused.
+        for text, want in (('select g from generate_series(1, 2000000) g order by g desc', '2000000'),
+                           ('select count(*) from (select g from generate_series(1, 2000000) g group by g) x', '2000000'),
+                           ('select count(distinct g) from generate_series(1, 5000000) g', '53200'),
+                           ('with recursive r(n) as (select 1::int8 union all select n + 1 from r) select count(*) from r', '53200'),
+                           ("select length(string_agg(repeat('x', 1000), '')) from generate_series(1, 1000000)", '53200'),
+                           ('select array_agg(g) from generate_series(1, 5000000) g', '53200'),
+                           ("select length(repeat('x', 100000000))", '53200'),
+                           ("select length(replace(repeat('a', 1000000), 'a', repeat('b', 100)))", '53200')):
+            equal(pg.ask(text), want, text)
             equal(pg.ask('select 1'), '1')
-        equal(s.request('POST', '/api/v1/sql', 'select g from generate_series(1, 5000000) g order by 1',
+        equal(s.request('POST', '/api/v1/sql', 'select array_agg(g) from generate_series(1, 5000000) g',
                         listener='http')[0], 503)
         pg.close()
 

@@ -128,7 +128,7 @@ def test_one_query_spills_and_gives_the_same_rows():
                'select t from big order by t desc, k limit 9 offset 180000',
                'select count(*), min(t) from (select t from big union select t from big where g < 50) s']
     answers = []
-    for limit in ('512MiB', '16MiB'):
+    for limit in ('512MiB', '24MiB'):
         with Server(f'--query.bytes_max={limit}', '--memory.queries_bytes=1GiB') as s:
             client = Client(s.port('postgres'))
             fill(client)

@@ -243,9 +243,8 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
         if (frame->hd.type == NGHTTP2_DATA)
             excuse_frames(h, FRAMES_PER_DATA_SENT);
         s = find_stream(session, frame->hd.stream_id);
-        /* Answered early: the client need not send the rest (RFC 9113 8.1). */
         if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM && s && !s->remote_ended)
-            (void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_NO_ERROR);
+            http2__stream_answered_early(s);
         break;
     case NGHTTP2_RST_STREAM:
         if (frame->rst_stream.error_code != NGHTTP2_NO_ERROR)

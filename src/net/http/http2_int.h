@@ -82,6 +82,7 @@ typedef struct Http2Stream {
     bool host_differs;  /* a Host field that contradicts it */
     int refusal;        /* status of a head over the limits, else 0 */
     bool remote_ended;  /* all of the request has come */
+    bool small_body;    /* the body was announced, and is worth waiting for */
     bool head_sent;     /* the answer's head is with nghttp2 */
     bool complete;      /* all of the answer is in the queue */
     Buf held;           /* body that came before its time */
@@ -114,6 +115,8 @@ void http2__stream_begin(Http2Stream *s);
 void http2__stream_data(Http2Stream *s, Str bytes);
 /* The request is complete. */
 void http2__stream_end(Http2Stream *s);
+/* The answer is complete and the request is not: RFC 9113 8.1. */
+void http2__stream_answered_early(Http2Stream *s);
 /* Writes the next `len` bytes of the queue to the connection. */
 void http2__stream_send(Http2Stream *s, size_t len);
 /* The deadline is over. */

@@ -14,6 +14,9 @@
 
 enum {
     FIELDS_MAX = 64, /* of an answer */
+    /* A client that sends so little while it is refused need not be stopped; some take the reset
+     * for a failure of the answer. */
+    SMALL_BODY_BYTES = 64 << 10,
     FIELD_OVERHEAD_BYTES = 32,
     /* A head so many times over its limit is an attack. */
     HEAD_EXCESS = 4,
@@ -331,6 +334,16 @@ void http2__stream_data(Http2Stream *s, Str bytes)
     }
 }
 
+void http2__stream_answered_early(Http2Stream *s)
+{
+    if (!s->small_body) {
+        (void)nghttp2_submit_rst_stream(s->h->session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_NO_ERROR);
+        return;
+    }
+    s->deadline_ns = loop_now_ns(conn_loop(s->h->conn)) + s->h->server->options.body_timeout_ns;
+    http2__arm(s->h, s->deadline_ns);
+}
+
 void http2__stream_end(Http2Stream *s)
 {
     s->remote_ended = true;
@@ -431,7 +444,9 @@ void http2__stream_begin(Http2Stream *s)
         drop_held(s);
         return;
     }
-    switch (http__check_head(r, !s->remote_ended, told_length(&r->pub))) {
+    int64_t length = told_length(&r->pub);
+    s->small_body = length >= 0 && length <= SMALL_BODY_BYTES;
+    switch (http__check_head(r, !s->remote_ended, length)) {
     case HEAD_REFUSED:
         drop_held(s);
         break;
