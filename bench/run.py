@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures LumaDB beside its peers, on the same payloads in one run, and prints ratios.
 
-    bench/run.py [ingest] [promql] [sql] [size] [otlp] [logs] [stream] [--rounds N] [--small]
+    bench/run.py [ingest] [promql] [sql] [size] [otlp] [logs] [stream] [tpch] [--rounds N] [--small]
 
 LumaDB, a release built in build-bench, acknowledges after fdatasync; the peers run as they ship (they
 acknowledge before), but VictoriaMetrics' cache of answers is off, since every question is asked several
@@ -319,7 +319,7 @@ def stream(rounds, small):
     table(rows, ['', 'LumaDB', 'CPU', 'PostgreSQL', 'CPU', 'faster', 'less CPU'])
 
 
-PARTS = {'ingest': ingest, 'promql': promql, 'sql': sql, 'size': size, 'otlp': otlp, 'logs': logs, 'stream': stream}
+PARTS = {'ingest': ingest, 'promql': promql, 'sql': sql, 'size': size, 'otlp': otlp, 'logs': logs, 'stream': stream, 'tpch': tpch}
 
 
 def main():
